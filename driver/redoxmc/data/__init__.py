@@ -1,0 +1,1 @@
+"""Charge-labelled data: reading DFT, charge assignment, labelling, splits."""

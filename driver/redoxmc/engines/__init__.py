@@ -1,0 +1,1 @@
+"""What turns an occupancy into a relaxed energy."""

@@ -1,0 +1,27 @@
+"""The exceptions that end a command with a sentence instead of a traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """Bad input. The message is one sentence: which file, which key, what was received, what would be right.
+
+    The command line prints it on stderr and exits with code 2.
+    """
+
+
+class EngineError(RuntimeError):
+    """The engine could not give an energy (a failed minimization, NaN, a lost atom, a left site).
+
+    A sampler counts it and rejects the move; it never ends a run.
+    """
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Say which of the valid names the wrong one is closest to, for the end of an error message."""
+    options = sorted(valid)
+    close = get_close_matches(name, options, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "valid are " + ", ".join(repr(option) for option in options)

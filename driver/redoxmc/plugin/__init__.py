@@ -1,0 +1,1 @@
+"""The LAMMPS pair style plugin and how it is built."""

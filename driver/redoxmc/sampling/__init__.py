@@ -1,0 +1,1 @@
+"""Acceptance, chains, and the cache of relaxed energies."""

@@ -1,0 +1,1 @@
+"""Host lattices, supercells, ion orderings, symmetry of occupancies."""

@@ -1,0 +1,1 @@
+"""Thermodynamics: pure functions on arrays."""
