@@ -1,1 +1,1 @@
-"""Monte Carlo moves, one per file."""
+"""Moves: each proposes a change of occupancy with its log a-priori ratio. One move per file."""

@@ -1,0 +1,115 @@
+"""Weighted mixtures of moves, and how the config's weights become one."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from redoxmc.errors import InputError, nearest
+from redoxmc.moves.base import Move, Occupancy, Proposal
+from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.ion_swap import IonSwap
+
+
+class WeightedMixture(Move):
+    """Draws one of its moves with fixed probabilities and lets it propose.
+
+    Each move obeys detailed balance with respect to the same distribution by itself, so any mixture
+    with fixed probabilities does. Where the drawn move cannot apply the step is a rejection (None):
+    drawing another would make the probabilities depend on the state.
+
+    moves: as given. probabilities: of each move, adding up to 1.
+    """
+
+    name = "mixture"
+
+    def __init__(self, moves: Sequence[Move], weights: Sequence[float]) -> None:
+        if not moves or len(moves) != len(weights):
+            raise ValueError(
+                f"a mixture needs one weight per move, got {len(moves)}, {len(weights)}"
+            )
+        if any(not math.isfinite(w) or w <= 0.0 for w in weights):
+            raise ValueError(f"the weights of a mixture are positive numbers, got {list(weights)}")
+        total = math.fsum(weights)
+        self.moves = tuple(moves)
+        self.probabilities = tuple(w / total for w in weights)
+        self._cumulative = np.cumsum(self.probabilities)
+
+    def choose(self, rng: np.random.Generator) -> Move:
+        """Draw a move (one random number), for a chain that keeps statistics for each."""
+        index = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
+        return self.moves[min(index, len(self.moves) - 1)]  # the sum may round to below 1
+
+    def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:
+        """Draw a move and let it propose."""
+        return self.choose(rng).propose(occupancy, rng)
+
+    def applies(self, occupancy: Occupancy) -> bool:
+        """Say whether any of the moves can propose something from here."""
+        return any(move.applies(occupancy) for move in self.moves)
+
+    def proposals(self, occupancy: Occupancy) -> Iterator[tuple[Proposal, float]]:
+        """Enumerate the proposals of all moves; one change may come from several of them."""
+        for move, probability in zip(self.moves, self.probabilities, strict=True):
+            for proposal, p in move.proposals(occupancy):
+                yield proposal, probability * p
+
+
+MOVE_NAMES = (ChargeSwap.name, IonSwap.name)
+
+
+def build_moves(weights: Mapping[str, float], n_redox: int, n_ion: int) -> WeightedMixture:
+    """Build the mixture that `[sampling.moves]` of a config asks for.
+
+    weights: relative weight by name of the move; a weight of 0 leaves the move out.
+    n_redox, n_ion: numbers of redox and ion sites.
+
+    Raises InputError for an unknown name, a weight that is not a number ≥ 0, no move at all, or a
+    move that cannot apply on a lattice with so few sites.
+    """
+    for name, weight in weights.items():
+        if name not in MOVE_NAMES:
+            raise InputError(
+                f"sampling.moves: there is no move {name!r}; {nearest(name, MOVE_NAMES)}"
+            )
+        if not math.isfinite(weight) or weight < 0.0:
+            raise InputError(
+                f"sampling.moves.{name} is {weight}; a relative weight is a number of at least 0."
+            )
+    wanted = {name: weight for name, weight in weights.items() if weight > 0.0}
+    if not wanted:
+        raise InputError(
+            "sampling.moves gives no move a positive weight; write for example charge_swap = 1.0."
+        )
+    moves: list[Move] = []
+    for name in wanted:
+        if name == ChargeSwap.name:
+            if n_redox < 2:
+                raise InputError(
+                    f"sampling.moves.charge_swap needs two redox sites and the cell has {n_redox};"
+                    " take a larger supercell."
+                )
+            moves.append(ChargeSwap(n_redox))
+        elif name == IonSwap.name:
+            if n_ion < 2:
+                raise InputError(
+                    f"sampling.moves.ion_swap needs two ion sites and the cell has {n_ion};"
+                    " take a larger supercell."
+                )
+            moves.append(IonSwap(n_redox, n_ion))
+    return WeightedMixture(moves, list(wanted.values()))
+
+
+def refuse_idle_moves(mixture: WeightedMixture, starts: Iterable[Occupancy]) -> None:
+    """Raise InputError where a move of the mixture applies to none of the starting occupancies.
+
+    starts: one per concentration of the campaign. A charge swap has nothing to do at x = 0 and x =
+    1, which is right there, and wrong only where the campaign has no other x.
+    """
+    occupancies = list(starts)
+    for move in mixture.moves:
+        if not any(move.applies(occupancy) for occupancy in occupancies):
+            raise InputError(
+                f"sampling.moves.{move.name} can never apply: no concentration of the campaign"
+                " leaves it two unlike sites; leave it out or change ions.concentrations."
+            )
