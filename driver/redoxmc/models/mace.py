@@ -1,0 +1,155 @@
+"""MACE (Batatia et al., NeurIPS 2022, arXiv 2206.07697) through mace-torch, as edge vectors in."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+# mace before e3nn: it permits what e3nn 0.4.4 reads from its own package with torch.load
+from mace import modules  # isort: skip
+from e3nn import o3
+from e3nn.util.jit import compile as compile_e3nn
+from e3nn.util.jit import compile_mode
+from pydantic import BaseModel, ConfigDict, Field
+
+from redoxmc.models.model import Model, construction
+from redoxmc.models.table import SpeciesRow, count_rows, make_table
+from redoxmc.species import Species
+
+
+class MaceSettings(BaseModel):
+    """Hyperparameters, named as in the paper.
+
+    channels: features per irrep. feature_l_max: highest order of the features passed between
+    layers. l_max: highest order of the spherical harmonics. correlation: body order minus one.
+    r_cut in Å. radial_mlp: hidden widths of the radial network (the most expensive part of a small
+    model). scale (eV) multiplies the readout; avg_num_neighbors divides the messages: training sets
+    both from the data.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channels: int = Field(32, ge=1)
+    feature_l_max: int = Field(0, ge=0, le=3)
+    l_max: int = Field(2, ge=0, le=4)
+    correlation: int = Field(2, ge=1, le=4)
+    n_layers: int = Field(2, ge=1, le=4)
+    r_cut: float = Field(4.5, gt=0)
+    num_radial_basis: int = Field(8, ge=1)
+    num_polynomial_cutoff: int = Field(5, ge=2)
+    radial_mlp: tuple[int, ...] = (32, 32)
+    readout_mlp: int = Field(16, ge=1)
+    scale: float = Field(1.0, gt=0)
+    avg_num_neighbors: float = Field(32.0, gt=0)
+
+    @property
+    def hidden_irreps(self) -> str:
+        """Irreps of the node features in e3nn's notation, such as `32x0e+32x1o`."""
+        parity = "eo"
+        return "+".join(
+            f"{self.channels}x{L}{parity[L % 2]}" for L in range(self.feature_l_max + 1)
+        )
+
+
+@compile_mode("script")
+class EdgeMace(torch.nn.Module):  # type: ignore[misc]
+    """mace-torch's model (submodule `model`) behind the interface of `models.model.Model`."""
+
+    n_rows: int
+    n_layers: int
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.n_rows = len(model.atomic_numbers)
+        self.n_layers = len(model.interactions)
+
+    def forward(
+        self,
+        species: torch.Tensor,
+        edge_index: torch.Tensor,
+        edge_vectors: torch.Tensor,
+        n_local: int,
+    ) -> dict[str, torch.Tensor]:
+        """Energies of the local nodes; ghosts take part in all layers but the last."""
+        nodes = torch.nn.functional.one_hot(species, self.n_rows).to(edge_vectors.dtype)
+        lengths = torch.linalg.vector_norm(edge_vectors, dim=1, keepdim=True)
+        edges = edge_index
+        angular = self.model.spherical_harmonics(edge_vectors)
+        radial, cutoff = self.model.radial_embedding(
+            lengths, nodes, edges, self.model.atomic_numbers
+        )
+        features = self.model.node_embedding(nodes)
+        energy = torch.zeros(n_local, dtype=edge_vectors.dtype, device=edge_vectors.device)
+        for i, (interaction, product, readout) in enumerate(
+            # TorchScript's zip has no 'strict'
+            zip(self.model.interactions, self.model.products, self.model.readouts)  # noqa: B905
+        ):
+            if i == self.n_layers - 1 and n_local < species.size(0):
+                # what the last layer sends to a ghost is never read out
+                kept = torch.nonzero(edges[1] < n_local).squeeze(1)
+                edges, angular, radial = edges[:, kept], angular[kept], radial[kept]
+            features, skip = interaction(nodes, features, angular, radial, edges, cutoff)
+            features = product(features, skip, nodes)
+            energy = energy + readout(features[:n_local]).squeeze(1)
+        heads = torch.zeros(n_local, dtype=torch.long, device=edge_vectors.device)
+        return {"energy": self.model.scale_shift(energy, heads)}
+
+
+def build_mace(
+    settings: MaceSettings, species: Sequence[Species], seed: int, *, charge_aware: bool = True
+) -> Model:
+    """Build a float64 MACE with random weights from the seed.
+
+    Reference energies are zero; `mace_from_table` takes a table that has them.
+    """
+    return mace_from_table(settings, make_table(species, charge_aware), charge_aware, seed)
+
+
+def mace_from_table(
+    settings: MaceSettings, table: tuple[SpeciesRow, ...], charge_aware: bool, seed: int
+) -> Model:
+    """Build a float64 MACE with random weights from the seed, for a given species table."""
+    n_rows = count_rows(table)
+    blocks = modules.interaction_classes
+    with construction(seed):
+        module = EdgeMace(
+            modules.ScaleShiftMACE(
+                atomic_inter_scale=settings.scale,
+                atomic_inter_shift=0.0,
+                r_max=settings.r_cut,
+                num_bessel=settings.num_radial_basis,
+                num_polynomial_cutoff=settings.num_polynomial_cutoff,
+                max_ell=settings.l_max,
+                interaction_cls_first=blocks["RealAgnosticInteractionBlock"],
+                interaction_cls=blocks["RealAgnosticResidualInteractionBlock"],
+                num_interactions=settings.n_layers,
+                num_elements=n_rows,
+                hidden_irreps=o3.Irreps(settings.hidden_irreps),
+                MLP_irreps=o3.Irreps(f"{settings.readout_mlp}x0e"),
+                atomic_energies=torch.zeros(1, n_rows).numpy(),
+                avg_num_neighbors=settings.avg_num_neighbors,
+                # mace-torch wants elements and has no charge states: row i is called element i + 1
+                # inside this module, and nowhere else
+                atomic_numbers=list(range(1, n_rows + 1)),
+                correlation=settings.correlation,
+                gate=torch.nn.functional.silu,
+                radial_MLP=list(settings.radial_mlp),
+            )
+        )
+    return Model(
+        module,
+        "MACE",
+        charge_aware,
+        table,
+        settings.model_dump(mode="json"),
+        settings.r_cut,
+        settings.n_layers,
+        compile_mace,
+    )
+
+
+def compile_mace(module: torch.nn.Module) -> Any:
+    """TorchScript form of an EdgeMace (a copy: e3nn compiles submodules in place)."""
+    return compile_e3nn(copy.deepcopy(module).eval())

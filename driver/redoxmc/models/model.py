@@ -1,0 +1,50 @@
+"""A model of any architecture: its module with the edge-vector interface, and what it is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from redoxmc.models.table import SpeciesRow
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trainable model.
+
+    module: `forward(species [N], edge_index [2, E], edge_vectors [E, 3] in Å, n_local)` returns a
+    dict with "energy" [n_local] in eV without reference energies, and optionally "moment"
+    [n_local] (µB) and "charge" [n_local] (e). edge_index[0] is the sender, edge_index[1] the receiver, an edge
+    vector points from sender to receiver; edges are grouped by receiver in ascending order.
+    table: the species. settings: the architecture's own, enough to build it again.
+    r_cut: range of one edge in Å. n_layers: how many edges information travels.
+    compile: gives the TorchScript form of a module of this architecture.
+    """
+
+    module: torch.nn.Module
+    architecture: str
+    charge_aware: bool
+    table: tuple[SpeciesRow, ...]
+    settings: dict[str, Any]
+    r_cut: float
+    n_layers: int
+    compile: Callable[[torch.nn.Module], Any]
+
+
+@contextmanager
+def construction(seed: int, dtype: torch.dtype = torch.float64) -> Iterator[None]:
+    """Build modules with a seeded generator and a default dtype, and leave both as they were.
+
+    Models are always built in float64: constants rounded to float32 (Wigner symbols) would stay
+    rounded when the model is widened afterwards.
+    """
+    before = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_default_dtype(dtype)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
