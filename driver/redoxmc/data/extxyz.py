@@ -1,7 +1,7 @@
 """Labelled extended XYZ: the one place where frames with charge states are read and written.
 
 A labelled frame is an `ase.Atoms` with `arrays["charge_state"]` (strings such as `Fe2+`) and, in
-its `SinglePointCalculator`, energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt xx yy zz yz xz xy) and
+its `SinglePointCalculator`, energy (eV), forces (eV/Å), stress (eV/Å^3: xx yy zz yz xz xy) and
 magmoms (µB), as far as they are known. Numbers are written with all their digits, so that reading
 gives back what was written, bit for bit; ASE's own writer keeps eight decimals.
 """
