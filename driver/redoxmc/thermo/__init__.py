@@ -1,1 +1,1 @@
-"""Thermodynamics: pure functions on arrays."""
+"""Thermodynamics as pure functions on arrays: errors, entropy, free energy, hull, order, voltage."""
