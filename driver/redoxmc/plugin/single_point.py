@@ -1,0 +1,232 @@
+"""Energy, forces and stress of one structure with LAMMPS, for checks: no session is kept.
+
+As a program, `mpirun -n 2 python -m redoxmc.plugin.single_point FOLDER` does every `job-*.npz` of a
+folder and writes `result-*.npz` beside it; `evaluate_on_ranks` calls it so.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from redoxmc.errors import EngineError, InputError
+from redoxmc.models.card import load_card
+from redoxmc.species import Species
+from redoxmc.units import BAR_TO_EV_PER_A3
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A periodic structure in charge states.
+
+    cell: (3, 3) Å, rows are vectors, right-handed. positions: (N, 3) Å. species: N names (`Fe2+`).
+    """
+
+    cell: Floats
+    positions: Floats
+    species: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to evaluate: a structure with a model folder.
+
+    commands: LAMMPS commands before the box is made (`newton off`, `processors 2 1 1`).
+    pair_style: replaces the pair style line, such as `redoxmc backend torchscript`.
+    """
+
+    model: Path
+    structure: Structure
+    commands: tuple[str, ...] = ()
+    pair_style: str = "redoxmc"
+
+
+@dataclass(frozen=True)
+class SinglePoint:
+    """Energy in eV; forces (N, 3) in eV/Å; stress (xx, yy, zz, yz, xz, xy) in eV/Å^3, positive in
+    tension; energies (N) in eV and virials (N, 6) (xx, yy, zz, xy, xz, yz) in bar Å^3 of single
+    atoms, the virials in LAMMPS' own frame.
+    """
+
+    energy: float
+    forces: Floats
+    stress: Floats
+    atom_energies: Floats
+    atom_virials: Floats
+
+
+def evaluate(job: Job, comm: Any = None) -> SinglePoint:
+    """Evaluate on the ranks of an mpi4py communicator (all of them call), or on this process alone.
+
+    Raises InputError for a species that the model lacks, EngineError where LAMMPS fails.
+    """
+    card = load_card(job.model)
+    missing = sorted(set(job.structure.species) - {str(s) for s in card.species})
+    if missing:
+        raise InputError(f"{job.model} has no species {missing}; it has {_names(card.species)}.")
+
+    from redoxmc.plugin.load import import_lammps
+
+    lammps = import_lammps()
+    if comm is None:
+        from mpi4py import MPI
+
+        comm = MPI.COMM_SELF
+    lower, rotation = _lower_triangular(job.structure.cell)
+    used = [s for s in card.species if str(s) in job.structure.species]
+    code = {str(s): k + 1 for k, s in enumerate(used)}
+    types = [code[name] for name in job.structure.species]
+    with lammps.lammps(cmdargs=["-screen", "none", "-log", "none"], comm=comm) as lmp:
+        try:
+            lmp.commands_list(["units metal", "atom_style charge", "box tilt large"])
+            lmp.commands_list(list(job.commands))
+            _make_atoms(lmp, lower, job.structure.positions @ rotation, types, len(used))
+            for species, number in ((s, code[str(s)]) for s in used):
+                lmp.command(f"mass {number} {species.mass}")
+                if str(species) in card.lammps_charges:
+                    lmp.command(f"set type {number} charge {card.lammps_charges[str(species)]}")
+            if card.is_classical:
+                lmp.command(f'variable species string "{_names(used)}"')
+                lmp.file(str(card.energy_file))
+            else:
+                lmp.command(f"pair_style {job.pair_style}")
+                # quotes: the path may have blanks
+                lmp.command(f'pair_coeff * * "{card.energy_file}" {_names(used)}')
+            return _run(lmp, rotation)
+        except InputError:
+            raise
+        except Exception as error:  # the lammps module raises bare Exception
+            raise EngineError(f"LAMMPS: {error}".split("\nLast")[0]) from None
+
+
+def evaluate_on_ranks(jobs: Sequence[Job], ranks: int, timeout: float = 600.0) -> list[SinglePoint]:
+    """Evaluate jobs in a new `mpirun -n RANKS`.
+
+    Raises InputError where there is no mpirun, EngineError where a job fails.
+    """
+    mpirun = shutil.which("mpirun", path=str(Path(sys.prefix) / "bin")) or shutil.which("mpirun")
+    if mpirun is None:
+        raise InputError("no mpirun found: pip install mpich, or load the cluster's MPI module.")
+    with tempfile.TemporaryDirectory() as scratch:
+        for k, job in enumerate(jobs):
+            _write_job(Path(scratch) / f"job-{k:04d}.npz", job)
+        command = [mpirun, "-n", str(ranks), sys.executable, "-m", __spec__.name, scratch]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineError(f"{ranks} ranks did not finish within {timeout:.0f} s") from None
+        if done.returncode != 0:
+            last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+            raise EngineError(f"on {ranks} ranks: {' '.join(last)}")
+        results = []
+        for k in range(len(jobs)):
+            with np.load(Path(scratch) / f"result-{k:04d}.npz") as data:
+                if "error" in data:
+                    raise EngineError(str(data["error"]))
+                results.append(SinglePoint(**{**data, "energy": float(data["energy"])}))
+    return results
+
+
+def _names(species: Sequence[Species]) -> str:
+    return " ".join(map(str, species))
+
+
+def _lower_triangular(cell: Floats) -> tuple[Floats, Floats]:
+    """LAMMPS' form of a cell: lower = cell @ rotation, with a positive diagonal."""
+    if np.linalg.det(cell) <= 0:
+        raise InputError("the cell is not right-handed, or has no volume.")
+    q, r = np.linalg.qr(cell.T)
+    signs = np.sign(np.diag(r))
+    return np.tril((r.T) * signs), q * signs
+
+
+def _make_atoms(lmp: Any, lower: Floats, positions: Floats, types: list[int], n_types: int) -> None:
+    lengths, tilts = np.diag(lower), (lower[1, 0], lower[2, 0], lower[2, 1])
+    numbers = " ".join(f"0 {length:.17g}" for length in lengths)
+    if any(abs(t) > 1e-12 * lengths[0] for t in tilts):
+        tilt = " ".join(f"{t:.17g}" for t in tilts)
+        lmp.command(f"region box prism {numbers} {tilt} units box")
+    else:
+        lmp.command(f"region box block {numbers} units box")
+    lmp.command(f"create_box {n_types} box")
+    wrapped = (np.linalg.solve(lower.T, positions.T).T % 1.0) @ lower
+    count = lmp.create_atoms(len(types), list(range(1, len(types) + 1)), types, wrapped.ravel())
+    if lmp.get_natoms() != len(types):
+        raise EngineError(f"LAMMPS made {count} atoms of {len(types)}")
+
+
+def _run(lmp: Any, rotation: Floats) -> SinglePoint:
+    lmp.commands_list(
+        [
+            "compute virial all pressure NULL virial",
+            "compute atom_energy all pe/atom",
+            "compute atom_virial all stress/atom NULL virial",
+            "compute sum all reduce sum c_atom_energy c_atom_virial[1]",
+            "thermo_style custom step pe c_virial[1] c_sum[1] c_sum[2]",
+            "run 0",
+        ]
+    )
+    n = lmp.get_natoms()
+    pressure = np.array([lmp.extract_compute("virial", 0, 1)[k] for k in range(6)])
+    xx, yy, zz, xy, xz, yz = -pressure * BAR_TO_EV_PER_A3
+    tensor = rotation @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ rotation.T
+    return SinglePoint(
+        energy=float(lmp.get_thermo("pe")),
+        forces=np.array(lmp.gather_atoms("f", 1, 3)).reshape(n, 3) @ rotation.T,
+        stress=tensor[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
+        atom_energies=np.array(lmp.gather("c_atom_energy", 1, 1)),
+        atom_virials=np.array(lmp.gather("c_atom_virial", 1, 6)).reshape(n, 6),
+    )
+
+
+def _write_job(path: Path, job: Job) -> None:
+    settings = {
+        "model": str(job.model.resolve()),
+        "commands": job.commands,
+        "pair_style": job.pair_style,
+    }
+    np.savez(
+        path,
+        cell=job.structure.cell,
+        positions=job.structure.positions,
+        species=np.array(job.structure.species),
+        settings=np.array(json.dumps(settings)),
+    )
+
+
+def _read_job(path: Path) -> Job:
+    with np.load(path) as data:
+        settings = json.loads(str(data["settings"]))
+        structure = Structure(data["cell"], data["positions"], tuple(map(str, data["species"])))
+    return Job(
+        Path(settings["model"]), structure, tuple(settings["commands"]), settings["pair_style"]
+    )
+
+
+def _work(folder: Path) -> None:
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    for path in sorted(folder.glob("job-*.npz")):
+        try:
+            result = evaluate(_read_job(path), comm).__dict__
+        except (EngineError, InputError) as error:
+            result = {"error": np.array(str(error))}
+        if comm.rank == 0:
+            np.savez(path.with_name(path.name.replace("job", "result")), **result)
+
+
+if __name__ == "__main__":
+    _work(Path(sys.argv[1]))
