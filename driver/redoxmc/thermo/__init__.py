@@ -1,1 +1,1 @@
-"""Thermodynamics as pure functions on arrays: errors, entropy, free energy, hull, order, voltage."""
+"""Thermodynamics as pure functions on arrays: errors, entropy, hull, order, voltage."""

@@ -1,0 +1,131 @@
+"""Entropy and free energy of every temperature of a ladder, anchored at infinite temperature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+from scipy.stats import t as student
+
+from redoxmc.thermo.entropy import averages_of_levels
+from redoxmc.thermo.mbar import DensityOfStates, density_of_states
+from redoxmc.thermo.moments import Estimate
+
+_BLOCKS = 20
+_FIELDS = ("mean_energy", "heat_capacity", "entropy", "free_energy")
+# What an anchor must show: see ladder_averages.
+_ANCHOR_SAMPLES = 50.0
+_ANCHOR_ERROR = 0.5  # k_B
+_ONE_LEVEL = 1e-6  # eV
+
+
+@dataclass(frozen=True)
+class LadderAverages:
+    """Averages of a whole cell at one temperature, with standard errors.
+
+    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchored: whether infinite
+    temperature was reached (see ladder_averages); entropy and free energy are NaN where it was not.
+    """
+
+    temperature: float
+    mean_energy: Estimate
+    heat_capacity: Estimate
+    entropy: Estimate
+    free_energy: Estimate
+    anchored: bool
+
+
+def ladder_averages(
+    temperatures: Sequence[float],
+    energies: Sequence[ArrayLike],
+    log_n_states: float,
+    at: Sequence[float] | None = None,
+    ground_degeneracy: int | None = None,
+) -> list[LadderAverages]:
+    """Combine the chains of one x at all temperatures into averages at any temperature.
+
+    temperatures: [n_T] in K of the chains; inf stands for uniformly drawn states, which make the
+    anchor exact. energies: for each temperature [n_steps] or [n_chains, n_steps], eV per cell,
+    after burn-in, every step counted. log_n_states: ln of the number of states, ln C(N, n) for
+    charges on N sites. at: temperatures of the result (default: the finite ones of the ladder);
+    interpolating between them is safe, extrapolating is not. ground_degeneracy: number of states
+    at the lowest sampled energy (within 1e-6 eV), the size of its symmetry orbit.
+
+    ln Z(β) follows from MBAR relative to ln Z(0) = log_n_states, where the entropy is known
+    exactly; F = −k_B T ln Z, S = k_B (ln Z + β⟨E⟩). Samples alone cannot tell a ladder that is hot
+    from one that never saw the states which fill the entropy (a frozen chain would claim S = ln of
+    all states). So entropy and free energy are given only where 50 effective samples reach β = 0
+    and either the ladder contains uniformly drawn states, or the number of ground states that it
+    implies agrees with ground_degeneracy (to 3 standard errors, which must be below 0.5); else
+    they are NaN.
+
+    Errors: delete-one-block jackknife over 20 blocks of time, the same times at all temperatures,
+    so that autocorrelation shorter than a block and correlation by tempering are both contained;
+    times Student's factor for 19 degrees of freedom (1.07).
+    Sources: Shirts and Chodera 2008 (see mbar.py); Efron, The Jackknife (1982), ch. 3.
+    """
+    series = [np.atleast_2d(np.asarray(e, dtype=np.float64)) for e in energies]
+    targets = [t for t in temperatures if np.isfinite(t)] if at is None else list(at)
+    blocks = min([_BLOCKS, *(s.shape[1] for s in series)])
+    full = density_of_states(temperatures, [s.ravel() for s in series], log_n_states)
+    partial = [
+        density_of_states(temperatures, [_without(s, b, blocks) for s in series], log_n_states)
+        for b in range(blocks if blocks > 1 else 0)
+    ]
+    anchored = full.effective_samples(np.inf) >= _ANCHOR_SAMPLES and (
+        np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy)
+    )
+    result = []
+    for t in targets:
+        values, errors = _table([full], t)[0], _jackknife(_table(partial, t))
+        if not anchored:
+            values[2:] = errors[2:] = np.nan
+        estimates = [Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
+        mean, capacity, entropy, free = estimates
+        result.append(LadderAverages(t, mean, capacity, entropy, free, anchored))
+    return result
+
+
+def _table(estimates: Sequence[DensityOfStates], temperature: float) -> NDArray[np.float64]:
+    """Evaluate the four averages of each density of states, [n, 4]."""
+    rows = [averages_of_levels(d.energies, d.log_degeneracies, temperature) for d in estimates]
+    return np.array([[getattr(row, field) for field in _FIELDS] for row in rows]).reshape(-1, 4)
+
+
+def _jackknife(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard error of each column of delete-one-block estimates [n_blocks, n]."""
+    blocks = len(values)
+    if blocks < 2:
+        return np.full(values.shape[1], np.nan)
+    # Two of these errors cover as often as two of a known Gaussian, in spite of the few blocks.
+    widening = float(student.ppf(0.97725, blocks - 1)) / 2.0
+    spread = np.sqrt((blocks - 1) * np.mean((values - values.mean(axis=0)) ** 2, axis=0))
+    return np.asarray(widening * spread, dtype=np.float64)
+
+
+def _ground_agrees(
+    full: DensityOfStates, partial: Sequence[DensityOfStates], degeneracy: int | None
+) -> bool:
+    """Say whether the number of ground states implied by the anchor at β = 0 is the true one."""
+    if degeneracy is None:
+        return False
+    ceiling = full.energies[0] + _ONE_LEVEL
+
+    def log_count(dos: DensityOfStates) -> float:
+        ground = dos.log_degeneracies[dos.energies <= ceiling]
+        return float(logsumexp(ground)) if len(ground) else -np.inf
+
+    counts = np.array([[log_count(dos)] for dos in partial])
+    if not np.all(np.isfinite(counts)):
+        return False
+    error = float(_jackknife(counts)[0]) if len(counts) else np.nan
+    difference = abs(log_count(full) - np.log(degeneracy))
+    return bool(error < _ANCHOR_ERROR and difference <= 3.0 * error + 1e-9)
+
+
+def _without(series: NDArray[np.float64], block: int, blocks: int) -> NDArray[np.float64]:
+    """Leave one block of time out of all chains."""
+    n = series.shape[1]
+    low, high = n * block // blocks, n * (block + 1) // blocks
+    return np.delete(series, np.s_[low:high], axis=1).ravel()
