@@ -53,7 +53,11 @@ def export_model(
     provenance = provenance or Provenance()
     metadata = model_metadata(model, provenance, dtype)
     data = script_bytes(model, metadata, DTYPES[dtype])
-    replace_atomically(folder / "model.pt", lambda path: path.write_bytes(data) and None)
+
+    def write(path: Path) -> None:
+        path.write_bytes(data)
+
+    replace_atomically(folder / "model.pt", write)
     card = card_data(name or folder.resolve().name, metadata, provenance)
     write_atomically(folder / "card.toml", toml_text(card))
 
@@ -76,7 +80,7 @@ def model_metadata(model: Model, provenance: Provenance, dtype: str) -> dict[str
 
 
 def script_bytes(model: Model, metadata: Mapping[str, Any], dtype: torch.dtype) -> bytes:
-    """TorchScript of the model with its metadata; the same bytes for the same model."""
+    """TorchScript of the model with its metadata inside."""
     module = copy.deepcopy(model.module).to(dtype).eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False)

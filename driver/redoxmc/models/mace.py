@@ -30,18 +30,18 @@ class MaceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channels: int = Field(32, ge=1)
-    feature_l_max: int = Field(0, ge=0, le=3)
-    l_max: int = Field(2, ge=0, le=4)
-    correlation: int = Field(2, ge=1, le=4)
-    n_layers: int = Field(2, ge=1, le=4)
-    r_cut: float = Field(4.5, gt=0)
-    num_radial_basis: int = Field(8, ge=1)
-    num_polynomial_cutoff: int = Field(5, ge=2)
+    channels: int = Field(default=32, ge=1)
+    feature_l_max: int = Field(default=0, ge=0, le=3)
+    l_max: int = Field(default=2, ge=0, le=4)
+    correlation: int = Field(default=2, ge=1, le=4)
+    n_layers: int = Field(default=2, ge=1, le=4)
+    r_cut: float = Field(default=4.5, gt=0)
+    num_radial_basis: int = Field(default=8, ge=1)
+    num_polynomial_cutoff: int = Field(default=5, ge=2)
     radial_mlp: tuple[int, ...] = (32, 32)
-    readout_mlp: int = Field(16, ge=1)
-    scale: float = Field(1.0, gt=0)
-    avg_num_neighbors: float = Field(32.0, gt=0)
+    readout_mlp: int = Field(default=16, ge=1)
+    scale: float = Field(default=1.0, gt=0)
+    avg_num_neighbors: float = Field(default=32.0, gt=0)
 
     @property
     def hidden_irreps(self) -> str:

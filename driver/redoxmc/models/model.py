@@ -16,8 +16,9 @@ class Model:
 
     module: `forward(species [N], edge_index [2, E], edge_vectors [E, 3] in Å, n_local)` returns a
     dict with "energy" [n_local] in eV without reference energies, and optionally "moment"
-    [n_local] (µB) and "charge" [n_local] (e). edge_index[0] is the sender, edge_index[1] the receiver, an edge
-    vector points from sender to receiver; edges are grouped by receiver in ascending order.
+    [n_local] (µB) and "charge" [n_local] (e). edge_index[0] is the sender, edge_index[1] the
+    receiver, an edge vector points from sender to receiver; edges are grouped by receiver in
+    ascending order.
     table: the species. settings: the architecture's own, enough to build it again.
     r_cut: range of one edge in Å. n_layers: how many edges information travels.
     compile: gives the TorchScript form of a module of this architecture.

@@ -1,0 +1,39 @@
+"""`redoxmc export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from redoxmc.cli.options import JsonFile, write_json
+
+
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="best.pt or last.pt of redoxmc train.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Model folder to write.")],
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    json: JsonFile = None,
+) -> None:
+    """Write a model folder: model.pt (TorchScript), card.toml, the training file, an example.
+
+    The card holds the errors on the test frames of the training file, measured by this command.
+
+    Example: redoxmc export checkpoints/mace/best.pt --out potentials/mace-nafepo4
+    """
+    import warnings
+
+    warnings.simplefilter("ignore")  # of torch and e3nn, about themselves
+    from redoxmc.models.release import release
+
+    card = release(checkpoint, out, dtype)
+    errors = card["errors"]
+    if errors:
+        typer.echo(
+            f"{out}: {errors['energy_meV_per_atom']:.2f} meV/atom, "
+            f"{errors['force_meV_per_A']:.1f} meV/Å on {errors['frames']} test frames"
+        )
+    else:
+        typer.echo(f"{out}: written; the training file names no test frames, so no errors.")
+    write_json(json, card)

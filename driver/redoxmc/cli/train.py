@@ -1,0 +1,76 @@
+"""`redoxmc train`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from redoxmc.cli.options import JsonFile, write_json
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Training file (TOML).")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Folder of the checkpoints [checkpoints/ + CONFIG's name]."
+        ),
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Train a model; called again, continue where the last checkpoint is.
+
+    Writes best.pt, last.pt, history.json and learning_curve.png into DIR.
+
+    Example: redoxmc train potentials/mace-nafepo4/train.toml --out checkpoints/mace
+    """
+    import warnings
+
+    warnings.simplefilter("ignore")  # of torch and e3nn, about themselves
+    from redoxmc.models.train import train as run
+    from redoxmc.models.training_config import load_training_config
+
+    settings = load_training_config(config)
+    folder = out or Path("checkpoints") / config.stem
+    with _Progress(settings.optimizer.epochs) as show:
+        best = run(settings, config, folder, show)
+    from redoxmc.models.checkpoint import load_checkpoint
+
+    history = load_checkpoint(best)["history"]
+    typer.echo(f"{best}: epoch {history[-1]['epoch']}, {_summary(history[-1])}")
+    write_json(json, {"checkpoint": str(best), "history": history})
+
+
+def _summary(entry: dict[str, Any]) -> str:
+    return (
+        f"loss {entry['valid_loss']:.4g}, {entry['energy_meV_per_atom']:.2f} meV/atom, "
+        f"{entry['force_meV_per_A']:.1f} meV/Å"
+    )
+
+
+class _Progress:
+    """A bar on a terminal, one line per tenth of the epochs elsewhere."""
+
+    def __init__(self, epochs: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.epochs = epochs
+        console = Console(stderr=True)
+        self.bar = Progress(console=console) if console.is_terminal else None
+
+    def __enter__(self) -> "_Progress":
+        if self.bar is not None:
+            self.bar.start()
+            self.task = self.bar.add_task("training", total=self.epochs)
+        return self
+
+    def __call__(self, entry: dict[str, Any]) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, completed=entry["epoch"], description=_summary(entry))
+        elif entry["epoch"] % max(1, self.epochs // 10) == 0 or entry["epoch"] == 1:
+            typer.echo(f"epoch {entry['epoch']}/{self.epochs}: {_summary(entry)}", err=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()

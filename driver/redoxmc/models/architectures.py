@@ -1,0 +1,40 @@
+"""From the name of an architecture and its settings to a model. Imports only the one asked for."""
+
+from pathlib import Path
+from typing import Any
+
+from redoxmc.config import parse_table
+from redoxmc.errors import InputError
+from redoxmc.models.model import Model
+from redoxmc.models.table import SpeciesRow
+
+DATA_DRIVEN = ("scale", "avg_num_neighbors")  # settings that are measured on the training set
+
+
+def build_model(
+    architecture: str,
+    settings: dict[str, Any],
+    table: tuple[SpeciesRow, ...],
+    charge_aware: bool,
+    seed: int,
+    source: Path = Path("[model]"),
+) -> Model:
+    """Build a float64 model with random weights from the seed.
+
+    source: the file that the settings come from, for the message of the InputError that an unknown
+    key or a bad value raises.
+    """
+    if architecture == "MACE":
+        from redoxmc.models.mace import MaceSettings, mace_from_table
+
+        return mace_from_table(
+            parse_table(MaceSettings, settings, source), table, charge_aware, seed
+        )
+    raise InputError(f"architecture {architecture!r} is not one of 'MACE'.")
+
+
+def measured_settings(architecture: str, neighbours: float, rms_force: float) -> dict[str, float]:
+    """Settings taken from the training set: mean neighbours in r_cut, root mean square force."""
+    if architecture == "MACE":
+        return {"avg_num_neighbors": neighbours, "scale": rms_force}
+    return {}

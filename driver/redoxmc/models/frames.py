@@ -1,0 +1,152 @@
+"""Labelled frames as training samples."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from redoxmc.data.extxyz import COLUMN, energy_of, read_labelled
+from redoxmc.errors import InputError
+from redoxmc.models.graph import Graph, build_graph, join
+from redoxmc.models.table import SpeciesRow, row_of
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A labelled structure.
+
+    atoms: ASE's. states: species name of each atom. energy: eV. forces: (N, 3) eV/Å.
+    stress: (3, 3) eV/Å^3. moments: (N,) µB and charges: (N,) e, of any sign; NaN where unknown.
+    """
+
+    atoms: Any
+    states: tuple[str, ...]
+    energy: float
+    forces: Floats
+    stress: Floats
+    moments: Floats
+    charges: Floats
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Graphs with their targets as tensors; energy without reference energies. NaN is unknown."""
+
+    graph: Graph
+    energy: torch.Tensor
+    forces: torch.Tensor
+    stress: torch.Tensor
+    moments: torch.Tensor
+    charges: torch.Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Sample":
+        """The same on a device, in a dtype."""
+        return Sample(
+            self.graph.to(device, dtype),
+            self.energy.to(device, dtype),
+            self.forces.to(device, dtype),
+            self.stress.to(device, dtype),
+            self.moments.to(device, dtype),
+            self.charges.to(device, dtype),
+        )
+
+
+def read_frames(paths: Sequence[Path]) -> list[Frame]:
+    """Read labelled extxyz files (energy and forces; stress, moments and charges if there).
+
+    Raises InputError naming file and frame where something needed is missing.
+    """
+    frames = []
+    for path in paths:
+        for number, atoms in enumerate(read_labelled(path)):
+            frames.append(_frame(atoms, f"{path}, frame {number}"))
+    return frames
+
+
+def _frame(atoms: Any, where: str) -> Frame:
+    results = atoms.calc.results if atoms.calc is not None else {}
+    for key in ("energy", "forces"):
+        if key not in results:
+            raise InputError(f"{where} has no {key}; a training frame needs energy and forces.")
+    unknown = np.full(len(atoms), np.nan)
+    stress = np.full((3, 3), np.nan)
+    if "stress" in results:
+        xx, yy, zz, yz, xz, xy = results["stress"]
+        stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    frame = Frame(
+        atoms,
+        tuple(str(s) for s in atoms.arrays[COLUMN]),
+        energy_of(atoms),
+        np.array(results["forces"], dtype=np.float64),
+        stress,
+        np.abs(np.array(results.get("magmoms", unknown), dtype=np.float64)),
+        np.array(results.get("charges", unknown), dtype=np.float64),
+    )
+    if not np.isfinite(frame.forces).all() or not np.isfinite(frame.energy):
+        raise InputError(f"{where} has an energy or a force that is not a finite number.")
+    return frame
+
+
+def hash_files(paths: Sequence[Path]) -> str:
+    """SHA-256 over the contents of files, in the given order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def fit_references(
+    frames: Sequence[Frame], names: Sequence[str], keys: Sequence[str]
+) -> dict[str, float]:
+    """Fit one reference energy (eV) per key by least squares on the total energies.
+
+    names: the species; keys: the class each counts in (its own name, or its element in a blind
+    model). Species counts of neutral cells are linearly dependent: the solution of least norm is
+    taken. Raises InputError for a species outside the list.
+    """
+    classes = list(dict.fromkeys(keys))
+    column = {name: classes.index(key) for name, key in zip(names, keys, strict=True)}
+    counts = np.zeros((len(frames), len(classes)))
+    for n, frame in enumerate(frames):
+        for state in frame.states:
+            if state not in column:
+                raise InputError(f"the data have {state}, which is not in species {list(names)}.")
+            counts[n, column[state]] += 1
+    energies = np.array([frame.energy for frame in frames])
+    weights = 1 / counts.sum(1)
+    solution = np.linalg.lstsq(counts * weights[:, None], energies * weights, rcond=1e-8)[0]
+    return {name: float(solution[column[name]]) for name in names}
+
+
+def make_sample(frame: Frame, table: Sequence[SpeciesRow], r_cut: float) -> Sample:
+    """The frame as a float64 sample for a model with this table and range."""
+    references = {str(entry.species): entry.reference_energy for entry in table}
+    rows = [row_of(state, table) for state in frame.states]
+    energy = frame.energy - sum(references[state] for state in frame.states)
+    return Sample(
+        build_graph(frame.atoms, rows, r_cut),
+        torch.tensor([energy], dtype=torch.float64),
+        torch.from_numpy(frame.forces),
+        torch.from_numpy(frame.stress[None].copy()),
+        torch.from_numpy(frame.moments.copy()),
+        torch.from_numpy(frame.charges.copy()),
+    )
+
+
+def join_samples(samples: Sequence[Sample]) -> Sample:
+    """Put samples side by side in one batch."""
+    return Sample(
+        join([s.graph for s in samples]),
+        torch.cat([s.energy for s in samples]),
+        torch.cat([s.forces for s in samples]),
+        torch.cat([s.stress for s in samples]),
+        torch.cat([s.moments for s in samples]),
+        torch.cat([s.charges for s in samples]),
+    )

@@ -1,0 +1,109 @@
+"""Structures as graphs of edge vectors; energy, forces and stress from any module on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from redoxmc.errors import InputError
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One structure, or several side by side.
+
+    species: (N,) rows of the model's table. edges: (2, E) sender, receiver, grouped by receiver.
+    vectors: (E, 3) Å, from sender to receiver. structure: (N,) which structure an atom belongs to.
+    n_atoms, volumes (Å^3): of each structure.
+    """
+
+    species: torch.Tensor
+    edges: torch.Tensor
+    vectors: torch.Tensor
+    structure: torch.Tensor
+    n_atoms: torch.Tensor
+    volumes: torch.Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Graph":
+        """The same on a device, with lengths in a dtype."""
+        return Graph(
+            self.species.to(device),
+            self.edges.to(device),
+            self.vectors.to(device, dtype),
+            self.structure.to(device),
+            self.n_atoms.to(device),
+            self.volumes.to(device, dtype),
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """energy: (structures,) eV without reference energies. forces: (N, 3) eV/Å.
+
+    stress: (structures, 3, 3) eV/Å^3, positive under tension. nodes: what the module returned.
+    """
+
+    energy: torch.Tensor
+    forces: torch.Tensor
+    stress: torch.Tensor
+    nodes: dict[str, torch.Tensor]
+
+
+def build_graph(atoms: Any, rows: Sequence[int], r_cut: float) -> Graph:
+    """Build the graph of an ASE structure; rows: the row of each atom, r_cut in Å (float64)."""
+    from ase.neighborlist import neighbor_list
+
+    centre, neighbour, distance = neighbor_list("ijD", atoms, r_cut)
+    if len(centre) == 0:
+        raise InputError(f"no two atoms are closer than the model's cutoff of {r_cut} Å.")
+    return Graph(
+        torch.tensor(rows, dtype=torch.int64),
+        torch.from_numpy(np.stack([neighbour, centre]).astype(np.int64)),
+        torch.from_numpy(-distance),
+        torch.zeros(len(rows), dtype=torch.int64),
+        torch.tensor([len(rows)]),
+        torch.tensor([abs(np.linalg.det(atoms.cell))], dtype=torch.float64),
+    )
+
+
+def join(graphs: Sequence[Graph]) -> Graph:
+    """Put graphs side by side."""
+    starts = np.cumsum([0, *(len(g.species) for g in graphs)])
+    return Graph(
+        torch.cat([g.species for g in graphs]),
+        torch.cat([g.edges + int(s) for g, s in zip(graphs, starts, strict=False)], dim=1),
+        torch.cat([g.vectors for g in graphs]),
+        torch.cat([g.structure + n for n, g in enumerate(graphs)]),
+        torch.cat([g.n_atoms for g in graphs]),
+        torch.cat([g.volumes for g in graphs]),
+    )
+
+
+def evaluate(module: torch.nn.Module, graph: Graph, *, training: bool = False) -> Evaluation:
+    """Energy, forces and stress; with training=True they can be differentiated once more.
+
+    Forces and virial are contractions of the gradient with respect to the edge vectors, so they
+    follow for any architecture and any cell.
+    """
+    vectors = graph.vectors.detach().requires_grad_(True)
+    n = len(graph.species)
+    nodes = module(graph.species, graph.edges, vectors, n)
+    count = len(graph.n_atoms)
+    energy = torch.zeros(count, dtype=vectors.dtype, device=vectors.device)
+    energy = energy.index_add(0, graph.structure, nodes["energy"])
+    (gradient,) = torch.autograd.grad(energy.sum(), vectors, create_graph=training)
+    forces = torch.zeros((n, 3), dtype=vectors.dtype, device=vectors.device)
+    forces = forces.index_add(0, graph.edges[0], gradient).index_add(0, graph.edges[1], -gradient)
+    virial = gradient.unsqueeze(2) * vectors.detach().unsqueeze(1)
+    stress = torch.zeros((count, 3, 3), dtype=vectors.dtype, device=vectors.device)
+    stress = stress.index_add(0, graph.structure[graph.edges[1]], virial)
+    stress = (stress + stress.transpose(1, 2)) / 2 / graph.volumes[:, None, None]
+    if not training:
+        nodes = {name: value.detach() for name, value in nodes.items()}
+        return Evaluation(energy.detach(), forces, stress, nodes)
+    return Evaluation(energy, forces, stress, nodes)

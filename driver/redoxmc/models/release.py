@@ -1,0 +1,117 @@
+"""From a checkpoint to a shipped model folder: errors, bonds and example from the data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc.errors import InputError
+from redoxmc.models.card import Bonds
+from redoxmc.models.checkpoint import load_checkpoint, rebuild_model
+from redoxmc.models.export import (
+    DTYPES,
+    Provenance,
+    card_data,
+    export_model,
+    model_metadata,
+)
+from redoxmc.models.frames import Frame, hash_files, make_sample, read_frames
+from redoxmc.models.metrics import measure_errors
+from redoxmc.models.toml_text import toml_text
+from redoxmc.models.training_config import LigandConfig, TrainingConfig
+from redoxmc.results.files import write_atomically
+from redoxmc.species import Species
+
+CALM = 0.5  # eV/Å: largest force of a frame whose bond lengths count as those of a relaxed state
+
+
+def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str, Any]:
+    """Export a checkpoint with everything that its card says; returns the card's content.
+
+    Errors are measured in the exported precision on the test frames. Raises InputError for a bad
+    checkpoint, data files that moved, and a folder that cannot be written to.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r} is not one of 'float64', 'float32'.")
+    content = load_checkpoint(checkpoint)
+    config = TrainingConfig.model_validate(content["config"])
+    model = rebuild_model(content["model"], content["weights"])
+    frames = read_frames(config.data.train)
+    provenance = Provenance(
+        training_data_sha256=hash_files(config.data.train),
+        errors=_errors(model, config, dtype),
+        bonds={name: mean_bond(frames, name, bond) for name, bond in config.bonds.items()},
+        notes={
+            "example": "example.extxyz",
+            "data": {
+                "train": [p.name for p in config.data.train],
+                "train_frames": len(frames),
+                "test": [p.name for p in config.data.test],
+            },
+            "training": {
+                "seed": config.seed,
+                "epochs": len(content["history"]),
+                "loss": config.loss.model_dump(mode="json"),
+                "optimizer": config.optimizer.model_dump(mode="json"),
+            },
+        },
+    )
+    export_model(model, folder, provenance, dtype=dtype)
+    _write_example(frames, folder / "example.extxyz")
+    write_atomically(folder / "train.toml", _config_text(config, folder))
+    metadata = model_metadata(model, provenance, dtype)
+    return card_data(folder.resolve().name, metadata, provenance)
+
+
+def _errors(model: Any, config: TrainingConfig, dtype: str) -> dict[str, Any]:
+    if not config.data.test:
+        return {}
+    module = model.module.to(DTYPES[dtype])
+    samples = [make_sample(f, model.table, model.r_cut) for f in read_frames(config.data.test)]
+    errors = measure_errors(module, samples)
+    module.to(DTYPES["float64"])
+    names = [str(entry.species) for entry in model.table]
+    return errors.metadata(names, [entry.row for entry in model.table])
+
+
+def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:
+    """Mean distance (Å) of a species to its nearest ligands, over the calmest frames.
+
+    Frames whose largest force exceeds CALM are left out where others remain: along a relaxation
+    the bonds are still on their way.
+    """
+    ligand = Species.parse(bond.ligand)
+    calm = [f for f in frames if name in f.states and np.abs(f.forces).max() < CALM]
+    means = []
+    for frame in calm or [f for f in frames if name in f.states]:
+        states = np.array(frame.states)
+        ligands = np.flatnonzero(states == bond.ligand)
+        for centre in np.flatnonzero(states == name):
+            distances = np.sort(frame.atoms.get_distances(centre, ligands, mic=True))
+            means.append(distances[: bond.coordination].mean())
+    if not means:
+        raise InputError(f"[bonds] names {name!r}, which no training frame holds.")
+    return Bonds(float(np.mean(means)), bond.coordination, ligand)
+
+
+def _write_example(frames: Sequence[Frame], path: Path) -> None:
+    """The calmest frame that holds the most species: something to try the model on."""
+    from redoxmc.data.extxyz import write_labelled
+
+    most = max(len(set(f.states)) for f in frames)
+    chosen = min(
+        (f for f in frames if len(set(f.states)) == most), key=lambda f: np.abs(f.forces).max()
+    )
+    write_labelled(path, [chosen.atoms])
+
+
+def _config_text(config: TrainingConfig, folder: Path) -> str:
+    """The training file with all defaults, its paths relative to the folder."""
+    import os
+
+    data = config.model_dump(mode="json")
+    base = folder.resolve()
+    for key, paths in data["data"].items():
+        data["data"][key] = [os.path.relpath(p, base) for p in paths]
+    return toml_text(data)

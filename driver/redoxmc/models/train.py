@@ -1,0 +1,226 @@
+"""The training loop: resumable, and on a CPU the same to the bit for the same seed."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from redoxmc.errors import InputError
+from redoxmc.models.architectures import build_model, measured_settings
+from redoxmc.models.checkpoint import (
+    describe_model,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    weights_of,
+)
+from redoxmc.models.curves import plot_curves
+from redoxmc.models.export import DTYPES
+from redoxmc.models.frames import Sample, fit_references, join_samples, make_sample, read_frames
+from redoxmc.models.graph import evaluate
+from redoxmc.models.loss import LossWeights, training_loss
+from redoxmc.models.metrics import measure_errors
+from redoxmc.models.model import Model
+from redoxmc.models.table import make_table
+from redoxmc.models.training_config import TrainingConfig
+from redoxmc.results.files import write_atomically
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model before its first step, and the samples it is trained on."""
+
+    model: Model
+    train: list[Sample]
+    valid: list[Sample]
+
+
+def prepare(config: TrainingConfig, source: Path) -> Prepared:
+    """Read the data, fit reference energies, build the model (float64, random weights).
+
+    source: the training file, for messages.
+    """
+    frames = read_frames(config.data.train)
+    species = config.species_list()
+    names = [str(s) for s in species]
+    keys = names if config.charge_aware else [s.element for s in species]
+    table = make_table(species, config.charge_aware, fit_references(frames, names, keys))
+    given = (config.architecture, dict(config.model))
+    probe = build_model(*given, table, config.charge_aware, config.seed, source)
+    train = [make_sample(frame, table, probe.r_cut) for frame in frames]
+    valid = [make_sample(f, table, probe.r_cut) for f in read_frames(config.data.valid)]
+    atoms = sum(len(s.graph.species) for s in train)
+    neighbours = sum(s.graph.edges.shape[1] for s in train) / atoms
+    rms = math.sqrt(sum(float((s.forces**2).sum()) for s in train) / (3 * atoms))
+    measured = measured_settings(config.architecture, neighbours, rms)
+    settings = {**measured, **config.model}
+    model = build_model(
+        config.architecture, settings, table, config.charge_aware, config.seed, source
+    )
+    return Prepared(model, train, valid)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device asked for; "auto" takes a GPU where there is one."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError('optimizer.device = "cuda", but torch sees no GPU here; write "auto".')
+    cuda = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if cuda else "cpu")
+
+
+def batches(n: int, size: int, seed: int, epoch: int) -> Iterator[list[int]]:
+    """Shuffled batches of indices: a function of seed and epoch, so that resuming repeats them."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(n, generator=generator).tolist()
+    for start in range(0, n, size):
+        yield order[start : start + size]
+
+
+def train(
+    config: TrainingConfig, source: Path, out: Path, progress: Progress | None = None
+) -> Path:
+    """Train, or continue the training that lies in out; returns the best checkpoint.
+
+    out holds last.pt and best.pt (running-mean weights with the lowest validation loss),
+    history.json and learning_curve.png. progress: called with the history entry of each epoch.
+    Raises InputError where out holds a training of another config.
+    """
+    prepared = prepare(config, source)
+    opt = config.optimizer
+    device, dtype = choose_device(opt.device), DTYPES[opt.dtype]
+    module = prepared.model.module.to(device, dtype)
+    train_set = [s.to(device, dtype) for s in prepared.train]
+    valid_set = [s.to(device, dtype) for s in prepared.valid]
+    optimizer = torch.optim.Adam(module.parameters(), lr=opt.learning_rate, amsgrad=True)
+    state = _State(weights_of(module), [], math.inf)
+    identity = training_identity(config)
+    last, best = out / "last.pt", out / "best.pt"
+    if last.exists():
+        state = _resume(load_checkpoint(last), identity, last, module, optimizer)
+    for epoch in range(len(state.history), opt.epochs):
+        if opt.patience is not None and _stale(state.history) >= opt.patience:
+            break
+        started = time.perf_counter()
+        rate = opt.learning_rate * (opt.final_learning_rate / opt.learning_rate) ** (
+            epoch / max(1, opt.epochs - 1)
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        energy_weight = config.loss.energy_weight(epoch, opt.epochs)
+        total = 0.0
+        for indices in batches(len(train_set), opt.batch_size, config.seed, epoch):
+            batch = join_samples([train_set[i] for i in indices])
+            optimizer.zero_grad()
+            found = evaluate(module, batch.graph, training=True)
+            loss = training_loss(found, batch, config.loss, energy_weight)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(module.parameters(), opt.gradient_clip)
+            optimizer.step()
+            _update_mean(state.mean, module, opt.ema_decay)
+            total += float(loss.detach()) * len(indices)
+        own = weights_of(module)
+        load_weights(module, state.mean)
+        # one yardstick for all epochs: the weights of the last one
+        yardstick = config.loss.energy_weight(opt.epochs - 1, opt.epochs)
+        entry = {
+            "epoch": epoch + 1,
+            "train_loss": total / len(train_set),
+            **_validate(module, valid_set, config.loss, yardstick, opt.batch_size),
+            "learning_rate": rate,
+            "wall_s": round(time.perf_counter() - started, 2),
+        }
+        load_weights(module, own)
+        state.history.append(entry)
+        content = {"identity": identity, "model": describe_model(prepared.model)}
+        content["config"] = config.model_dump(mode="json")
+        if entry["valid_loss"] < state.best:
+            state.best = entry["valid_loss"]
+            save_checkpoint(best, {**content, "weights": state.mean, "history": state.history})
+        if (epoch + 1) % opt.checkpoint_every == 0 or epoch + 1 == opt.epochs:
+            rest = {"best": state.best, "mean": state.mean, "optimizer": optimizer.state_dict()}
+            save_checkpoint(last, {**content, "weights": own, "history": state.history, **rest})
+            write_atomically(out / "history.json", json.dumps(state.history, indent=1) + "\n")
+            plot_curves(state.history, out / "learning_curve.png")
+        if progress is not None:
+            progress(entry)
+    return best
+
+
+def training_identity(config: TrainingConfig) -> str:
+    """What must agree for a training to be continued: all but the device and the intervals."""
+    data = config.model_dump(mode="json")
+    for key in ("device", "checkpoint_every"):
+        del data["optimizer"][key]
+    for key in ("train", "valid", "test"):
+        data["data"][key] = [Path(p).name for p in data["data"][key]]
+    del data["bonds"]
+    return json.dumps(data, sort_keys=True)
+
+
+@dataclass
+class _State:
+    mean: dict[str, torch.Tensor]
+    history: list[dict[str, Any]]
+    best: float
+
+
+def _resume(
+    content: dict[str, Any],
+    identity: str,
+    path: Path,
+    module: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> _State:
+    if content["identity"] != identity:
+        ours, theirs = json.loads(identity), json.loads(content["identity"])
+        differing = sorted(k for k in ours if ours[k] != theirs.get(k))
+        raise InputError(
+            f"{path} belongs to a training with another {', '.join(differing)}; choose another "
+            "--out or remove that folder."
+        )
+    load_weights(module, content["weights"])
+    optimizer.load_state_dict(content["optimizer"])
+    device = next(module.parameters()).device
+    mean = {name: value.to(device) for name, value in content["mean"].items()}
+    return _State(mean, content["history"], content["best"])
+
+
+def _update_mean(mean: dict[str, torch.Tensor], module: torch.nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            mean[name].mul_(decay).add_(parameter, alpha=1 - decay)
+
+
+def _stale(history: Sequence[dict[str, Any]]) -> int:
+    losses = [entry["valid_loss"] for entry in history]
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def _validate(
+    module: torch.nn.Module,
+    samples: Sequence[Sample],
+    weights: LossWeights,
+    energy_weight: float,
+    batch_size: int,
+) -> dict[str, Any]:
+    loss = 0.0
+    for start in range(0, len(samples), batch_size):
+        batch = join_samples(samples[start : start + batch_size])
+        found = evaluate(module, batch.graph)
+        loss += float(training_loss(found, batch, weights, energy_weight)) * len(batch.energy)
+    errors = measure_errors(module, samples, batch_size)
+    return {
+        "valid_loss": loss / len(samples),
+        "energy_meV_per_atom": errors.energy,
+        "force_meV_per_A": errors.forces,
+        "stress_GPa": errors.stress,
+        "moment_muB": errors.moment,
+        "charge_e": errors.charge,
+    }

@@ -1,0 +1,293 @@
+"""Distil a data set: run the trajectories that a TOML file lists and split what they leave."""
+
+import itertools
+import sys
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import make_supercell
+from ase.io import read, write
+
+from redoxmc.data.distil import (
+    Tally,
+    Teaching,
+    along_relaxation,
+    around,
+    in_cell,
+    reference_start,
+    relaxation,
+    with_states,
+)
+from redoxmc.data.teacher import BondBias
+from redoxmc.models.card import Bonds
+from redoxmc.results.files import replace_atomically
+from redoxmc.species import Species
+from redoxmc.structures.lattice import Lattice, occupancy_key
+from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+
+Task = tuple[str, Callable[[np.random.Generator], Tally]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A supercell of the host with its symmetry, and the cell of the empty host."""
+
+    name: str
+    lattice: Lattice
+    symmetry: SiteSymmetry
+    empty: np.ndarray
+
+    def atoms(self, occupancy: np.ndarray) -> Atoms:
+        sites, species = self.lattice.atoms(occupancy)
+        atoms = Atoms(
+            [s.element for s in species],
+            scaled_positions=self.lattice.scaled[sites],
+            cell=self.lattice.cell,
+            pbc=True,
+        )
+        return with_states(atoms, [str(s) for s in species])
+
+    def key(self, occupancy: np.ndarray) -> str:
+        return self.name + ":" + occupancy_key(self.lattice, self.symmetry.canonical(occupancy))
+
+    def distinct_orders(self) -> list[np.ndarray]:
+        n = self.lattice.n_redox
+        every = (np.array(bits, dtype=np.int8) for bits in itertools.product((0, 1), repeat=2 * n))
+        neutral = (o for o in every if self.lattice.total_charge(o) == 0)
+        distinct = {self.symmetry.canonical(o).tobytes() for o in neutral}
+        return [np.frombuffer(b, dtype=np.int8) for b in sorted(distinct)]
+
+    def random_order(self, n_ions: int, rng: np.random.Generator) -> np.ndarray:
+        n = self.lattice.n_redox
+        occupancy = np.zeros(2 * n, dtype=np.int8)
+        occupancy[rng.permutation(n)[:n_ions]] = 1
+        occupancy[n + rng.permutation(n)[:n_ions]] = 1
+        return occupancy
+
+    def random_cell(self, x: float, config: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
+        """Half of the time near the cell of this x, else anywhere between the end members."""
+        overshoot = config["cell_overshoot"]
+        mix = rng.normal(x, 0.15) if rng.random() < 0.5 else rng.uniform(-overshoot, 1 + overshoot)
+        mix = float(np.clip(mix, -overshoot, 1 + overshoot))
+        cell = (1 - mix) * self.empty + mix * self.lattice.cell
+        noise = rng.normal(0, config["cell_noise"], (3, 3)) * np.where(np.eye(3) > 0, 1, 0.5)
+        return cell @ (np.eye(3) + (noise + noise.T) / 2)
+
+
+def make_cell(config: dict[str, Any], folder: Path, supercell: list[int]) -> Cell:
+    unit = read(folder / config["host"])
+    atoms = make_supercell(unit, np.diag(supercell))
+    of_element = {s.element: s for s in map(Species.parse, config["species"])}
+    reduced = Species.parse(config["reduced"])
+    of_element[reduced.element] = reduced
+    symbols = np.array(atoms.get_chemical_symbols())
+    lattice = Lattice(
+        np.array(atoms.cell),
+        atoms.get_scaled_positions(),
+        tuple(of_element[s] for s in symbols),
+        np.flatnonzero(symbols == reduced.element),
+        np.flatnonzero(symbols == Species.parse(config["ion"]).element),
+        reduced,
+        Species.parse(config["oxidised"]),
+        "",
+        1,
+    )
+    empty = np.diag(np.array(config["empty_cell_A"]) * supercell)
+    return Cell("x".join(map(str, supercell)), lattice, find_symmetry(lattice), empty)
+
+
+def state_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    part = config["states"]
+    cell = make_cell(config, folder, [1, 1, 1])
+    for n, atoms in enumerate(read(folder / part["file"], ":")):
+        given = {
+            what: [int(v) for v in atoms.info[part["site_lists"][what]].split("_")[1:] if v]
+            for what in ("ions", "reduced")
+        }
+        states = {s.element: str(s) for s in cell.lattice.species}
+        names = [states[symbol] for symbol in atoms.get_chemical_symbols()]
+        redox = [i for i, s in enumerate(names) if s == config["reduced"]]
+        for i, site in enumerate(redox):
+            names[site] = config["reduced" if i in given["reduced"] else "oxidised"]
+        atoms = with_states(atoms, names)
+        atoms.info = {}
+        key = cell.key(match_order(cell, atoms, config))
+
+        def run(rng: np.random.Generator, atoms: Atoms = atoms, key: str = key) -> Tally:
+            return around(
+                atoms, teaching, rng, part["rattle_A"], part["strain"], origin="state", order=key
+            )
+
+        yield f"state_{n:02d}", run
+
+
+def match_order(cell: Cell, atoms: Atoms, config: dict[str, Any]) -> np.ndarray:
+    """The occupancy of the host that a relaxed structure in the same setting has."""
+    lattice = cell.lattice
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    scaled, names = atoms.get_scaled_positions(), atoms.arrays["charge_state"]
+    wanted = [(s, config["reduced"], 0) for s in lattice.redox_sites]
+    wanted += [(s, config["ion"], lattice.n_redox) for s in lattice.ion_sites]
+    sites = np.concatenate([lattice.redox_sites, lattice.ion_sites])
+    for i in np.flatnonzero((names == config["reduced"]) | (names == config["ion"])):
+        same = [k for k, s in enumerate(sites) if lattice.species[s].element == atoms[i].symbol]
+        gaps = lattice.scaled[sites[same]] - scaled[i]
+        occupancy[same[int(np.linalg.norm(gaps - np.round(gaps), axis=1).argmin())]] = 1
+    if lattice.total_charge(occupancy) != 0:
+        raise SystemExit("a state of the states file does not fit the host")
+    return occupancy
+
+
+def reference_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    part = config["reference"]
+    cell = make_cell(config, folder, part["supercell"])
+    for n, order in enumerate(cell.distinct_orders()):
+        for k in range(part["cells_per_order"]):
+            yield f"reference_{n:02d}_{k}", relax_task(config, cell, order, part, teaching)
+
+
+def large_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    for part in config["large"]:
+        cell = make_cell(config, folder, part["supercell"])
+        for n_ions in range(1, cell.lattice.n_ions):
+            for k in range(part["orders_per_concentration"]):
+
+                def run(
+                    rng: np.random.Generator,
+                    cell: Cell = cell,
+                    n_ions: int = n_ions,
+                    part: dict[str, Any] = part,
+                ) -> Tally:
+                    order = cell.random_order(n_ions, rng)
+                    return relax_task(config, cell, order, part, teaching, "large")(rng)
+
+                yield f"large_{cell.name}_{n_ions}_{k}", run
+
+
+def relax_task(
+    config: dict[str, Any],
+    cell: Cell,
+    order: np.ndarray,
+    part: dict[str, Any],
+    teaching: Teaching,
+    origin: str = "reference",
+) -> Callable[[np.random.Generator], Tally]:
+    def run(rng: np.random.Generator) -> Tally:
+        x = order[cell.lattice.n_redox :].mean()
+        atoms = in_cell(cell.atoms(order), cell.random_cell(x, config, rng))
+        return along_relaxation(
+            reference_start(atoms, teaching.bias),
+            teaching,
+            part["keep_steps"],
+            origin=origin,
+            order=cell.key(order),
+        )
+
+    return run
+
+
+def swap_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    part = config["swap"]
+    cell = make_cell(config, folder, part["supercell"])
+    n_redox = cell.lattice.n_redox
+    for n, order in enumerate(cell.distinct_orders()):
+        if not 0 < order[:n_redox].sum() < n_redox:
+            continue
+        for k in range(part["swaps_per_order"]):
+
+            def run(rng: np.random.Generator, order: np.ndarray = order) -> Tally:
+                x = order[n_redox:].mean()
+                atoms = in_cell(cell.atoms(order), cell.random_cell(x, config, rng))
+                start = reference_start(atoms, teaching.bias)
+                for _, relaxed, _ in relaxation(start, teaching, 40, 0, 0.1):
+                    pass
+                a = rng.choice(np.flatnonzero(order[:n_redox] == 1))
+                b = rng.choice(np.flatnonzero(order[:n_redox] == 0))
+                swapped = order.copy()
+                swapped[[a, b]] = swapped[[b, a]]
+                moved = with_states(relaxed, list(cell.atoms(swapped).arrays["charge_state"]))
+                return along_relaxation(
+                    reference_start(moved, teaching.bias),
+                    teaching,
+                    part["keep_steps"],
+                    origin="swap",
+                    order=cell.key(swapped),
+                )
+
+            yield f"swap_{n:02d}_{k}", run
+
+
+def split(frames: list[Atoms], config: dict[str, Any]) -> dict[str, list[Atoms]]:
+    """Hold out whole orders for the test; draw the validation frames from the rest."""
+    rng = np.random.default_rng(config["seed"])
+    orders = sorted({f.info["order"] for f in frames})
+    # the end members and every x stay in the training set: only orders that have siblings may go
+    siblings = [
+        o for o in orders if 0 < o.split(":")[1].split("|")[0].count("1") < 4 or "2" in o[:5]
+    ]
+    held = set(rng.permutation(siblings)[: round(config["test_orders"] * len(orders))])
+    rest = [f for f in frames if f.info["order"] not in held]
+    valid = set(rng.permutation(len(rest))[: round(config["valid_fraction"] * len(rest))].tolist())
+    return {
+        "train": [f for n, f in enumerate(rest) if n not in valid],
+        "valid": [f for n, f in enumerate(rest) if n in valid],
+        "test": [f for f in frames if f.info["order"] in held],
+    }
+
+
+def load_teaching(config: dict[str, Any]) -> Teaching:
+    import torch
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    torch.set_num_threads(1)
+    bonds = {
+        name: Bonds(b["mean_A"], b["coordination"], Species.parse(b["ligand"]))
+        for name, b in config["bias"]["bonds"].items()
+    }
+    return Teaching(
+        CHGNetCalculator(use_device="cpu"),
+        BondBias(config["bias"]["strength"], bonds),
+        Species.parse(config["reduced"]),
+        Species.parse(config["oxidised"]),
+        config["moment_threshold"],
+        config["largest_force"],
+    )
+
+
+def main(path: Path) -> None:
+    warnings.simplefilter("ignore")
+    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    folder, stem = path.parent, path.stem
+    parts = folder / f"{stem}.parts"
+    teaching = load_teaching(config)
+    makers = (state_tasks, reference_tasks, swap_tasks, large_tasks)
+    tasks = [task for maker in makers for task in maker(config, folder, teaching)]
+    frames, dropped = [], 0
+    for number, (name, run) in enumerate(tasks):
+        part = parts / f"{name}.extxyz"
+        if not part.exists():
+            tally = run(np.random.default_rng([config["seed"], number]))
+            note = Atoms(info={"dropped": tally.dropped})  # an atomless last frame: the count
+            replace_atomically(
+                part, lambda p, t=tally, n=note: write(p, [*t.kept, n], format="extxyz")
+            )
+        *kept, note = read(part, ":")
+        frames += kept
+        dropped += int(note.info["dropped"])
+        print(
+            f"{number + 1}/{len(tasks)} {name}: {len(frames)} kept, {dropped} dropped", flush=True
+        )
+    for name, chosen in split(frames, config).items():
+        out = folder / f"{stem.removeprefix('distil_')}_{name}.extxyz.gz"
+        write(out, chosen, format="extxyz")
+        print(f"{out.name}: {len(chosen)} frames")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
