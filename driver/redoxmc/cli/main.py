@@ -1,10 +1,12 @@
-"""The `redoxmc` command: verbs, exit codes, and the one place where bad input becomes a sentence."""
+"""The `redoxmc` command: verbs, exit codes; the one place where bad input becomes a sentence."""
 
+import os
 import sys
+import traceback
 
-import click
 import typer
 
+from redoxmc.cli import analyze, label, run
 from redoxmc.errors import InputError
 
 app = typer.Typer(
@@ -15,10 +17,17 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.callback()(lambda: None)  # verbs stay verbs, even while there is only one
+app.command("label")(label.label)
+app.command("run")(run.run)
+app.command("analyze")(analyze.analyze)
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 bad input, 75 stopped and resumable."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 a check failed, 2 bad input, 75 stopped and resumable.
+    """
     try:
         code = app(standalone_mode=False)
     except InputError as error:
@@ -27,9 +36,21 @@ def main() -> None:
         sys.exit(_complain(error.format_message()))
     except click.Abort:
         sys.exit(75)
+    except Exception:
+        _abort_other_ranks()
+        raise
     sys.exit(code or 0)
 
 
 def _complain(sentence: str) -> int:
-    print(f"redoxmc: {sentence}", file=sys.stderr)
+    if os.environ.get("PMI_RANK", "0") == "0":  # every rank meets the same bad input
+        print(f"redoxmc: {sentence}", file=sys.stderr)
     return 2
+
+
+def _abort_other_ranks() -> None:
+    """A rank that dies alone would leave the others waiting for ever."""
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is not None and mpi.COMM_WORLD.Get_size() > 1:
+        traceback.print_exc()
+        mpi.COMM_WORLD.Abort(1)

@@ -112,7 +112,7 @@ def parse_xyz_frame(lines: list[str]) -> "Atoms | FrameError":
     except FrameError as error:
         return error
     except Exception as error:  # ASE raises nearly anything on damaged text
-        return FrameError(f"it cannot be parsed ({_short(error)})")
+        return FrameError(f"it cannot be parsed ({short(error)})")
     problem = unsound(atoms)
     return FrameError(problem) if problem else atoms
 
@@ -153,6 +153,7 @@ def _words(shape: tuple[int, ...]) -> str:
     return "an array of " + " x ".join(map(str, shape)) + " numbers" if shape else "a number"
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
+    """Return the message of an exception on one line of at most 120 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."
