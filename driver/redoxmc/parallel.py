@@ -1,0 +1,104 @@
+"""How MPI ranks become replicas: groups of ranks, and what each group works on."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from redoxmc.errors import InputError
+
+T = TypeVar("T")
+_LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """world: all ranks. group: the ranks that share one replica. index: of this group, of n_groups.
+
+    leader: whether this rank speaks for its group. root: whether it speaks for the campaign.
+    """
+
+    world: Any
+    group: Any
+    index: int
+    n_groups: int
+
+    @property
+    def leader(self) -> bool:
+        """First rank of its group."""
+        return bool(self.group.Get_rank() == 0)
+
+    @property
+    def root(self) -> bool:
+        """First rank of all."""
+        return bool(self.world.Get_rank() == 0)
+
+    def scatter(self, work: Sequence[T] | None) -> T:
+        """Give item i of root's list to every rank of group i."""
+        everything: list[T] | None = None
+        if work is not None:
+            size = self.world.Get_size() // self.n_groups
+            everything = [work[rank // size] for rank in range(self.world.Get_size())]
+        mine: T = self.world.scatter(everything)
+        return mine
+
+    def gather(self, result: T) -> list[T]:
+        """The results of all groups (their leaders'), on every rank."""
+        everything = self.world.allgather(result if self.leader else None)
+        size = self.world.Get_size() // self.n_groups
+        return everything[::size]
+
+    def share(self, work: Callable[[], T]) -> T:
+        """Do something on root alone and tell everyone; an InputError is raised everywhere."""
+        result: T | InputError | None = None
+        if self.root:
+            try:
+                result = work()
+            except InputError as error:
+                result = error
+        result = self.world.bcast(result)
+        if isinstance(result, InputError):
+            raise result
+        return result  # type: ignore[return-value]  # T may be None
+
+
+def split_ranks(ranks_per_replica: int) -> Ranks:
+    """Split MPI's ranks into groups of ranks_per_replica neighbours.
+
+    Raises InputError where that leaves ranks over, or where the launcher and mpi4py belong to two
+    MPIs, so that every rank believes to be alone.
+    """
+    from mpi4py import MPI
+
+    world = MPI.COMM_WORLD
+    size = world.Get_size()
+    launched = max((int(os.environ.get(name, "1") or 1) for name in _LAUNCHED), default=1)
+    if size == 1 and launched > 1:
+        raise InputError(
+            f"mpirun started {launched} ranks but each is alone: mpirun and mpi4py belong to two "
+            "MPIs; use the mpirun of the MPI that 'redoxmc doctor' names."
+        )
+    if size % ranks_per_replica:
+        raise InputError(
+            f"parallel.ranks_per_replica = {ranks_per_replica} does not divide {size} ranks."
+        )
+    index = world.Get_rank() // ranks_per_replica
+    group = world.Split(index, world.Get_rank())
+    return Ranks(world, group, index, size // ranks_per_replica)
+
+
+def distribute(bundles: Sequence[Sequence[T]], n_groups: int) -> list[list[T]]:
+    """Spread work over groups; bundles share a cache, so they stay together while there are enough.
+
+    bundles: by falling cost. Returns one list per group.
+    """
+    shares: list[list[T]] = [[] for _ in range(n_groups)]
+    if len(bundles) >= n_groups:
+        for number, bundle in enumerate(bundles):
+            # there and back: the cheapest goes with the dearest
+            lap, place = divmod(number, n_groups)
+            shares[place if lap % 2 == 0 else n_groups - 1 - place].extend(bundle)
+        return shares
+    for number, item in enumerate(item for bundle in bundles for item in bundle):
+        shares[number % n_groups].append(item)
+    return shares

@@ -1,0 +1,93 @@
+"""What a person sees while a campaign runs: a bar on a terminal, and log.txt for all."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from redoxmc.results.store import Store
+from redoxmc.sampling.chain import Chain
+from redoxmc.system import System
+
+
+class Progress:
+    """Progress of a campaign on root: nothing is shown or written elsewhere.
+
+    The bar counts attempted moves, and shows acceptance, lowest energy per formula unit and the
+    time left.
+    """
+
+    def __init__(self, system: System, store: Store, out: Path, show: bool):
+        self._units = system.lattice.formula_units
+        self._steps = system.config.sampling.steps
+        self._root = show
+        self._log = out / "log.txt"
+        self._store = store
+        self._done = 0
+        self._bar: Any = None
+        self._task: Any = None
+        self._begin = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        if self._root and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            total = self._steps * len(self._store.chains)
+            self._task = self._bar.add_task("setting up", total=total, figures="")
+        self.update(self._store)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, what: str) -> None:
+        """Name the present stage."""
+        if not self._root:
+            return
+        if self._bar is not None:
+            self._bar.update(self._task, description=what)
+        else:
+            print(f"redoxmc: {what}", file=sys.stderr)
+        with self._log.open("a", encoding="utf-8") as log:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            log.write(f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n")
+
+    def update(self, store: Store) -> None:
+        """Show the state after a round."""
+        self._done = sum(chain.step for chain in store.chains)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, figures=self._figures(store.chains))
+
+    def tick(self, chains: Sequence[Chain]) -> None:
+        """Show the moves of this rank since the last round."""
+        if self._bar is not None:
+            fresh = sum(len(chain.energies) for chain in chains)
+            self._bar.update(
+                self._task,
+                description=f"sampling x = {chains[0].x:g}",
+                completed=self._done + fresh,
+                figures=self._figures(chains),
+            )
+
+    def _figures(self, chains: Sequence[Chain]) -> str:
+        counts = [count for chain in chains for count in chain.moves.values()]
+        proposed = sum(count.proposed for count in counts)
+        accepted = sum(count.accepted for count in counts)
+        energies = [chain.energy for chain in chains if chain.started]
+        if not proposed or not energies:
+            return ""
+        lowest = min(energies) / self._units
+        return f"accepted {accepted / proposed:.0%}  E {lowest:.4f} eV/f.u."

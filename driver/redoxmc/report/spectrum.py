@@ -1,0 +1,60 @@
+"""The distinct states of one chain's state space that are known, with degeneracies, and whether all are."""
+
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+
+from redoxmc.results.store import Store
+from redoxmc.structures.lattice import Floats, Lattice, Occupancy, occupancy_of_key
+from redoxmc.structures.symmetry import SiteSymmetry
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Known states of a state space: one ion order with all charge orders, or all of both.
+
+    keys: canonical. degeneracies: occupancies of the space in each. energies: eV, nan where the
+    relaxation failed. n_states: size of the space, failed states included.
+    """
+
+    keys: list[str]
+    degeneracies: list[int]
+    energies: Floats
+    n_states: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every state of the space is known."""
+        return sum(self.degeneracies) == self.n_states
+
+    def valid(self) -> tuple[Floats, Floats]:
+        """Energies (eV) and degeneracies of the states that relaxed."""
+        good = ~np.isnan(self.energies)
+        return self.energies[good], np.array(self.degeneracies, dtype=float)[good]
+
+
+def known_spectrum(
+    store: Store, lattice: Lattice, symmetry: SiteSymmetry, ions: Occupancy, sampled: bool
+) -> Spectrum:
+    """Collect what the cache knows of the space of a chain.
+
+    ions: (n_ion_sites,) the chain's ion order. sampled: whether ion orders are sampled too.
+    """
+    n_ions = int(ions.sum())
+    n_reduced = lattice.n_reduced(n_ions)
+    assert n_reduced is not None  # a stored chain is neutral
+    n_states = comb(lattice.n_redox, n_reduced)
+    if sampled:
+        n_states *= comb(lattice.n_ions, n_ions)
+    keys, degeneracies, energies = [], [], []
+    for key, entry in store.cache.entries.items():
+        if key.split("|")[1].count("1") != n_ions:
+            continue
+        orbit = symmetry.orbit(occupancy_of_key(key))
+        inside = sampled | (orbit[:, lattice.n_redox :] == ions).all(axis=1)
+        if inside.any():
+            keys.append(key)
+            degeneracies.append(int(inside.sum()))
+            energies.append(np.nan if entry.energy is None else entry.energy)
+    return Spectrum(keys, degeneracies, np.array(energies), n_states)

@@ -1,0 +1,30 @@
+"""Atomic file writing: a reader sees the old file or the new one, never half of it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from redoxmc.errors import InputError
+
+
+def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` fill a temporary file beside path, then move it into place.
+
+    Raises InputError where the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from None
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write text (UTF-8) to path, atomically."""
+    replace_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8") and None)

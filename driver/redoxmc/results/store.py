@@ -1,0 +1,218 @@
+"""results.h5: the whole campaign in one self-describing file, replaced atomically at a checkpoint.
+
+Layout: attributes schema, complete, and as JSON identity, config (with all defaults), versions, model.
+/states: key, energy_eV (nan where failed), reason, force_evaluations, audit_eV (nan where none).
+/geometries/N: relaxed states with N ions: state (index into /states), cell_A, positions_A.
+/hosts/N: the host lattice with N ions. /replicas/NAME: energy_eV and state after each attempted
+move, and a checkpoint (JSON, with the generator). /ladders: JSON. A reader sees the last complete
+checkpoint at any time.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc.engines.relaxed import HostGeometry
+from redoxmc.errors import InputError
+from redoxmc.results.files import replace_atomically
+from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.sampling.chain import Chain, MoveCount
+from redoxmc.sampling.ladder import Ladder
+
+SCHEMA = 1
+_PLAIN = ("x", "n_ions", "temperature", "seed", "key", "energy", "step", "relaxations")
+_COUNTS = ("cache_hits", "force_evaluations", "wall", "failure")
+
+
+@dataclass
+class Trace:
+    """The history of a chain: energy (eV) and state key after each attempted move."""
+
+    energies: list[float] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Store:
+    """Everything that a campaign knows. header: plain data that goes into the attributes."""
+
+    header: dict[str, Any]
+    cache: EnergyCache
+    hosts: dict[int, HostGeometry]
+    ladders: list[Ladder]
+    traces: dict[str, Trace]
+    complete: bool = False
+
+    @property
+    def chains(self) -> list[Chain]:
+        """The chains of all ladders."""
+        return [chain for ladder in self.ladders for chain in ladder.chains]
+
+    def absorb(self, ladders: Sequence[Ladder]) -> None:
+        """Take back ladders that a group has advanced, and their new history."""
+        places = {ladder.chains[0].name: n for n, ladder in enumerate(self.ladders)}
+        for ladder in ladders:
+            self.ladders[places[ladder.chains[0].name]] = ladder
+            for chain in ladder.chains:
+                trace = self.traces.setdefault(chain.name, Trace())
+                trace.energies.extend(chain.energies)
+                trace.keys.extend(chain.keys)
+                chain.energies, chain.keys = [], []
+
+
+def save(store: Store, path: Path) -> None:
+    """Write the store to path, atomically."""
+    replace_atomically(path, lambda temporary: _write(store, temporary))
+
+
+def _write(store: Store, path: Path) -> None:
+    import h5py
+
+    keys = list(store.cache.entries)
+    index = {key: n for n, key in enumerate(keys)}
+    entries = list(store.cache.entries.values())
+    # the newest layout is the one that readers may open in SWMR mode
+    with h5py.File(path, "w", libver="latest") as file:
+        file.attrs["schema"] = SCHEMA
+        file.attrs["complete"] = store.complete
+        for name, value in store.header.items():
+            file.attrs[name] = json.dumps(value)
+        states = file.create_group("states")
+        text = h5py.string_dtype()
+        states.create_dataset("key", data=keys, dtype=text)
+        states.create_dataset("reason", data=[e.reason for e in entries], dtype=text)
+        states["energy_eV"] = _floats(e.energy for e in entries)
+        states["audit_eV"] = _floats(e.audit for e in entries)
+        states["audited"] = np.array([e.audit is not None for e in entries], dtype=bool)
+        states["force_evaluations"] = np.array([e.force_evaluations for e in entries], dtype=int)
+        _write_geometries(file, store)
+        for n_ions, host in store.hosts.items():
+            group = file.create_group(f"hosts/{n_ions}")
+            group["cell_A"], group["positions_A"] = host.cell, host.positions
+            group.attrs["force_evaluations"] = host.force_evaluations
+        for chain in store.chains:
+            trace = store.traces.get(chain.name, Trace())
+            group = file.create_group(f"replicas/{chain.name}")
+            group.attrs["checkpoint"] = json.dumps(_checkpoint(chain))
+            group.create_dataset("energy_eV", data=np.array(trace.energies, dtype=float))
+            group.create_dataset("state", data=np.array([index[k] for k in trace.keys], dtype=int))
+        file.attrs["ladders"] = json.dumps([_ladder_data(ladder) for ladder in store.ladders])
+
+
+def _floats(values: Any) -> Any:
+    return np.array([np.nan if v is None else v for v in values], dtype=float)
+
+
+def _write_geometries(file: Any, store: Store) -> None:
+    by_count: dict[int, list[int]] = {}
+    for n, (key, entry) in enumerate(store.cache.entries.items()):
+        if entry.positions is not None:
+            by_count.setdefault(key.split("|")[1].count("1"), []).append(n)
+    entries = list(store.cache.entries.values())
+    for n_ions, members in by_count.items():
+        group = file.create_group(f"geometries/{n_ions}")
+        group["state"] = np.array(members)
+        group["cell_A"] = np.array([entries[n].cell for n in members])
+        group["positions_A"] = np.array([entries[n].positions for n in members])
+
+
+def _checkpoint(chain: Chain) -> dict[str, Any]:
+    return {
+        **{name: getattr(chain, name) for name in _PLAIN + _COUNTS},
+        "occupancy": chain.occupancy.tolist(),
+        "rng": chain.rng.bit_generator.state,
+        "moves": {name: asdict(count) for name, count in chain.moves.items()},
+    }
+
+
+def _ladder_data(ladder: Ladder) -> dict[str, Any]:
+    return {
+        "chains": [chain.name for chain in ladder.chains],
+        "rng": ladder.rng.bit_generator.state,
+        "interval": ladder.interval,
+        "exchanges": ladder.exchanges,
+        "tried": ladder.tried,
+        "accepted": ladder.accepted,
+    }
+
+
+def load(path: Path) -> Store:
+    """Read a store; InputError where the file is missing, truncated or of a newer schema."""
+    import h5py
+
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; 'redoxmc run' writes it.")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs["schema"] > SCHEMA:
+                raise InputError(
+                    f"{path} has schema {file.attrs['schema']}; this redoxmc reads up to {SCHEMA}."
+                )
+            return _read(file)
+    except (OSError, KeyError, ValueError, json.JSONDecodeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged or not a results file ({error}).") from None
+
+
+def _read(file: Any) -> Store:
+    states = file["states"]
+    keys = [key.decode() for key in states["key"][:]]
+    geometry: dict[int, tuple[Any, Any]] = {}
+    for group in file.get("geometries", {}).values():
+        rows = zip(group["state"][:], group["cell_A"][:], group["positions_A"][:], strict=True)
+        geometry.update({int(n): (cell, positions) for n, cell, positions in rows})
+    columns = [states[c][:] for c in ("energy_eV", "audit_eV", "audited", "force_evaluations")]
+    entries = {
+        key: Entry(
+            energy=None if np.isnan(energy) else float(energy),
+            force_evaluations=int(evaluations),
+            cell=geometry.get(n, (None, None))[0],
+            positions=geometry.get(n, (None, None))[1],
+            reason=reason.decode(),
+            audit=float(audit) if audited else None,
+        )
+        for n, (key, reason, energy, audit, audited, evaluations) in enumerate(
+            zip(keys, states["reason"][:], *columns, strict=True)
+        )
+    }
+    hosts = {
+        int(n): HostGeometry(
+            g["cell_A"][:], g["positions_A"][:], int(g.attrs["force_evaluations"])
+        )
+        for n, g in file.get("hosts", {}).items()
+    }
+    chains, traces = {}, {}
+    for name, group in file["replicas"].items():
+        chains[name] = _chain(json.loads(group.attrs["checkpoint"]))
+        visited = [keys[n] for n in group["state"][:]]
+        traces[name] = Trace(group["energy_eV"][:].tolist(), visited)
+    ladders = [_ladder(data, chains) for data in json.loads(file.attrs["ladders"])]
+    own = ("ladders", "complete", "schema")
+    header = {name: json.loads(value) for name, value in file.attrs.items() if name not in own}
+    return Store(header, EnergyCache(entries), hosts, ladders, traces, bool(file.attrs["complete"]))
+
+
+def _generator(state: dict[str, Any]) -> np.random.Generator:
+    generator = np.random.default_rng()
+    generator.bit_generator.state = state
+    return generator
+
+
+def _chain(data: dict[str, Any]) -> Chain:
+    return Chain(
+        **{name: data[name] for name in _PLAIN + _COUNTS},
+        occupancy=np.array(data["occupancy"], dtype=np.int8),
+        rng=_generator(data["rng"]),
+        moves={name: MoveCount(**count) for name, count in data["moves"].items()},
+    )
+
+
+def _ladder(data: dict[str, Any], chains: dict[str, Chain]) -> Ladder:
+    own = [chains[name] for name in data["chains"]]
+    rest = {name: data[name] for name in ("interval", "exchanges", "tried", "accepted")}
+    return Ladder(own, _generator(data["rng"]), **rest)

@@ -1,0 +1,103 @@
+"""Looks an occupancy up: canonical form, cache, relaxation, path audit."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from redoxmc.engines.relaxed import Engine, Relaxed
+from redoxmc.errors import EngineError
+from redoxmc.moves.base import Move
+from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
+from redoxmc.structures.symmetry import SiteSymmetry
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """key: of the canonical state. entry: what is known of it. computed: it was not in the cache."""
+
+    key: str
+    entry: Entry
+    computed: bool
+
+
+@dataclass
+class RelaxedEnergies:
+    """The relaxed energy of any occupancy of one concentration.
+
+    The energy is always that of the canonical representative from its reference start, so it does
+    not depend on who asked first. audit: the share of energies that are computed once more, along
+    the path of a move there and back; which ones depends on their key alone. from_previous: relax
+    from the current state of the chain instead, which is faster and makes the energy depend on the
+    path as far as the audit says.
+    """
+
+    lattice: Lattice
+    symmetry: SiteSymmetry
+    engine: Engine
+    cache: EnergyCache
+    move: Move
+    audit: float = 0.0
+    from_previous: bool = False
+
+    def look_up(self, occupancy: Occupancy, current: Occupancy | None = None) -> Lookup:
+        """Find or compute; a failed relaxation is an entry without an energy.
+
+        current: the relaxed state that a chain is in, where from_previous starts.
+        """
+        operation = self.symmetry.canonical_operation(occupancy)
+        canonical = occupancy[self.symmetry.occupancies[operation]]
+        key = occupancy_key(self.lattice, canonical)
+        if key in self.cache:
+            return Lookup(key, self.cache[key], computed=False)
+        entry = self._relax(canonical, key, self._previous(current, operation))
+        self.cache.add(key, entry)
+        return Lookup(key, entry, computed=True)
+
+    def _previous(
+        self, current: Occupancy | None, operation: int
+    ) -> tuple[Relaxed, Occupancy] | None:
+        """The current state, turned so that the trial state is canonical."""
+        if current is None or not self.from_previous:
+            return None
+        own = self.symmetry.canonical_operation(current)
+        canonical = current[self.symmetry.occupancies[own]]
+        entry = self.cache[occupancy_key(self.lattice, canonical)]
+        if entry.energy is None or entry.cell is None or entry.positions is None:
+            return None
+        state = Relaxed(entry.energy, entry.cell, entry.positions, 0)
+        turned = self.engine.transform(state, canonical, *self.symmetry.between(own, operation))
+        return turned, current[self.symmetry.occupancies[operation]]
+
+    def _relax(
+        self, canonical: Occupancy, key: str, previous: tuple[Relaxed, Occupancy] | None
+    ) -> Entry:
+        try:
+            if previous is None:
+                state = self.engine.relax(canonical)
+            else:
+                state = self.engine.relax_from(canonical, *previous)
+        except EngineError as error:
+            return Entry(None, 0, reason=str(error))
+        difference, evaluations = None, state.force_evaluations
+        rng = np.random.default_rng(zlib.crc32(key.encode()))
+        if rng.random() < self.audit:
+            difference, extra = self._audit(canonical, state, rng)
+            evaluations += extra
+        return Entry(state.energy, evaluations, state.cell, state.positions, audit=difference)
+
+    def _audit(
+        self, canonical: Occupancy, state: Relaxed, rng: np.random.Generator
+    ) -> tuple[float | None, int]:
+        proposal = self.move.propose(canonical, rng)
+        if proposal is None:  # a single state: there is no other path
+            return None, 0
+        other = proposal.apply(canonical)
+        try:
+            away = self.engine.relax_from(other, state, canonical)
+            back = self.engine.relax_from(canonical, away, other)
+        except EngineError:
+            return float("nan"), 0
+        evaluations = away.force_evaluations + back.force_evaluations
+        return abs(back.energy - state.energy), evaluations

@@ -1,0 +1,214 @@
+"""The host lattice of a campaign: its sites, what may sit on them, and how charges balance."""
+
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from redoxmc.config import Config
+from redoxmc.errors import InputError
+from redoxmc.models.card import ModelCard
+from redoxmc.species import Species
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Occupancy = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A supercell of the host with every ion site filled.
+
+    cell: (3, 3) Å, rows are vectors. scaled: (n_sites, 3) fractional positions.
+    species: of each site, redox sites as reduced. redox_sites, ion_sites: indices of sites;
+    an occupancy lists the redox sites (1 reduced, 0 oxidised), then the ion sites
+    (1 occupied, 0 vacant). formula: of the host with all sites filled, `formula_units` of them.
+    """
+
+    cell: Floats
+    scaled: Floats
+    species: tuple[Species, ...]
+    redox_sites: Ints
+    ion_sites: Ints
+    reduced: Species
+    oxidised: Species
+    formula: str
+    formula_units: int
+
+    @property
+    def n_redox(self) -> int:
+        """Number of redox sites."""
+        return len(self.redox_sites)
+
+    @property
+    def n_ions(self) -> int:
+        """Number of ion sites, occupied or not."""
+        return len(self.ion_sites)
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain JSON data, so that results can be analysed without the host's file."""
+        return {
+            "cell": self.cell.tolist(),
+            "scaled": self.scaled.tolist(),
+            "species": [str(s) for s in self.species],
+            "redox_sites": self.redox_sites.tolist(),
+            "ion_sites": self.ion_sites.tolist(),
+            "reduced": str(self.reduced),
+            "oxidised": str(self.oxidised),
+            "formula": self.formula,
+            "formula_units": self.formula_units,
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Lattice":
+        """Inverse of to_data."""
+        return cls(
+            cell=np.array(data["cell"]),
+            scaled=np.array(data["scaled"]),
+            species=tuple(Species.parse(name) for name in data["species"]),
+            redox_sites=np.array(data["redox_sites"], dtype=np.int64),
+            ion_sites=np.array(data["ion_sites"], dtype=np.int64),
+            reduced=Species.parse(data["reduced"]),
+            oxidised=Species.parse(data["oxidised"]),
+            formula=data["formula"],
+            formula_units=data["formula_units"],
+        )
+
+    def total_charge(self, occupancy: Occupancy) -> int:
+        """Total formal charge in e."""
+        _, species = self.atoms(occupancy)
+        return sum(s.charge for s in species)
+
+    def n_reduced(self, n_ions: int) -> int | None:
+        """How many redox sites must be reduced so that n_ions ions make a neutral cell; None if none can."""
+        empty = np.zeros(self.n_redox + self.n_ions, dtype=np.int8)
+        empty[self.n_redox : self.n_redox + n_ions] = 1
+        excess = self.total_charge(empty)  # all redox sites oxidised
+        gain = self.oxidised.charge - self.reduced.charge
+        count, rest = divmod(excess, gain)
+        return count if rest == 0 and 0 <= count <= self.n_redox else None
+
+    def atoms(self, occupancy: Occupancy) -> tuple[Ints, tuple[Species, ...]]:
+        """Sites that carry an atom, in site order, and the species on each."""
+        if occupancy.shape != (self.n_redox + self.n_ions,):
+            raise ValueError(f"occupancy of shape {occupancy.shape} on {self.n_redox}+{self.n_ions} sites")
+        present = np.ones(len(self.species), dtype=bool)
+        present[self.ion_sites] = occupancy[self.n_redox :].astype(bool)
+        species = list(self.species)
+        for site, state in zip(self.redox_sites, occupancy[: self.n_redox], strict=True):
+            species[site] = self.reduced if state else self.oxidised
+        sites = np.flatnonzero(present)
+        return sites, tuple(species[site] for site in sites)
+
+    def possible_concentrations(self) -> list[float]:
+        """The concentrations (ions per redox site) at which the supercell is neutral."""
+        counts = range(self.n_ions + 1)
+        return [n / self.n_redox for n in counts if self.n_reduced(n) is not None]
+
+
+def occupancy_key(lattice: Lattice, occupancy: Occupancy) -> str:
+    """Write an occupancy as text, redox sites before the bar: '0110|1100'."""
+    bits = "".join("1" if value else "0" for value in occupancy)
+    return bits[: lattice.n_redox] + "|" + bits[lattice.n_redox :]
+
+
+def occupancy_of_key(key: str) -> Occupancy:
+    """Inverse of occupancy_key."""
+    return np.array([int(bit) for bit in key.replace("|", "")], dtype=np.int8)
+
+
+def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
+    """Raise InputError where the total charge is not zero."""
+    charge = lattice.total_charge(occupancy)
+    if charge != 0:
+        key = occupancy_key(lattice, occupancy)
+        raise InputError(f"occupancy {key} has total charge {charge:+d} e; a state must be neutral.")
+
+
+def build_lattice(config: Config, card: ModelCard) -> Lattice:
+    """Read the host structure, find its sites and repeat it.
+
+    Raises InputError for an unreadable file, a species that the model lacks, and a host without
+    redox or ion sites.
+    """
+    from ase.build import make_supercell
+
+    host = _read(config.host.structure)
+    reduced, oxidised = Species.parse(config.redox.reduced), Species.parse(config.redox.oxidised)
+    ion = Species.parse(config.ions.species)
+    if reduced.element != oxidised.element or reduced.charge >= oxidised.charge:
+        raise InputError(
+            f"redox.reduced = '{reduced}', redox.oxidised = '{oxidised}': they must be one element, "
+            "the reduced one with the lower charge."
+        )
+    for species in (reduced, oxidised, ion):
+        if species not in card.species:
+            known = ", ".join(map(str, card.species))
+            raise InputError(f"model {card.folder} has no species '{species}'; it has {known}.")
+    matrix = np.array(config.host.supercell)
+    atoms = make_supercell(host, np.diag(matrix) if matrix.ndim == 1 else matrix)
+    symbols = np.array(atoms.get_chemical_symbols())
+    by_element = {
+        element: _only_species(element, reduced, ion, card, config.host.structure)
+        for element in dict.fromkeys(symbols)
+    }
+    for element, what in ((reduced.element, "redox"), (ion.element, "ion")):
+        if element not in by_element:
+            raise InputError(f"{config.host.structure} has no {what} site: no {element} in it.")
+    counts = host.symbols.formula.count()  # in order of appearance
+    units = gcd(*counts.values())
+    formula = "".join(f"{e}{n // units if n > units else ''}" for e, n in counts.items())
+    return Lattice(
+        cell=np.array(atoms.cell),
+        scaled=atoms.get_scaled_positions(),
+        species=tuple(by_element[s] for s in symbols),
+        redox_sites=np.flatnonzero(symbols == reduced.element),
+        ion_sites=np.flatnonzero(symbols == ion.element),
+        reduced=reduced,
+        oxidised=oxidised,
+        formula=formula,
+        formula_units=units * len(atoms) // len(host),
+    )
+
+
+def ion_count(lattice: Lattice, x: float) -> int:
+    """Number of ions at concentration x; InputError where the supercell cannot hold it."""
+    n_ions = round(x * lattice.n_redox)
+    exact = abs(n_ions - x * lattice.n_redox) < 1e-6 and n_ions <= lattice.n_ions
+    if not exact or lattice.n_reduced(n_ions) is None:
+        possible = ", ".join(f"{value:g}" for value in lattice.possible_concentrations())
+        raise InputError(
+            f"ions.concentrations: x = {x:g} cannot be held by a supercell of {lattice.n_redox} "
+            f"redox sites; it can hold {possible}."
+        )
+    return n_ions
+
+
+def _read(path: Path) -> Any:
+    from ase.io import read
+
+    if not path.is_file():
+        raise InputError(f"host.structure: {path} does not exist.")
+    try:
+        return read(path, index=0)
+    except Exception as error:  # ase raises whatever its parser met
+        raise InputError(f"host.structure: {path} cannot be read ({error}).") from None
+
+
+def _only_species(
+    element: str, reduced: Species, ion: Species, card: ModelCard, path: Path
+) -> Species:
+    if element == reduced.element:
+        return reduced
+    if element == ion.element:
+        return ion
+    known = [s for s in card.species if s.element == element]
+    if len(known) != 1:
+        has = ", ".join(map(str, card.species))
+        raise InputError(
+            f"{path}: {element} must be exactly one species of the model {card.folder}, which has {has}."
+        )
+    return known[0]

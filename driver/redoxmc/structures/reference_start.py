@@ -1,0 +1,152 @@
+"""The reference start: a deterministic geometry of an occupancy, with every redox ion's bond lengths.
+
+A learned model has no data on a lattice without local distortions, so a relaxation starts where
+each redox ion has the mean bond length of its charge state. The ligands move by the smallest
+displacement, in a metric that keeps stiff groups (ligands bound to the framework, such as PO4)
+nearly rigid, that brings all mean bond lengths to their targets at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from redoxmc.errors import InputError
+from redoxmc.models.card import Bonds
+from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+
+STIFF_RATIO = 0.85  # a ligand-framework bond shorter than this times the redox bond is stiff
+STIFFNESS = 25.0  # weight of a stretch of a stiff bond against a free displacement, squared
+NEWTON_STEPS = 4  # bond lengths are nearly linear in the displacements: quadratic convergence
+
+
+@dataclass(frozen=True)
+class Distorter:
+    """Moves ligands of a host geometry so that bond lengths fit an occupancy.
+
+    cell (3, 3) Å and positions (n_sites, 3) Å: the host lattice of this concentration.
+    bonds: (n_bonds, 2) redox entry and ligand site, with offset (n_bonds, 3) Å from the periodic image.
+    stiff: (n_stiff, 2) sites, likewise with stiff_offset. targets: mean bond length (Å) of
+    oxidised, reduced.
+    """
+
+    cell: Floats
+    positions: Floats
+    redox_sites: Ints
+    bonds: Ints
+    offset: Floats
+    stiff: Ints
+    stiff_offset: Floats
+    targets: tuple[float, float]
+
+    def displacements(self, occupancy: Occupancy) -> Floats:
+        """Displacement of every site from the host lattice, (n_sites, 3) Å."""
+        from scipy.sparse import bmat, eye
+        from scipy.sparse.linalg import spsolve
+
+        n_sites, n_redox = len(self.positions), len(self.redox_sites)
+        wanted = np.where(occupancy[:n_redox] == 1, self.targets[1], self.targets[0])
+        moved = np.zeros((n_sites, 3))
+        rigid = self._gradient(self.stiff[:, 0], self.stiff[:, 1], self.stiff_offset, moved)[0]
+        metric = eye(3 * n_sites) + STIFFNESS * (rigid.T @ rigid)
+        for _ in range(NEWTON_STEPS):
+            centre = self.redox_sites[self.bonds[:, 0]]
+            rows, length = self._gradient(centre, self.bonds[:, 1], self.offset, moved, fix_first=True)
+            mean = self._mean_over_bonds(n_redox)
+            constraint = mean @ rows
+            residual = wanted - mean @ length
+            # smallest change of the total displacement: metric (u + du) + C^T m = 0, C du = residual
+            system = bmat([[metric, constraint.T], [constraint, None]], format="csc")
+            right = np.concatenate([-metric @ moved.ravel(), residual])
+            moved = moved + spsolve(system, right)[: 3 * n_sites].reshape(n_sites, 3)
+        return moved
+
+    def _mean_over_bonds(self, n_redox: int):  # type: ignore[no-untyped-def]  # scipy has no types
+        from scipy.sparse import csr_matrix
+
+        count = np.bincount(self.bonds[:, 0], minlength=n_redox)
+        weight = 1.0 / count[self.bonds[:, 0]]
+        return csr_matrix((weight, (self.bonds[:, 0], np.arange(len(weight)))), (n_redox, len(weight)))
+
+    def _gradient(self, first, second, offset, moved, fix_first=False):  # type: ignore[no-untyped-def]
+        """Sparse d length / d displacement (n, 3 n_sites), and the lengths (n,)."""
+        from scipy.sparse import csr_matrix
+
+        x = self.positions + moved
+        vector = x[second] + offset - x[first]
+        length = np.linalg.norm(vector, axis=1)
+        unit = vector / length[:, None]
+        row = np.repeat(np.arange(len(first)), 3)
+        column = 3 * np.repeat(second, 3) + np.tile(np.arange(3), len(second))
+        data, rows, columns = [unit.ravel()], [row], [column]
+        if not fix_first:
+            data.append(-unit.ravel())
+            rows.append(row)
+            columns.append(3 * np.repeat(first, 3) + np.tile(np.arange(3), len(first)))
+        shape = (len(first), 3 * len(x))
+        entries = (np.concatenate(rows), np.concatenate(columns))
+        return csr_matrix((np.concatenate(data), entries), shape), length
+
+
+def make_distorter(
+    lattice: Lattice, cell: Floats, positions: Floats, bonds: dict[str, Bonds]
+) -> Distorter:
+    """Find the ligands of every redox site and the stiff bonds on a host geometry.
+
+    cell: (3, 3) Å. positions: (n_sites, 3) Å. bonds: of the model card, for both charge states.
+    Raises InputError where the card lacks a charge state.
+    """
+    from ase.neighborlist import primitive_neighbor_list
+
+    states = [bonds.get(str(s)) for s in (lattice.oxidised, lattice.reduced)]
+    if states[0] is None or states[1] is None:
+        raise InputError(
+            f"card.toml of the model has no [bonds] for '{lattice.oxidised}' and '{lattice.reduced}', "
+            "which the reference start needs."
+        )
+    oxidised, reduced = states
+    ligand = np.array([s == reduced.ligand for s in lattice.species])
+    mobile = np.zeros(len(lattice.species), dtype=bool)
+    mobile[lattice.redox_sites] = mobile[lattice.ion_sites] = True
+    reach = 1.6 * max(reduced.mean, oxidised.mean)
+    i, j, d, shift = primitive_neighbor_list("ijdS", (True,) * 3, cell, positions, reach)
+    offset = shift @ cell
+    bond_rows: list[int] = []
+    for site in lattice.redox_sites:
+        near = np.flatnonzero((i == site) & ligand[j])
+        near = near[np.argsort(d[near], kind="stable")][: reduced.coordination]
+        if len(near) < reduced.coordination:
+            raise InputError(
+                f"redox site {site} of the host has {len(near)} {reduced.ligand} within {reach:.1f} Å; "
+                f"card.toml of the model says coordination = {reduced.coordination}."
+            )
+        bond_rows.extend(near)
+    entry = {int(site): k for k, site in enumerate(lattice.redox_sites)}
+    rows = np.array(bond_rows)
+    stiff_length = STIFF_RATIO * min(reduced.mean, oxidised.mean)
+    framework = ~mobile & ~ligand
+    short = np.flatnonzero(framework[i] & ligand[j] & (d < stiff_length))
+    edges = _edges_of_groups(i[short], j[short], offset[short])
+    return Distorter(
+        cell=cell,
+        positions=positions,
+        redox_sites=lattice.redox_sites,
+        bonds=np.column_stack([[entry[int(site)] for site in i[rows]], j[rows]]),
+        offset=offset[rows],
+        stiff=np.array([edge[:2] for edge in edges], dtype=np.int64).reshape(-1, 2),
+        stiff_offset=np.array([edge[2] for edge in edges]).reshape(-1, 3),
+        targets=(oxidised.mean, reduced.mean),
+    )
+
+
+def _edges_of_groups(centre: Ints, ligand: Ints, offset: Floats) -> list[tuple[int, int, Floats]]:
+    """Bonds of each group and the distances between its ligands: together they make it rigid."""
+    edges: list[tuple[int, int, Floats]] = []
+    for group in np.unique(centre):
+        members = np.flatnonzero(centre == group)
+        edges.extend((int(group), int(ligand[m]), offset[m]) for m in members)
+        edges.extend(
+            (int(ligand[a]), int(ligand[b]), offset[b] - offset[a])
+            for n, a in enumerate(members)
+            for b in members[n + 1 :]
+        )
+    return edges

@@ -1,0 +1,115 @@
+"""Symmetry of occupancies: equivalent states share one canonical form, hence one relaxed energy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+
+TOLERANCE = 1e-3  # Å: spglib's symprec, and the match of an image with a site
+
+
+@dataclass(frozen=True)
+class SiteSymmetry:
+    """The space-group operations of the supercell with all ion sites filled and charges ignored.
+
+    rotations: (n_ops, 3, 3), translations: (n_ops, 3), fractional.
+    sites: (n_ops, n_sites); operation o brings site sites[o, i] onto site i.
+    occupancies: (n_ops, n_redox + n_ions), the same for entries of an occupancy, so that
+    occupancy[occupancies] is its whole orbit.
+    """
+
+    rotations: Ints
+    translations: Floats
+    sites: Ints
+    occupancies: Ints
+
+    def orbit(self, occupancy: Occupancy) -> npt.NDArray[np.int8]:
+        """All distinct equivalent occupancies, (n, n_redox + n_ions), in lexicographic order."""
+        return np.unique(occupancy[self.occupancies], axis=0)
+
+    def canonical(self, occupancy: Occupancy) -> Occupancy:
+        """The lexicographically smallest equivalent occupancy."""
+        return occupancy[self.occupancies[self.canonical_operation(occupancy)]]
+
+    def canonical_operation(self, occupancy: Occupancy) -> int:
+        """The first operation that makes the occupancy canonical."""
+        images = occupancy[self.occupancies]
+        # bytes compare lexicographically, like the rows they come from
+        return min(range(len(images)), key=lambda o: images[o].tobytes())
+
+    def between(self, first: int, second: int) -> tuple[Ints, Ints]:
+        """What turns the image under operation `first` into that under `second`.
+
+        Returns the fractional rotation (3, 3) and source (n_sites,): site source[i] goes to site i.
+        """
+        undo = np.rint(np.linalg.inv(self.rotations[first])).astype(np.int64)
+        return self.rotations[second] @ undo, np.argsort(self.sites[first])[self.sites[second]]
+
+
+def find_symmetry(lattice: Lattice) -> SiteSymmetry:
+    """Find the operations with spglib (Togo, Shinohara, Tanaka 2024) and how they permute the sites."""
+    import spglib
+    from scipy.spatial import cKDTree
+
+    elements = {s.element: n for n, s in enumerate(lattice.species, start=1)}
+    numbers = [elements[s.element] for s in lattice.species]
+    found = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
+    rotations, translations = found["rotations"].astype(np.int64), found["translations"]
+    home = np.mod(lattice.scaled, 1.0)
+    tree = cKDTree(np.where(home >= 1.0, 0.0, home), boxsize=1.0)
+    sites = np.empty((len(rotations), len(home)), dtype=np.int64)
+    longest = np.linalg.norm(lattice.cell, axis=1).max()
+    for o, (rotation, translation) in enumerate(zip(rotations, translations, strict=True)):
+        image = np.mod(lattice.scaled @ rotation.T + translation, 1.0)
+        distance, target = tree.query(np.where(image >= 1.0, 0.0, image))
+        if distance.max() * longest > 20 * TOLERANCE or len(set(target)) != len(target):
+            raise RuntimeError("a symmetry operation of spglib does not map the host onto itself")
+        sites[o, target] = np.arange(len(target))
+    order = np.concatenate([lattice.redox_sites, lattice.ion_sites])
+    entry = np.full(len(home), -1)
+    entry[order] = np.arange(len(order))
+    return SiteSymmetry(rotations, translations, sites, entry[sites[:, order]])
+
+
+def symmetrize_cell(symmetry: SiteSymmetry, reference: Floats, cell: Floats) -> Floats:
+    """Average a strained cell over the point group, so that every operation stays one of it.
+
+    reference: (3, 3) the unstrained cell, cell: (3, 3) the strained one.
+    """
+    rotations = np.unique(symmetry.rotations, axis=0)
+    metric = cell @ cell.T
+    # fractional column vectors transform with W, lattice row vectors with W^T
+    return cell_of_metric(reference, np.mean([w.T @ metric @ w for w in rotations], axis=0))
+
+
+def cell_of_metric(reference: Floats, metric: Floats) -> Floats:
+    """The cell A with A A^T = metric that a symmetric deformation makes of reference, (3, 3)."""
+    inverse = np.linalg.inv(reference)
+    values, vectors = np.linalg.eigh(inverse @ metric @ inverse.T)  # right Cauchy-Green tensor
+    cell: Floats = reference @ (vectors * np.sqrt(values)) @ vectors.T
+    return cell
+
+
+def transform_cell(rotation: Ints, reference: Floats, cell: Floats) -> Floats:
+    """The strained cell (3, 3) as a fractional rotation of the unstrained reference carries it along."""
+    inverse = np.linalg.inv(rotation)
+    return cell_of_metric(reference, inverse.T @ (cell @ cell.T) @ inverse)
+
+
+def symmetrize_displacements(symmetry: SiteSymmetry, displacements: Floats, present: Ints) -> Floats:
+    """Average fractional displacements from the host sites over the space group.
+
+    displacements: (n_present, 3) of the sites listed in present; sites without an atom in any
+    image stay at the host's position. Returns (n_sites, 3).
+    """
+    n_sites = symmetry.sites.shape[1]
+    full, weight = np.zeros((n_sites, 3)), np.zeros(n_sites)
+    full[present], weight[present] = displacements, 1.0
+    total, count = np.zeros((n_sites, 3)), np.zeros(n_sites)
+    for rotation, source in zip(symmetry.rotations, symmetry.sites, strict=True):
+        total += full[source] @ rotation.T
+        count += weight[source]
+    result: Floats = total / np.maximum(count, 1.0)[:, None]
+    return result

@@ -1,0 +1,111 @@
+"""What a config describes: model, lattice, symmetry, moves; the common ground of run and enumerate."""
+
+import importlib.metadata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc import __version__
+from redoxmc.config import Config, load_config
+from redoxmc.engines.lammps import LammpsSession
+from redoxmc.engines.relaxed import HostGeometry, RelaxedEngine, host_geometry
+from redoxmc.errors import EngineError, InputError
+from redoxmc.models.card import ModelCard, load_card
+from redoxmc.moves.mixture import WeightedMixture, build_moves
+from redoxmc.parallel import Ranks
+from redoxmc.sampling.cache import EnergyCache
+from redoxmc.sampling.energies import RelaxedEnergies
+from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count
+from redoxmc.structures.ordering import ion_order
+from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+
+
+@dataclass
+class System:
+    """Everything that follows from a config. counts: number of ions of each concentration."""
+
+    config: Config
+    card: ModelCard
+    lattice: Lattice
+    symmetry: SiteSymmetry
+    mixture: WeightedMixture
+    counts: dict[float, int]
+    session: LammpsSession
+    hosts: dict[int, HostGeometry] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Hash of what determines the chains."""
+        host = self.config.host.structure.read_text(encoding="utf-8", errors="replace")
+        return self.config.identity(self.card.sha256, host)
+
+    def ions(self, x: float, seed: int) -> Occupancy:
+        """The ion order of a concentration; "random" and "sampled" depend on the seed."""
+        n_ions = self.counts[x]
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
+        return ion_order(self.lattice, self.symmetry, n_ions, self.config.ions.ordering, rng)
+
+    def energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
+        """The relaxed energies of one concentration, from this process' LAMMPS."""
+        relax = self.config.relax
+        engine = RelaxedEngine(self.lattice, self.hosts[n_ions], self.session, relax)
+        return RelaxedEnergies(
+            self.lattice,
+            self.symmetry,
+            engine,
+            cache,
+            self.mixture,
+            audit=self.config.sampling.audit,
+            from_previous=relax.start == "previous",
+        )
+
+    def relax_hosts(self, ranks: Ranks) -> None:
+        """Find the host lattice of every concentration that is still missing one, spread over groups.
+
+        Raises InputError where a model cannot relax it: no state of that concentration would start.
+        """
+        missing = [n for n in sorted(set(self.counts.values())) if n not in self.hosts]
+        found: dict[int, HostGeometry | str] = {}
+        for n_ions in missing[ranks.index :: ranks.n_groups]:
+            try:
+                found[n_ions] = host_geometry(
+                    self.lattice, self.symmetry, self.session, self.config.relax, n_ions
+                )
+            except EngineError as error:
+                found[n_ions] = str(error)
+        for part in ranks.gather(found):
+            for n_ions, host in part.items():
+                if isinstance(host, str):
+                    raise InputError(
+                        f"model {self.card.folder}: the host lattice with {n_ions} ions does not "
+                        f"relax ({host}); use relax.cell = 'fixed' or another model."
+                    )
+                self.hosts[n_ions] = host
+
+
+def load_system(path: Path, comm: Any = None) -> System:
+    """Read and check everything that a config names; InputError for the first fault."""
+    config = load_config(path)
+    card = load_card(config.model.path)
+    lattice = build_lattice(config, card)
+    counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
+    moves = dict(config.sampling.moves)
+    sampled = config.ions.ordering == "sampled"
+    if sampled != ("ion_swap" in moves):
+        raise InputError(
+            f"{path}: ions.ordering = {config.ions.ordering!r} with sampling.moves = {moves}: "
+            "'sampled' needs the move 'ion_swap', and no other ordering may have it."
+        )
+    mixture = build_moves(moves, lattice.n_redox, lattice.n_ions)
+    session = LammpsSession(card, comm)
+    return System(config, card, lattice, find_symmetry(lattice), mixture, counts, session)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what determines the numbers."""
+    found = {"redoxmc": __version__}
+    for name in ("lammps", "torch", "numpy", "spglib"):
+        found[name] = importlib.metadata.version(name)
+    return found
