@@ -32,11 +32,12 @@ def main() -> None:
         code = app(standalone_mode=False)
     except InputError as error:
         sys.exit(_complain(str(error)))
-    except click.ClickException as error:
-        sys.exit(_complain(error.format_message()))
-    except click.Abort:
+    except typer.Abort:
         sys.exit(75)
-    except Exception:
+    except Exception as error:
+        # typer's usage errors: their class lies in click or in typer, depending on the version
+        if hasattr(error, "format_message"):
+            sys.exit(_complain(error.format_message()))
         _abort_other_ranks()
         raise
     sys.exit(code or 0)
