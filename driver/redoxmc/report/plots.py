@@ -42,7 +42,7 @@ _STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Points:
-    """Formation energies from elsewhere (DFT, another model) for the hull plot: [n], [n] in eV/f.u."""
+    """Formation energies from elsewhere (DFT, another model): [n], and [n] in eV/f.u."""
 
     label: str
     x: ArrayLike
@@ -132,7 +132,7 @@ def plot_hull(
 
 
 def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
-    """Draw the energy of every replica with its running mean: a panel for each x, a colour for each T.
+    """Draw the energy of every replica with its running mean: a panel per x, a colour per T.
 
     Energies are shown relative to the lowest one of their x.
     """
@@ -148,15 +148,16 @@ def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
                 steps, thin = _thinned(series)
                 mean = np.cumsum(series) / np.arange(1, len(series) + 1)
                 colour = colours[trace.temperature]
-                axes.plot(steps, thin, color=colour, alpha=0.22, linewidth=0.5, rasterized=True)
+                axes.plot(steps, thin, ".", color=colour, alpha=0.35, markersize=2.0, mew=0.0)
                 label = f"{trace.temperature:g} K" if trace.temperature not in labelled else None
                 labelled.add(trace.temperature)
-                axes.plot(steps, mean[steps - 1], color=colour, label=label)
+                axes.plot(steps, mean[steps - 1], color=colour, label=label, zorder=3)
             axes.set_title(f"$x$ = {x:.3g}")
-            axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+            if axes.get_ylim()[1] < 1.0:  # a single state: no magnified rounding noise
+                axes.set_ylim(-0.1, 1.0)
         figure.supxlabel("Step", fontsize=9.5)
         figure.supylabel("Energy above the lowest (meV/f.u.)", fontsize=9.5)
-        _figure_legend(figure, panels, "thin: energy, thick: running mean")
+        _figure_legend(figure, panels, "dots: energy, lines: running mean of each replica")
         _save(figure, path)
 
 
@@ -176,7 +177,7 @@ def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
             else:
                 _energy_histogram(axes, own, colours)
             axes.set_title(f"$x$ = {x:.3g}")
-        figure.supxlabel("State, by energy above the lowest (meV/f.u.)", fontsize=9.5)
+        figure.supxlabel("Energy of the state above the lowest (meV/f.u.)", fontsize=9.5)
         figure.supylabel("Share of the visits", fontsize=9.5)
         exact = any(h.expected is not None for h in histograms)
         _figure_legend(figure, panels, "dashes: exact Boltzmann" if exact else None)
@@ -184,7 +185,7 @@ def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
 
 
 def plot_entropy(path: Path, curves: Sequence[Curve]) -> None:
-    """Draw electronic entropy against temperature with the ideal and finite-size limits of each x."""
+    """Draw electronic entropy against temperature with the ideal and finite-size limits."""
     _plot_curves(path, curves, "Electronic entropy ($k_\\mathrm{B}$ per redox site)", limits=True)
 
 
@@ -259,7 +260,7 @@ def _energy_histogram(axes: Any, own: Sequence[StateHistogram], colours: dict[fl
         )  # fmt: skip
         if histogram.expected is not None:
             exact, _ = np.histogram(above, bins, weights=np.asarray(histogram.expected))
-            axes.stairs(exact, bins, color=BLACK, linestyle="--", linewidth=0.9)
+            axes.stairs(exact, bins, color=colour, linestyle="--", linewidth=1.1)
 
 
 def _panels(xs: Sequence[float], height: float) -> tuple[Figure, dict[float, Any]]:
@@ -292,7 +293,7 @@ def _figure_legend(figure: Figure, panels: dict[float, Any], note: str | None) -
     )  # fmt: skip
 
 
-def _thinned(series: NDArray[np.float64], points: int = 2000) -> tuple[NDArray[np.int64], Any]:
+def _thinned(series: NDArray[np.float64], points: int = 800) -> tuple[NDArray[np.int64], Any]:
     """Keep at most `points` of a long series; returns their step numbers (from 1) and values."""
     stride = max(1, math.ceil(len(series) / points))
     steps = np.arange(0, len(series), stride, dtype=np.int64)
