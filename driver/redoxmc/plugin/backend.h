@@ -50,6 +50,15 @@ struct LoadedModel {
 };
 
 // threads: upper limit of threads used by one rank. Throws std::exception with one sentence.
+// Loads torch where that has not happened yet (torch_library.cpp).
 LoadedModel load_torchscript(const std::string &file, int threads);
+
+// True where Python imported torch after LAMMPS, whose slow BLAS then replaces torch's own. Known
+// after load_torchscript.
+bool torch_has_slow_blas();
+
+// How redoxmc_torch.so offers load_torchscript.
+using TorchScriptLoader = void(const std::string &file, int threads, LoadedModel &);
+constexpr char TORCHSCRIPT_LOADER[] = "redoxmc_load_torchscript";
 
 }    // namespace redoxmc

@@ -18,6 +18,7 @@ from pathlib import Path
 from redoxmc.errors import InputError
 
 NAME = "redoxmcplugin.so"  # LAMMPS loads files named *plugin.so
+LIBRARIES = ("redoxmc_torch.so",)  # which the plugin loads when it needs them
 _HERE = Path(__file__).parent
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -136,7 +137,8 @@ def _compile(target: Path, torch: Path, lammps: Path) -> None:
                     raise InputError(
                         f"the pair style could not be compiled with {compiler}; see {log}."
                     )
-        os.replace(Path(build) / NAME, target)
+        for name in (*LIBRARIES, NAME):  # the plugin last: where it is, all is
+            os.replace(Path(build) / name, target.with_name(name))
 
 
 def _compiler() -> str:

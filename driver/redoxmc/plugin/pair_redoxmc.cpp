@@ -113,6 +113,9 @@ void PairRedoxmc::load(const std::string &given)
   if (!problem.empty())
     error->all(FLERR, "pair_coeff: '{}' is not a usable model: {}", path.string(), problem);
   file_ = path.string();
+  if (comm->me == 0 && torch_has_slow_blas())
+    error->warning(FLERR, "redoxmc: LAMMPS' own slow BLAS is used instead of torch's, and float64 models "
+                   "run up to 1.7 times slower; in Python, import torch before the first LAMMPS is made");
   if (comm->me == 0)
     utils::logmesg(lmp, "redoxmc: {} ({}, {}, {} layers of {} A), backend {}\n", file_,
                    metadata_.architecture, metadata_.dtype, metadata_.n_layers, metadata_.r_cut,

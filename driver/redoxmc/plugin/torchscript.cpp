@@ -116,10 +116,13 @@ namespace {
 
 }    // namespace
 
-LoadedModel load_torchscript(const std::string &file, int threads)
+}    // namespace redoxmc
+
+extern "C" void redoxmc_load_torchscript(const std::string &file, int threads,
+                                         redoxmc::LoadedModel &model)
 {
+  using namespace redoxmc;
   std::unordered_map<std::string, std::string> extra{{METADATA_FILE, ""}};
-  LoadedModel model;
   try {
     torch::jit::Module module = torch::jit::load(file, c10::Device(c10::kCPU), extra);
     model.metadata = parse_metadata(extra[METADATA_FILE]);
@@ -133,7 +136,4 @@ LoadedModel load_torchscript(const std::string &file, int threads)
   } catch (const std::exception &error) {
     throw std::runtime_error(first_line(error.what()));
   }
-  return model;
 }
-
-}    // namespace redoxmc
