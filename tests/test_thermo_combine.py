@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from redoxmc.thermo.averages import best_averages
+from redoxmc.thermo.combine import best_averages
 from redoxmc.thermo.entropy import boltzmann_probabilities, canonical_averages
 
 LEVELS, ORBITS = np.array([-52.0, -51.95, -51.8, -51.7]), np.array([4, 16, 2, 48])
