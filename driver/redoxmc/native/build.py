@@ -1,0 +1,185 @@
+"""Compiling generated code, and the cache of what was compiled.
+
+A library is named by everything that determines it: the model file, the precision, this generator,
+the compiler and the instructions of the machine. So a cached one never needs to be checked, and one
+made on another kind of CPU is never found. The cache is `$REDOXMC_CACHE`, or `redoxmc` in
+`$XDG_CACHE_HOME` (`~/.cache`).
+"""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from redoxmc.native.probe import CannotGenerateError
+
+SOURCES = Path(__file__).parent
+_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
+_VECTOR_BYTES = (("__AVX512F__", 64), ("__AVX__", 32), ("__SSE2__", 16), ("__ARM_NEON", 16))
+
+
+class NativeUnavailableError(Exception):
+    """There are no native kernels for this model on this machine; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C++ compiler for this machine.
+
+    command: with the flags that select the machine's instructions. identity: changes with compiler
+    or CPU. vector_bytes: size of the vector registers; 8 where there are none.
+    """
+
+    command: tuple[str, ...]
+    identity: str
+    vector_bytes: int
+
+
+def find_compiler(name: str | None = None, scalar: bool = False) -> Compiler:
+    """The compiler `name`, or `$CXX`, or the first of g++, clang++, c++.
+
+    scalar: do not use vector instructions. Raises NativeUnavailableError where none works.
+    """
+    return _find_compiler(name or os.environ.get("CXX", ""), scalar)
+
+
+@functools.cache
+def _find_compiler(wanted: str, scalar: bool) -> Compiler:
+    names = wanted.split() or next(
+        ([n] for n in ("g++", "clang++", "c++") if shutil.which(n)), ["g++"]
+    )
+    problem = "it does not exist"
+    for machine in ([] if scalar else ["-march=native"], ["-mcpu=native"], []):
+        command = (*names, *machine)
+        try:
+            macros = _run([*command, "-dM", "-E", "-x", "c++", os.devnull])
+            version = _run([*names, "--version"])
+        except FileNotFoundError:
+            break
+        except subprocess.CalledProcessError as error:
+            problem = _first_error(error)
+            continue
+        known = sorted(macros.splitlines())
+        size = next((n for macro, n in _VECTOR_BYTES if f"#define {macro} 1" in known), 8)
+        identity = "\n".join([*command, version, *known])
+        return Compiler(command, identity, 8 if scalar else size)
+    raise NativeUnavailableError(
+        f"the C++ compiler {' '.join(names)!r} cannot be used: {problem}; set CXX to another."
+    )
+
+
+def _run(command: list[str]) -> str:
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment
+    ).stdout
+
+
+def _first_error(error: subprocess.CalledProcessError) -> str:
+    lines = [line for line in str(error.stderr).splitlines() if line.strip()]
+    wanted = [line for line in lines if "error" in line.lower()] or lines
+    return wanted[0].strip().rstrip(".") if wanted else f"it ended with code {error.returncode}"
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept."""
+    given = os.environ.get("REDOXMC_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(given) if given else Path(base) / "redoxmc"
+
+
+def library_name(model: bytes, dtype: str, compiler: Compiler) -> str:
+    """File name of the library for a model file in a precision."""
+    digest = hashlib.sha256(b"redoxmc native 1\0")
+    for part in (model, dtype.encode(), compiler.identity.encode(), _generator()):
+        digest.update(hashlib.sha256(part).digest())
+    return f"native-{digest.hexdigest()[:32]}.so"
+
+
+@functools.cache
+def _generator() -> bytes:
+    files = sorted(p for p in SOURCES.iterdir() if p.suffix in (".py", ".cpp", ".h"))
+    return b"".join(p.name.encode() + p.read_bytes() for p in files)
+
+
+def native_library(model: Path, dtype: str | None = None, compiler: Compiler | None = None) -> Path:
+    """The compiled kernels of an exported MACE model, made now where the cache has none.
+
+    dtype: "float32" or "float64", the model's own where None. Raises NativeUnavailableError with
+    one sentence where there can be none: TorchScript is the way out then.
+    """
+    from redoxmc.models.card import read_metadata
+
+    metadata = read_metadata(model)
+    if metadata["architecture"] != "MACE":
+        raise NativeUnavailableError(
+            f"{model} is a {metadata['architecture']} model, and native kernels are for MACE."
+        )
+    dtype = dtype or str(metadata["dtype"])
+    compiler = compiler or find_compiler()
+    content = model.read_bytes()
+    path = cache_folder() / library_name(content, dtype, compiler)
+    if path.exists():
+        return path
+    try:
+        with _lock(path):
+            if not path.exists():  # another process may have made it while this one waited
+                _generate(model, dtype, compiler, path)
+    except OSError as error:
+        raise NativeUnavailableError(
+            f"{path.parent} cannot hold compiled kernels: {error.strerror or error}; "
+            "set REDOXMC_CACHE to a folder that can be written to."
+        ) from None
+    return path
+
+
+def _generate(model: Path, dtype: str, compiler: Compiler, path: Path) -> None:
+    from redoxmc.models.export import load_script
+    from redoxmc.native.emit import emit
+    from redoxmc.native.plan import read_plan
+
+    try:
+        plan = read_plan(load_script(model)[0].model)
+    except CannotGenerateError as error:
+        raise NativeUnavailableError(
+            f"{model} has {error}, which native kernels do not know; TorchScript evaluates it."
+        ) from None
+    source = emit(plan, dtype, compiler.vector_bytes)
+    compile_source(source.header, source.weights, compiler, path)
+
+
+def compile_source(header: str, weights: bytes, compiler: Compiler, path: Path) -> None:
+    """Compile kernels into the shared library path, which appears complete or not at all."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compile-") as folder:
+        (Path(folder) / "model.h").write_text(header, encoding="utf-8")
+        (Path(folder) / "weights.bin").write_bytes(weights)
+        output = Path(folder) / "kernel.so"
+        command = [*compiler.command, *_FLAGS, f"-I{folder}", f"-I{SOURCES}", f"-Wa,-I{folder}"]
+        command += ["-o", str(output), str(SOURCES / "kernel.cpp")]
+        try:
+            try:
+                _run([*command, "-fopenmp"])
+            except subprocess.CalledProcessError:
+                _run(command)  # a compiler without OpenMP: one thread
+        except subprocess.CalledProcessError as error:
+            raise NativeUnavailableError(
+                f"the C++ compiler {compiler.command[0]!r} failed: {_first_error(error)}."
+            ) from None
+        os.replace(output, path)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Keep other processes from making the same file; they would only waste their time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_suffix(".lock"), "w") as handle:
+        with contextlib.suppress(OSError):  # file systems without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

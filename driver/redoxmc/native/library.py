@@ -1,0 +1,142 @@
+"""Calling compiled kernels from Python."""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from redoxmc.native.build import NativeUnavailableError
+
+VERSION = 1  # of the interface in kernel.cpp
+_POINTER = ctypes.c_void_p
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Neighbourhood graph. Nodes 0 to n_local-1 are evaluated, the others only send.
+
+    species: [nodes] rows of the model's table. senders, receivers: [edges], grouped by receiver in
+    ascending order. vectors: [edges, 3] r_receiver - r_sender in Å.
+    """
+
+    species: Integers
+    senders: Integers
+    receivers: Integers
+    vectors: Floats
+    n_local: int
+
+
+class NativeModel:
+    """Kernels of one model.
+
+    Energies lack the species' reference energies, as those of the TorchScript form do.
+    """
+
+    def __init__(self, library: Path, threads: int = 1) -> None:
+        try:
+            self._lib = ctypes.CDLL(str(library))
+        except OSError as error:
+            raise NativeUnavailableError(f"{library} cannot be loaded: {error}.") from None
+        if self._lib.redoxmc_native_version() != VERSION:
+            raise NativeUnavailableError(f"{library} was made by another version of redoxmc.")
+        for name in ("new", "features", "gradients"):
+            getattr(self._lib, f"redoxmc_native_{name}").restype = _POINTER
+        self._handle = _POINTER(self._lib.redoxmc_native_new(ctypes.c_int(threads)))
+        self.n_layers: int = self._lib.redoxmc_native_layers()
+        self.dtype = np.dtype(
+            np.float64 if self._lib.redoxmc_native_scalar_bytes() == 8 else np.float32
+        )
+        self._graph: Graph | None = None
+        self._first = np.zeros(1, dtype=np.int64)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_handle"):
+            self._lib.redoxmc_native_delete(self._handle)
+
+    def set_graph(self, graph: Graph) -> None:
+        """Choose the graph that the other calls work on."""
+        counts = np.bincount(graph.receivers, minlength=graph.n_local)
+        if len(counts) > graph.n_local or np.any(np.diff(graph.receivers) < 0):
+            raise ValueError("edges must be sorted by receiver, and receivers be local nodes")
+        self._first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        # the kernels keep pointers: the arrays must stay where they are
+        self._graph = Graph(
+            np.ascontiguousarray(graph.species, dtype=np.int64),
+            np.ascontiguousarray(graph.senders, dtype=np.int64),
+            graph.receivers,
+            np.ascontiguousarray(graph.vectors, dtype=np.float64),
+            graph.n_local,
+        )
+        self._lib.redoxmc_native_graph(
+            self._handle,
+            ctypes.c_int(graph.n_local),
+            ctypes.c_int(len(graph.species)),
+            _address(self._graph.species),
+            _address(self._first),
+            _address(self._graph.senders),
+            _address(self._graph.vectors),
+        )
+
+    def forward(self, layer: int, energy: Floats, atoms: Sequence[int] | None = None) -> None:
+        """Evaluate a layer on all local atoms or some; energy [n_local] is set for those."""
+        chosen = None if atoms is None else np.ascontiguousarray(atoms, dtype=np.int32)
+        self._lib.redoxmc_native_forward(
+            self._handle,
+            ctypes.c_int(layer),
+            None if chosen is None else _address(chosen),
+            ctypes.c_int(0 if chosen is None else len(chosen)),
+            _address(energy),
+        )
+
+    def backward(self, layer: int, energy: Floats, gradient: Floats) -> None:
+        """Adjoint of a layer, of the last one with its evaluation; see kernel.cpp."""
+        self._lib.redoxmc_native_backward(
+            self._handle, ctypes.c_int(layer), _address(energy), _address(gradient)
+        )
+
+    def features(self, layer: int, n_nodes: int) -> npt.NDArray[np.floating]:
+        """View [n_nodes, width] of what a layer (from 1) receives from its neighbours."""
+        return self._view(self._lib.redoxmc_native_features, layer, n_nodes)
+
+    def gradients(self, layer: int, n_nodes: int) -> npt.NDArray[np.floating]:
+        """View [n_nodes, width] of the gradients of a layer's features."""
+        return self._view(self._lib.redoxmc_native_gradients, layer, n_nodes)
+
+    def _view(
+        self, function: "ctypes._NamedFuncPointer", layer: int, n_nodes: int
+    ) -> npt.NDArray[np.floating]:
+        width = int(self._lib.redoxmc_native_width(ctypes.c_int(layer)))
+        address = function(self._handle, ctypes.c_int(layer))
+        size = n_nodes * width * self.dtype.itemsize
+        bytes_of = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+        return np.asarray(bytes_of.view(self.dtype).reshape(n_nodes, width))
+
+    def energies(self, graph: Graph) -> Floats:
+        """Energy of each local node in eV, [n_local], of a graph without ghosts."""
+        self.set_graph(graph)
+        energy = np.zeros((self.n_layers, graph.n_local))
+        for layer in range(self.n_layers):
+            self.forward(layer, energy[layer])
+        return np.asarray(energy.sum(axis=0))
+
+    def energies_and_gradients(self, graph: Graph) -> tuple[Floats, Floats]:
+        """Energies [n_local], and derivatives of their sum by edge vectors [edges, 3]."""
+        self.set_graph(graph)
+        energy = np.zeros((self.n_layers, graph.n_local))
+        gradient = np.zeros((len(graph.senders), 3))
+        last = self.n_layers - 1
+        for layer in range(last):
+            self.forward(layer, energy[layer])
+        for layer in range(last, -1, -1):
+            self.backward(layer, energy[layer], gradient)
+        return np.asarray(energy.sum(axis=0)), gradient
+
+
+def _address(array: npt.NDArray[np.generic]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
