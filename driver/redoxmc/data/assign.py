@@ -173,7 +173,7 @@ def _divisions(element: str, values: Floats, rules: Rules) -> list[Division]:
     allowed = rules.allowed(element)
     if rules.source == "bader":
         if element in rules.thresholds:
-            anchors = [(-np.inf, allowed[0].charge), (np.inf, allowed[-1].charge)]
+            anchors = [(-1e3, allowed[0].charge), (1e3, allowed[-1].charge)]
             return divide_at(rules.thresholds[element], anchors, values)
         return divide_by_charges(values, [one.charge for one in allowed], rules.smallest_gap)
     anchors = [(m, one.charge) for one in allowed for m in rules.usual(one)]

@@ -86,10 +86,14 @@ def divide_by_charges(
 def divide_at(
     threshold: float, anchors: Sequence[tuple[float, int]], values: Floats
 ) -> list[Division]:
-    """Return the division at a threshold that the user gave; nothing is then ambiguous."""
+    """Return the division at a threshold that the user gave; nothing is then ambiguous.
+
+    Of more than two states it divides those whose usual moments lie around it, if there are such.
+    """
     anchors = sorted(anchors)
-    below = [charge for moment, charge in anchors if moment <= threshold][-1:]
-    above = [charge for moment, charge in anchors if moment > threshold][:1]
+    between = threshold if len(anchors) != 2 else (anchors[0][0] + anchors[1][0]) / 2
+    below = [charge for moment, charge in anchors if moment <= between][-1:]
+    above = [charge for moment, charge in anchors if moment > between][:1]
     if not below or not above:
         return []
     sides = [values[values <= threshold], values[values > threshold]]
