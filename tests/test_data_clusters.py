@@ -10,7 +10,7 @@ FE = [(3.75, 2), (4.32, 3)]
 
 @pytest.mark.parametrize(("low", "high"), [(5, 5000), (5000, 5), (300, 300)])
 def test_a_rare_state_is_not_lost(low: int, high: int) -> None:
-    """Broad clusters, one of them a thousand times rarer; Gaussian noise of 0.04 µB (seed fixed)."""
+    """Broad clusters, one of them a thousand times rarer; noise of 0.04 µB (seed fixed)."""
     rng = np.random.default_rng(2)
     values = np.concatenate([rng.normal(3.78, 0.04, low), rng.normal(4.34, 0.04, high)])
     best = divide_by_moments(values, FE, 0.2)[0]

@@ -74,6 +74,7 @@ def test_vasprun_takes_moments_from_the_outcar_beside_it(tmp_path: Path) -> None
     ("old", "new", "reason"),
     [
         ("0.020   3.7", "0.020   3.9", "a sum in its table"),
+        ("TITEL  = PAW_PBE Fe_pv 02Aug2007", "TITEL  =", "the head of the file is damaged"),
         ("\ntot ", "\ntut ", "it is cut off in its site moments"),
         ("TITEL  = PAW_PBE Fe", "TITEL  = PAW_PBE Ni", "VRHFIN and TITEL"),
         ("because EDIFF is reached", "EDIFF was not reached", "self-consistency was not reached"),

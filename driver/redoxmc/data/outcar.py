@@ -53,8 +53,12 @@ def outcar_frames(lines: Iterable[str]) -> "Iterator[Atoms | FrameError]":
             number, step = int(match[1]), []
         if number:
             step.append(line)
-        else:
+            continue
+        try:
             _read_header(header, line)
+        except (ValueError, IndexError):
+            yield FrameError(f"the head of the file is damaged at {line.strip()[:60]!r}")
+            return
     if not number:
         yield FrameError("the file ends before the first ionic step")
     else:
