@@ -36,6 +36,17 @@ class Structure:
     positions: Floats
     species: tuple[str, ...]
 
+    @classmethod
+    def from_atoms(cls, atoms: Any) -> "Structure":
+        """Take an ASE structure with the column `charge_state`; InputError where not periodic."""
+        if not all(atoms.pbc):
+            raise InputError("the structure is not periodic in all three directions.")
+        return cls(
+            np.array(atoms.cell),
+            np.array(atoms.positions),
+            tuple(str(name) for name in atoms.arrays["charge_state"]),
+        )
+
 
 @dataclass(frozen=True)
 class Job:
@@ -43,12 +54,14 @@ class Job:
 
     commands: LAMMPS commands before the box is made (`newton off`, `processors 2 1 1`).
     pair_style: replaces the pair style line, such as `redoxmc backend torchscript`.
+    then: commands after a first evaluation (`set atom 3 type 2`); what counts is a second one.
     """
 
     model: Path
     structure: Structure
     commands: tuple[str, ...] = ()
     pair_style: str = "redoxmc"
+    then: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,25 +96,25 @@ def evaluate(job: Job, comm: Any = None) -> SinglePoint:
 
         comm = MPI.COMM_SELF
     lower, rotation = _lower_triangular(job.structure.cell)
-    used = [s for s in card.species if str(s) in job.structure.species]
-    code = {str(s): k + 1 for k, s in enumerate(used)}
+    code = {str(s): k for k, s in enumerate(card.species, start=1)}
     types = [code[name] for name in job.structure.species]
     with lammps.lammps(cmdargs=["-screen", "none", "-log", "none"], comm=comm) as lmp:
         try:
             lmp.commands_list(["units metal", "atom_style charge", "box tilt large"])
             lmp.commands_list(list(job.commands))
-            _make_atoms(lmp, lower, job.structure.positions @ rotation, types, len(used))
-            for species, number in ((s, code[str(s)]) for s in used):
+            _make_atoms(lmp, lower, job.structure.positions @ rotation, types, len(code))
+            for number, species in enumerate(card.species, start=1):
                 lmp.command(f"mass {number} {species.mass}")
                 if str(species) in card.lammps_charges:
                     lmp.command(f"set type {number} charge {card.lammps_charges[str(species)]}")
             if card.is_classical:
-                lmp.command(f'variable species string "{_names(used)}"')
                 lmp.file(str(card.energy_file))
             else:
                 lmp.command(f"pair_style {job.pair_style}")
                 # quotes: the path may have blanks
-                lmp.command(f'pair_coeff * * "{card.energy_file}" {_names(used)}')
+                lmp.command(f'pair_coeff * * "{card.energy_file}" {_names(card.species)}')
+            if job.then:
+                lmp.commands_list(["run 0", *job.then])
             return _run(lmp, rotation)
         except InputError:
             raise
@@ -196,6 +209,7 @@ def _write_job(path: Path, job: Job) -> None:
         "model": str(job.model.resolve()),
         "commands": job.commands,
         "pair_style": job.pair_style,
+        "then": job.then,
     }
     np.savez(
         path,
@@ -211,7 +225,11 @@ def _read_job(path: Path) -> Job:
         settings = json.loads(str(data["settings"]))
         structure = Structure(data["cell"], data["positions"], tuple(map(str, data["species"])))
     return Job(
-        Path(settings["model"]), structure, tuple(settings["commands"]), settings["pair_style"]
+        Path(settings["model"]),
+        structure,
+        tuple(settings["commands"]),
+        settings["pair_style"],
+        tuple(settings["then"]),
     )
 
 
