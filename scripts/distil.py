@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from redoxmc.data.distil import (
@@ -24,6 +25,7 @@ from redoxmc.data.distil import (
     relaxation,
     with_states,
 )
+from redoxmc.data.extxyz import write_labelled
 from redoxmc.data.teacher import BondBias
 from redoxmc.models.card import Bonds
 from redoxmc.results.files import replace_atomically
@@ -224,14 +226,22 @@ def swap_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iter
 
 
 def split(frames: list[Atoms], config: dict[str, Any]) -> dict[str, list[Atoms]]:
-    """Hold out whole orders for the test; draw the validation frames from the rest."""
+    """Hold out whole orders for the test; draw the validation frames from the rest.
+
+    Every concentration of every cell keeps an order in the training set.
+    """
     rng = np.random.default_rng(config["seed"])
-    orders = sorted({f.info["order"] for f in frames})
-    # the end members and every x stay in the training set: only orders that have siblings may go
-    siblings = [
-        o for o in orders if 0 < o.split(":")[1].split("|")[0].count("1") < 4 or "2" in o[:5]
-    ]
-    held = set(rng.permutation(siblings)[: round(config["test_orders"] * len(orders))])
+    left: dict[str, list[str]] = {}
+    for order in sorted({f.info["order"] for f in frames}):
+        cell, occupancy = order.split(":")
+        left.setdefault(f"{cell}:{occupancy.split('|')[0].count('1')}", []).append(order)
+    total = sum(map(len, left.values()))
+    held: set[str] = set()
+    for order in rng.permutation([o for group in left.values() for o in group]).tolist():
+        (group,) = (g for g in left.values() if order in g)
+        if len(held) < round(config["test_orders"] * total) and len(group) > 1:
+            group.remove(order)
+            held.add(order)
     rest = [f for f in frames if f.info["order"] not in held]
     valid = set(rng.permutation(len(rest))[: round(config["valid_fraction"] * len(rest))].tolist())
     return {
@@ -239,6 +249,18 @@ def split(frames: list[Atoms], config: dict[str, Any]) -> dict[str, list[Atoms]]
         "valid": [f for n, f in enumerate(rest) if n in valid],
         "test": [f for f in frames if f.info["order"] in held],
     }
+
+
+def rounded(frame: Atoms) -> Atoms:
+    """Positions to 1e-7 Å, labels to 1e-6: far below the teacher's own noise (float32)."""
+    copy = frame.copy()
+    copy.positions = np.round(copy.positions, 7)
+    results = {
+        key: np.round(value, 6) if np.ndim(value) else float(value)
+        for key, value in frame.calc.results.items()
+    }
+    copy.calc = SinglePointCalculator(copy, **results)
+    return copy
 
 
 def load_teaching(config: dict[str, Any]) -> Teaching:
@@ -284,8 +306,8 @@ def main(path: Path) -> None:
             f"{number + 1}/{len(tasks)} {name}: {len(frames)} kept, {dropped} dropped", flush=True
         )
     for name, chosen in split(frames, config).items():
-        out = folder / f"{stem.removeprefix('distil_')}_{name}.extxyz.gz"
-        write(out, chosen, format="extxyz")
+        out = folder / f"{stem.removeprefix('distil_')}_{name}.extxyz"
+        write_labelled(out, [rounded(frame) for frame in chosen])
         print(f"{out.name}: {len(chosen)} frames")
 
 

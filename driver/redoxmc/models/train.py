@@ -92,6 +92,13 @@ def train(
     history.json and learning_curve.png. progress: called with the history entry of each epoch.
     Raises InputError where out holds a training of another config.
     """
+    # the profiling executor rewrites a graph after its first calls, which would make the rounding
+    # depend on when a training was resumed
+    with torch.jit.optimized_execution(False):
+        return _train(config, source, out, progress)
+
+
+def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress | None) -> Path:
     prepared = prepare(config, source)
     opt = config.optimizer
     device, dtype = choose_device(opt.device), DTYPES[opt.dtype]
