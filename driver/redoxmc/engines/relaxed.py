@@ -1,13 +1,16 @@
 """From an occupancy to its relaxed energy: the reference start, the minimization, and its checks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from redoxmc.config import RelaxConfig
-from redoxmc.engines.lammps import LammpsSession
+from redoxmc.engines.cell import Minimize, relax_cell
+from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.errors import EngineError
+from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
 from redoxmc.structures.reference_start import Distorter, make_distorter
@@ -15,6 +18,7 @@ from redoxmc.structures.symmetry import (
     SiteSymmetry,
     symmetrize_cell,
     symmetrize_displacements,
+    symmetrize_tensor,
     transform_cell,
 )
 
@@ -116,20 +120,31 @@ class RelaxedEngine:
 
     def _minimize(self, occupancy: Occupancy, cell: Floats, start: Floats) -> Relaxed:
         sites, species = self.lattice.atoms(occupancy)
-        settings = self.settings
-        state = self.session.minimize(
-            cell,
-            start[sites],
-            species,
-            force_tolerance=settings.force_tolerance,
-            max_iterations=settings.max_iterations,
-            stress_tolerance=settings.stress_tolerance if settings.cell == "full" else None,
-        )
+        minimize = _minimizer(self.session, species, self.settings.force_tolerance, self.settings)
+        if self.settings.cell == "full":
+            state = relax_cell(minimize, cell, start[sites], self.settings.stress_tolerance)
+        else:
+            state = minimize(cell, start[sites], 1.0)
         strain = np.linalg.inv(self.geometry.cell) @ state.cell
         check_sites(
-            state.positions, (self.geometry.positions @ strain)[sites], settings.site_tolerance
+            state.positions, (self.geometry.positions @ strain)[sites], self.settings.site_tolerance
         )
         return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations)
+
+
+def _minimizer(
+    session: LammpsSession, species: Sequence[Species], tolerance: float, relax: RelaxConfig
+) -> Minimize:
+    def minimize(cell: Floats, positions: Floats, factor: float) -> State:
+        return session.minimize(
+            cell,
+            positions,
+            species,
+            force_tolerance=factor * tolerance,
+            max_iterations=relax.max_iterations,
+        )
+
+    return minimize
 
 
 def check_sites(positions: Floats, sites: Floats, tolerance: float) -> None:
@@ -150,9 +165,9 @@ def host_geometry(
     """The host lattice at n_ions ions: the host's own, or relaxed once for this concentration.
 
     With relax.cell = "per_x" or "full" a state that depends on n_ions alone (ions, then charges,
-    in their lowest electrostatic order) is relaxed with its cell, and cell and positions are
-    averaged over the host's space group: no state is favoured, and equivalent states stay
-    equivalent. Raises EngineError where that relaxation fails.
+    in their lowest electrostatic order) is relaxed with its cell, which keeps the host's crystal
+    system, and cell and positions are averaged over the host's space group: no state is favoured,
+    and equivalent states stay equivalent. Raises EngineError where that relaxation fails.
     """
     host = HostGeometry(lattice.cell, lattice.scaled @ lattice.cell)
     if relax.cell == "fixed":
@@ -161,13 +176,12 @@ def host_geometry(
     occupancy = lowest_charge_order(lattice, ions)
     sites, species = lattice.atoms(occupancy)
     start = make_distorter(lattice, host.cell, host.positions, session.card.bonds)
-    state = session.minimize(
+    state = relax_cell(
+        _minimizer(session, species, max(relax.force_tolerance, HOST_FORCE), relax),
         host.cell,
         (host.positions + start.displacements(occupancy))[sites],
-        species,
-        force_tolerance=max(relax.force_tolerance, HOST_FORCE),
-        max_iterations=relax.max_iterations,
-        stress_tolerance=max(relax.stress_tolerance, HOST_STRESS),
+        max(relax.stress_tolerance, HOST_STRESS),
+        lambda tensor: symmetrize_tensor(symmetry, host.cell, tensor),
     )
     moved = state.positions @ np.linalg.inv(state.cell) - lattice.scaled[sites]
     moved -= moved.mean(axis=0)

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.report.spectrum import Spectrum, known_spectrum
+from redoxmc.report.spectrum import Spectrum, electronic_entropy, known_spectrum
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.lattice import Floats, Lattice, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
+from redoxmc.thermo.combine import best_averages
 from redoxmc.thermo.correlation import effective_samples, split_r_hat, standard_error
-from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy, split_entropy
-from redoxmc.thermo.entropy import boltzmann_probabilities
+from redoxmc.thermo.entropy import finite_size_entropy
 from redoxmc.thermo.hull import formation_energies, on_hull
-from redoxmc.thermo.ladder import ladder_averages
 from redoxmc.thermo.moments import heat_capacity
 from redoxmc.thermo.order import warren_cowley
 from redoxmc.thermo.shells import neighbour_shells
 
 MAX_COUNTED_STATES = 2_000
+MIN_LADDER_STEPS = 40  # for the blocks of an error estimate
 N_SHELLS = 3
 
 
@@ -194,52 +194,40 @@ class Analysis:
         self, temperature: float, chain: Chain
     ) -> tuple[float, float, float, float] | None:
         spectrum = self.spectra[chain.name]
-        sites = self.lattice.n_redox
+        levels, degeneracies = spectrum.valid()
         sampled = self.config["ions"]["ordering"] == "sampled"
         if spectrum.complete:
-            energies, degeneracies = spectrum.valid()
-            if not len(energies):
+            if not len(levels):
                 return None
-            exact = canonical_averages(energies, degeneracies, temperature)
-            entropy = exact.entropy
-            if sampled:
-                entropy = self._electronic(spectrum, temperature)
-            return entropy / sites, 0.0, exact.free_energy, 0.0
-        if sampled:  # the ladder gives the joint entropy only
+            log_states = math.log(degeneracies.sum())  # states that do not relax are none
+        elif sampled:  # the chains give the joint entropy of ions and charges only
             return None
-        same = [c for c in self.store.chains if self.spectra[c.name] is spectrum and not c.failure]
-        by_temperature: dict[float, list[Floats]] = {}
-        for other in same:
-            by_temperature.setdefault(other.temperature, []).append(self.kept(other)[0])
-        length = min((len(s) for group in by_temperature.values() for s in group), default=0)
-        if length < 40:
+        else:
+            log_states = math.log(spectrum.n_states)
+        temperatures, series = self._series_of(spectrum)
+        if not spectrum.complete and (not series or series[0].shape[1] < MIN_LADDER_STEPS):
             return None
-        temperatures = sorted(by_temperature)
-        series = [np.array([s[:length] for s in by_temperature[t]]) for t in temperatures]
-        log_states = math.log(spectrum.n_states)
-        found = ladder_averages(temperatures, series, log_states, at=[temperature])[0]
+        found = best_averages(
+            temperatures, series, log_states, levels, degeneracies, at=[temperature]
+        )[0]
         if not found.anchored:
             return None
-        entropy_, free = found.entropy, found.free_energy
-        return (
-            entropy_.value / sites,
-            entropy_.standard_error / sites,
-            free.value,
-            free.standard_error,
-        )
+        entropy, error = found.entropy.value, found.entropy.standard_error
+        if sampled:
+            symmetry = find_symmetry(self.lattice)
+            entropy = electronic_entropy(spectrum, self.lattice, symmetry, temperature)
+        free, sites = found.free_energy, self.lattice.n_redox
+        return entropy / sites, error / sites, free.value, free.standard_error
 
-    def _electronic(self, spectrum: Spectrum, temperature: float) -> float:
-        """The part of the joint entropy (k_B) that charges add once the ion order is known."""
-        symmetry = find_symmetry(self.lattice)
-        good = [n for n, energy in enumerate(spectrum.energies) if not math.isnan(energy)]
-        orbits = [symmetry.orbit(occupancy_of_key(spectrum.keys[n])) for n in good]
-        energies = np.concatenate(
-            [np.full(len(o), spectrum.energies[n]) for n, o in zip(good, orbits, strict=True)]
-        )
-        ions = np.concatenate(orbits)[:, self.lattice.n_redox :]
-        labels = np.unique(ions, axis=0, return_inverse=True)[1].ravel()
-        weights = boltzmann_probabilities(energies, np.ones(len(energies)), temperature)
-        return split_entropy(weights, labels)[1]
+    def _series_of(self, spectrum: Spectrum) -> tuple[list[float], list[Floats]]:
+        """Temperatures and energies [n_seeds, n_steps] of all chains in one space."""
+        found: dict[float, list[Floats]] = {}
+        for chain in self.store.chains:
+            if self.spectra[chain.name] is spectrum and not chain.failure:
+                found.setdefault(chain.temperature, []).append(self.kept(chain)[0])
+        length = min((len(s) for group in found.values() for s in group), default=0)
+        temperatures = sorted(found)
+        return temperatures, [np.array([s[:length] for s in found[t]]) for t in temperatures]
 
 
 def _add_hull(records: list[dict[str, Any]]) -> None:

@@ -2,13 +2,15 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
 from redoxmc.system import System
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -91,3 +93,14 @@ class Progress:
             return ""
         lowest = min(energies) / self._units
         return f"accepted {accepted / proposed:.0%}  E {lowest:.4f} eV/f.u."
+
+
+def track(items: Sequence[T], what: str, show: bool) -> Iterator[T]:
+    """Iterate over items under a progress bar, on a terminal and where show is true."""
+    if not (show and sys.stderr.isatty()):
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track as rich_track
+
+    yield from rich_track(items, description=what, console=Console(stderr=True))

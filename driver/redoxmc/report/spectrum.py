@@ -9,6 +9,8 @@ from redoxmc.results.store import Store
 from redoxmc.structures.lattice import Floats, Lattice, Occupancy, occupancy_of_key
 from redoxmc.structures.symmetry import SiteSymmetry
 
+from redoxmc.thermo.entropy import boltzmann_probabilities, split_entropy
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -58,3 +60,19 @@ def known_spectrum(
             degeneracies.append(int(inside.sum()))
             energies.append(np.nan if entry.energy is None else entry.energy)
     return Spectrum(keys, degeneracies, np.array(energies), n_states)
+
+
+def electronic_entropy(
+    spectrum: Spectrum, lattice: Lattice, symmetry: SiteSymmetry, temperature: float
+) -> float:
+    """Entropy (k_B per cell) that charges add once the ion order is known, of a complete spectrum.
+
+    The spectrum holds ion and charge orders; see thermo.entropy.split_entropy.
+    """
+    good = np.flatnonzero(~np.isnan(spectrum.energies))
+    orbits = [symmetry.orbit(occupancy_of_key(spectrum.keys[n])) for n in good]
+    energies = np.repeat(spectrum.energies[good], [len(orbit) for orbit in orbits])
+    ions = np.concatenate(orbits)[:, lattice.n_redox :]
+    labels = np.unique(ions, axis=0, return_inverse=True)[1].ravel()
+    weights = boltzmann_probabilities(energies, np.ones(len(energies)), temperature)
+    return split_entropy(weights, labels)[1]

@@ -1,32 +1,63 @@
 """Results as tables on the terminal."""
 
+from collections.abc import Sequence
 from typing import Any
+
+Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
+
+_THERMO: Columns = {
+    "x": ("x", "{:.4g}"),
+    "T (K)": ("temperature_K", "{:g}"),
+    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
+    "E_form": ("formation_energy_eV_per_fu", "{:.4f}"),
+    "hull": ("on_hull", "{}"),
+    "S_el (k_B/site)": ("electronic_entropy_kB_per_site", "{:.4f}"),
+    "± S_el": ("electronic_entropy_standard_error", "{:.4f}"),
+    "ideal": ("ideal_finite_size_kB_per_site", "{:.4f}"),
+    "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.4f}"),
+    "R-hat": ("r_hat", "{:.3f}"),
+}
+_STATES: Columns = {
+    "x": ("x", "{:.4g}"),
+    "state": ("key", "{}"),
+    "degeneracy": ("degeneracy", "{}"),
+    "E (eV)": ("energy_eV", "{:.6f}"),
+}
+_EXACT: Columns = {
+    "x": ("x", "{:.4g}"),
+    "T (K)": ("temperature_K", "{:g}"),
+    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
+    "C (k_B/site)": ("heat_capacity_kB_per_site", "{:.4f}"),
+    "S_el (k_B/site)": ("electronic_entropy_kB_per_site", "{:.4f}"),
+    "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.4f}"),
+}
 
 
 def print_thermo(summary: dict[str, Any]) -> None:
     """Print the thermodynamics of a summary, one line for each (x, T)."""
+    title = f"{summary['host']['formula']}, model {summary['model']['name']}"
+    print_records(title, _THERMO, summary["thermo"])
+
+
+def print_spectrum(result: dict[str, Any]) -> None:
+    """Print the states and the exact averages of an enumeration."""
+    failed = len(result["failed"])
+    title = "Distinct states" + (f" ({failed} more did not relax)" if failed else "")
+    print_records(title, _STATES, result["states"])
+    print_records("Exact averages", _EXACT, result["thermo"])
+
+
+def print_records(title: str, columns: Columns, records: Sequence[dict[str, Any]]) -> None:
+    """Print records as a table; what is unknown is a dash."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{summary['host']['formula']}, model {summary['model']['name']}")
-    columns = {
-        "x": ("x", "{:.4g}"),
-        "T (K)": ("temperature_K", "{:g}"),
-        "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
-        "E_form (eV/f.u.)": ("formation_energy_eV_per_fu", "{:.4f}"),
-        "hull": ("on_hull", "{}"),
-        "S_el (k_B/site)": ("electronic_entropy_kB_per_site", "{:.4f}"),
-        "±": ("electronic_entropy_standard_error", "{:.4f}"),
-        "ln C(N,n)/N": ("ideal_finite_size_kB_per_site", "{:.4f}"),
-        "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.4f}"),
-        "R-hat": ("r_hat", "{:.3f}"),
-    }
+    table = Table(title=title)
     for name in columns:
-        table.add_column(name, justify="right")
-    for record in summary["thermo"]:
-        cells = []
-        for key, form in columns.values():
-            value = record[key]
-            cells.append("–" if value is None else form.format(value))
-        table.add_row(*cells)
-    Console().print(table)
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in records:
+        cells = ((record[key], form) for key, form in columns.values())
+        table.add_row(*("–" if value is None else form.format(value) for value, form in cells))
+    console = Console()
+    # a file or a pipe has no width: take what the table needs
+    Console(width=None if console.is_terminal else 140).print(table)

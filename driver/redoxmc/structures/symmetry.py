@@ -84,6 +84,15 @@ def symmetrize_cell(symmetry: SiteSymmetry, reference: Floats, cell: Floats) -> 
     return cell_of_metric(reference, np.mean([w.T @ metric @ w for w in rotations], axis=0))
 
 
+def symmetrize_tensor(symmetry: SiteSymmetry, cell: Floats, tensor: Floats) -> Floats:
+    """Average a Cartesian tensor (3, 3), such as a strain, over the point group of the cell."""
+    rotations = np.unique(symmetry.rotations, axis=0)
+    inverse = np.linalg.inv(cell)
+    cartesian = [cell.T @ w @ inverse.T for w in rotations]
+    mean: Floats = np.mean([r @ tensor @ r.T for r in cartesian], axis=0)
+    return mean
+
+
 def cell_of_metric(reference: Floats, metric: Floats) -> Floats:
     """The cell A with A A^T = metric that a symmetric deformation makes of reference, (3, 3)."""
     inverse = np.linalg.inv(reference)
