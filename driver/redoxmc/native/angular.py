@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from redoxmc.native.probe import Array, CannotGenerateError, numbers
+from redoxmc.native.errors import CannotGenerateError
+from redoxmc.native.probe import Array, numbers
 
 Monomial = tuple[int, ...]
 

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,16 +18,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from redoxmc.native.probe import CannotGenerateError
+from redoxmc.native.errors import CannotGenerateError, NativeUnavailableError
+
+if TYPE_CHECKING:
+    from redoxmc.native.emit import Source
 
 SOURCES = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
 _VECTOR_BYTES = (("__AVX512F__", 64), ("__AVX__", 32), ("__SSE2__", 16), ("__ARM_NEON", 16))
-
-
-class NativeUnavailableError(Exception):
-    """There are no native kernels for this model on this machine; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     try:
         with _lock(path):
             if not path.exists():  # another process may have made it while this one waited
-                _generate(model, dtype, compiler, path)
+                _generate(model, metadata, dtype, compiler, path)
     except OSError as error:
         raise NativeUnavailableError(
             f"{path.parent} cannot hold compiled kernels: {error.strerror or error}; "
@@ -140,7 +141,9 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     return path
 
 
-def _generate(model: Path, dtype: str, compiler: Compiler, path: Path) -> None:
+def _generate(
+    model: Path, metadata: dict[str, Any], dtype: str, compiler: Compiler, path: Path
+) -> None:
     from redoxmc.models.export import load_script
     from redoxmc.native.emit import emit
     from redoxmc.native.plan import read_plan
@@ -152,14 +155,18 @@ def _generate(model: Path, dtype: str, compiler: Compiler, path: Path) -> None:
             f"{model} has {error}, which native kernels do not know; TorchScript evaluates it."
         ) from None
     source = emit(plan, dtype, compiler.vector_bytes)
-    compile_source(source.header, source.weights, compiler, path)
+    compile_source(source, compiler, path, json.dumps(metadata))
 
 
-def compile_source(header: str, weights: bytes, compiler: Compiler, path: Path) -> None:
-    """Compile kernels into the shared library path, which appears complete or not at all."""
+def compile_source(source: "Source", compiler: Compiler, path: Path, metadata: str = "") -> None:
+    """Compile kernels into the shared library path, which appears complete or not at all.
+
+    metadata: of the model, for readers that have nothing but the library.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compile-") as folder:
-        (Path(folder) / "model.h").write_text(header, encoding="utf-8")
-        (Path(folder) / "weights.bin").write_bytes(weights)
+        (Path(folder) / "model.h").write_text(source.header, encoding="utf-8")
+        (Path(folder) / "weights.bin").write_bytes(source.weights)
+        (Path(folder) / "metadata.bin").write_bytes(metadata.encode() + b"\0")
         output = Path(folder) / "kernel.so"
         command = [*compiler.command, *_FLAGS, f"-I{folder}", f"-I{SOURCES}", f"-Wa,-I{folder}"]
         command += ["-o", str(output), str(SOURCES / "kernel.cpp")]

@@ -70,7 +70,9 @@ constexpr double ENERGY_CONSTANTS[SPECIES] = {{{energies}}};
     embed = """
 // the numbers, as part of this library; not seen by others that are loaded beside it
 asm(".pushsection .rodata\\n .balign 64\\n .hidden redoxmc_weights\\n .global redoxmc_weights\\n"
-    "redoxmc_weights:\\n .incbin \\"weights.bin\\"\\n .popsection\\n");
+    "redoxmc_weights:\\n .incbin \\"weights.bin\\"\\n"
+    " .hidden redoxmc_metadata\\n .global redoxmc_metadata\\n"
+    "redoxmc_metadata:\\n .incbin \\"metadata.bin\\"\\n .popsection\\n");
 """
     tail = f"#define FOR_LAYER(k, ...) switch (k) {{ \\\n{switch} }}\n"
     return Source(

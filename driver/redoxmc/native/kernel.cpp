@@ -14,6 +14,7 @@
 #endif
 
 extern "C" const unsigned char redoxmc_weights[];
+extern "C" const char redoxmc_metadata[];
 
 namespace {
 
@@ -412,6 +413,30 @@ extern "C" {
 
 // Of this interface; a caller refuses another.
 int redoxmc_native_version() { return 1; }
+
+// The model's redoxmc.json.
+const char *redoxmc_native_metadata() { return redoxmc_metadata; }
+
+// 0 on a CPU that lacks instructions this was compiled for, as on another node of a mixed cluster.
+int redoxmc_native_usable()
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+  __builtin_cpu_init();
+#ifdef __AVX512F__
+  if (!__builtin_cpu_supports("avx512f")) return 0;
+#endif
+#ifdef __AVX512VL__
+  if (!__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) return 0;
+#endif
+#ifdef __AVX2__
+  if (!__builtin_cpu_supports("avx2")) return 0;
+#endif
+#ifdef __FMA__
+  if (!__builtin_cpu_supports("fma")) return 0;
+#endif
+#endif
+  return 1;
+}
 
 int redoxmc_native_layers() { return N_LAYERS; }
 int redoxmc_native_scalar_bytes() { return sizeof(S); }

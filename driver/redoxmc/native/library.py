@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.native.build import NativeUnavailableError
+from redoxmc.native.errors import NativeUnavailableError
 
 VERSION = 1  # of the interface in kernel.cpp
 _POINTER = ctypes.c_void_p
@@ -45,6 +45,8 @@ class NativeModel:
             raise NativeUnavailableError(f"{library} cannot be loaded: {error}.") from None
         if self._lib.redoxmc_native_version() != VERSION:
             raise NativeUnavailableError(f"{library} was made by another version of redoxmc.")
+        if not self._lib.redoxmc_native_usable():
+            raise NativeUnavailableError(f"{library} was compiled for another kind of CPU.")
         for name in ("new", "features", "gradients"):
             getattr(self._lib, f"redoxmc_native_{name}").restype = _POINTER
         self._handle = _POINTER(self._lib.redoxmc_native_new(ctypes.c_int(threads)))

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 
 from redoxmc.native import angular, probe
-from redoxmc.native.probe import Array, CannotGenerateError
+from redoxmc.native.errors import CannotGenerateError
+from redoxmc.native.probe import Array
 from redoxmc.native.radial import RadialTable, tabulate
 
 Indices = npt.NDArray[np.int32]

@@ -12,11 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from redoxmc.native.errors import CannotGenerateError
+
 Array = npt.NDArray[np.float64]
-
-
-class CannotGenerateError(Exception):
-    """The model has a feature that native code cannot be generated for; the message names it."""
 
 
 def class_name(module: Any) -> str:

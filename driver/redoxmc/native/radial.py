@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redoxmc.native.probe import Array, CannotGenerateError
+from redoxmc.native.errors import CannotGenerateError
+from redoxmc.native.probe import Array
 
 MIN_INTERVALS = 1024
 MAX_INTERVALS = 16384
