@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from redoxmc.errors import InputError, nearest
+from redoxmc.errors import InputError
 from redoxmc.moves.base import Move, Occupancy, Proposal
-from redoxmc.moves.charge_swap import ChargeSwap
-from redoxmc.moves.ion_swap import IonSwap
+from redoxmc.moves.catalogue import Sites, check_name, make_move
 
 
 class WeightedMixture(Move):
@@ -55,23 +55,29 @@ class WeightedMixture(Move):
                 yield proposal, probability * p
 
 
-MOVE_NAMES = (ChargeSwap.name, IonSwap.name)
-
-
-def build_moves(weights: Mapping[str, float], n_redox: int, n_ion: int) -> WeightedMixture:
+def build_moves(
+    weights: Mapping[str, float],
+    n_redox: int,
+    n_ion: int,
+    *,
+    redox_pairs: NDArray[np.int64] | None = None,
+    ion_pairs: NDArray[np.int64] | None = None,
+    electrons: int = 1,
+    semigrand: bool = False,
+) -> WeightedMixture:
     """Build the mixture that `[sampling.moves]` of a config asks for.
 
-    weights: relative weight by name of the move; a weight of 0 leaves the move out.
-    n_redox, n_ion: numbers of redox and ion sites.
+    weights: relative weight by name of the move (see catalogue.py); 0 leaves the move out. The
+    other arguments are those of catalogue.Sites: numbers of redox and ion sites, the neighbour
+    pairs that neighbour_swap and ion_charge_swap need (first shells of
+    thermo.shells.neighbour_shells), electrons per ion, and whether x may change.
 
     Raises InputError for an unknown name, a weight that is not a number ≥ 0, no move at all, or a
-    move that cannot apply on a lattice with so few sites.
+    move that cannot apply on such a lattice.
     """
+    sites = Sites(n_redox, n_ion, redox_pairs, ion_pairs, electrons, semigrand)
     for name, weight in weights.items():
-        if name not in MOVE_NAMES:
-            raise InputError(
-                f"sampling.moves: there is no move {name!r}; {nearest(name, MOVE_NAMES)}"
-            )
+        check_name(name)
         if not math.isfinite(weight) or weight < 0.0:
             raise InputError(
                 f"sampling.moves.{name} is {weight}; a relative weight is a number of at least 0."
@@ -81,23 +87,7 @@ def build_moves(weights: Mapping[str, float], n_redox: int, n_ion: int) -> Weigh
         raise InputError(
             "sampling.moves gives no move a positive weight; write for example charge_swap = 1.0."
         )
-    moves: list[Move] = []
-    for name in wanted:
-        if name == ChargeSwap.name:
-            if n_redox < 2:
-                raise InputError(
-                    f"sampling.moves.charge_swap needs two redox sites and the cell has {n_redox};"
-                    " take a larger supercell."
-                )
-            moves.append(ChargeSwap(n_redox))
-        elif name == IonSwap.name:
-            if n_ion < 2:
-                raise InputError(
-                    f"sampling.moves.ion_swap needs two ion sites and the cell has {n_ion};"
-                    " take a larger supercell."
-                )
-            moves.append(IonSwap(n_redox, n_ion))
-    return WeightedMixture(moves, list(wanted.values()))
+    return WeightedMixture([make_move(name, sites) for name in wanted], list(wanted.values()))
 
 
 def refuse_idle_moves(mixture: WeightedMixture, starts: Iterable[Occupancy]) -> None:
