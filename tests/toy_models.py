@@ -33,7 +33,7 @@ class Toy(torch.nn.Module):
     ) -> dict[str, torch.Tensor]:
         sender, receiver = edge_index[0], edge_index[1]
         w = self.weights[species]
-        p = (1.0 - edge_vectors.norm(dim=1) / 4.0) ** 3
+        p = (1.0 - torch.linalg.vector_norm(edge_vectors, dim=1) / 4.0) ** 3
         f = torch.zeros_like(w).index_add(0, receiver, w[sender] * p)
         message = w[receiver] * (f[sender] - 0.5 * f[receiver]) * p
         energy = torch.zeros_like(w).index_add(0, receiver, message)

