@@ -6,7 +6,18 @@ import traceback
 
 import typer
 
-from redoxmc.cli import analyze, check, doctor, energy, enumerate, export, label, run, train
+from redoxmc.cli import (
+    analyze,
+    check,
+    compute,
+    doctor,
+    energy,
+    enumerate,
+    export,
+    label,
+    run,
+    train,
+)
 from redoxmc.errors import InputError
 
 app = typer.Typer(
@@ -19,6 +30,7 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # verbs stay verbs, even while there is only one
 app.command("label")(label.label)
+app.command("compute")(compute.compute)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("check")(check.check)

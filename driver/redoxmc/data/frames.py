@@ -16,6 +16,7 @@ from redoxmc.errors import InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
+_FARTHEST = 1e6  # Å
 _COUNT = re.compile(r"\s*\d{1,8}\s*")
 _PROPERTIES = re.compile(r'Properties="?([^\s"]+)')
 
@@ -120,13 +121,15 @@ def parse_xyz_frame(lines: list[str]) -> "Atoms | FrameError":
 def unsound(atoms: "Atoms") -> str | None:
     """Say what is wrong with the geometry or the results of a frame, or None.
 
-    Checked: known elements, finite positions, a cell with a volume, and results that are finite
-    numbers of the right shape.
+    Checked: known elements, finite and sensible positions, a cell with a volume, and results that
+    are finite numbers of the right shape.
     """
     if (atoms.numbers < 1).any() or (atoms.numbers > 118).any():
         return "it has an atom of no known element"
     if not np.isfinite(atoms.positions).all() or not np.isfinite(atoms.cell.array).all():
         return "its positions or its cell are not finite numbers"
+    if max(np.abs(atoms.positions).max(), np.abs(atoms.cell.array).max()) > _FARTHEST:
+        return f"its positions or its cell reach beyond {_FARTHEST:g} Å"
     if atoms.pbc.any() and abs(atoms.cell.volume) < 1e-3:
         return "its cell has no volume"
     shapes = {

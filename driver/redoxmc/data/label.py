@@ -1,6 +1,6 @@
 """From DFT results to labelled frames: read, assign, check, and say what was dropped and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -65,39 +65,52 @@ def label_files(paths: Sequence[Path | str], rules: Rules | None = None) -> Labe
     the others are still processed. The divisions are found from all files together. Raises
     InputError for a file that does not exist.
     """
-    rules = rules or Rules()
     for path in paths:
         if not Path(path).is_file():
             raise InputError(f"{path} does not exist, or is no file.")
+    entries = (
+        (str(path), number, frame)
+        for path in paths
+        for number, frame in enumerate(_frames_of(Path(path)))
+    )
+    return label_frames(entries, rules)
+
+
+def label_frames(
+    entries: "Iterable[tuple[str, int, Atoms | FrameError]]", rules: Rules | None = None
+) -> Labelled:
+    """Label frames that are already read: (file, number in the file, frame or why there is none).
+
+    The frames are changed in place. Otherwise as `label_files`.
+    """
+    rules = rules or Rules()
     result = Labelled()
-    waiting: list[tuple[Atoms, Site]] = []
-    origin: dict[int, tuple[str, int]] = {}
-    for path in paths:
-        for number, frame in enumerate(_frames_of(Path(path))):
-            result.read += 1
-            try:
-                if isinstance(frame, FrameError):
-                    raise frame
-                _check(frame)
-                frame.info.setdefault("source", f"{Path(path).name}#{number}")
-                waiting.append((frame, _site(frame, rules)))
-                origin[id(frame)] = (str(path), number)
-            except FrameError as error:
-                result.dropped.append(Dropped(str(path), number, str(error)))
-    found = choose([site for _, site in waiting], rules)
+    waiting: list[tuple[int, str, int, Atoms, Site]] = []
+    dropped: list[tuple[int, Dropped]] = []
+    for file, number, frame in entries:
+        try:
+            if isinstance(frame, FrameError):
+                raise frame
+            _check(frame)
+            frame.info.setdefault("source", f"{Path(file).name}#{number}")
+            waiting.append((result.read, file, number, frame, _site(frame, rules)))
+        except FrameError as error:
+            dropped.append((result.read, Dropped(file, number, str(error))))
+        result.read += 1
+    found = choose([entry[-1] for entry in waiting], rules)
     count = max((len(divisions) for divisions in found.values()), default=1)
     ways = [{e: divisions[k] for e, divisions in found.items()} for k in range(count)]
-    for frame, site in waiting:
+    sites = []
+    for place, file, number, frame, site in waiting:
         answer = _agreed(site, ways if rules.source == "bader" else ways[:1])
         if isinstance(answer, FrameError):
-            result.dropped.append(Dropped(*origin[id(frame)], str(answer)))
-        else:
-            frame.arrays[COLUMN] = np.array([str(one) for one in answer])
-            result.frames.append(frame)
-    sites = [site for frame, site in waiting if COLUMN in frame.arrays]
+            dropped.append((place, Dropped(file, number, str(answer))))
+            continue
+        frame.arrays[COLUMN] = np.array([str(one) for one in answer])
+        result.frames.append(frame)
+        sites.append(site)
     result.assignment = {e: _report(e, division, sites) for e, division in ways[0].items()}
-    order = {str(path): k for k, path in enumerate(paths)}
-    result.dropped.sort(key=lambda d: (order[d.file], d.frame))
+    result.dropped = [entry for _, entry in sorted(dropped, key=lambda pair: pair[0])]
     return result
 
 
