@@ -16,6 +16,7 @@ from redoxmc.native.emit_nodes import (
     plan_carries,
 )
 from redoxmc.native.plan import Layer, Plan
+from redoxmc.native.radial import COEFFICIENTS
 
 _ACTIVATIONS = {"none": 0, "silu": 1, "tanh": 2}
 
@@ -57,6 +58,7 @@ typedef {"double" if dtype == "float64" else "float"} S;
 constexpr int LANES = {widths.lanes}, CHANNELS = {widths.channels}, HIDDEN = {widths.hidden};
 constexpr int SPECIES = {plan.n_species}, N_LAYERS = {len(plan.layers)};
 constexpr int N_HARMONICS = {(plan.l_max + 1) ** 2}, CARRY = {carry_width};
+constexpr int COEFFICIENTS = {COEFFICIENTS};
 constexpr int ACTIVATION = {_ACTIVATIONS[plan.activation]};
 constexpr double ACTIVATION_SCALE = {plan.activation_scale!r}, R_CUT = {plan.r_cut!r};
 constexpr int FIRST_FEATURES = {first}, HIDDEN_OUT = {hidden_out};
@@ -176,7 +178,7 @@ struct Layer{k} {{
   static constexpr std::size_t TABLE = {table}, CONTRACTION = {contraction};
   static constexpr double STEP = {layer.tables[0].step!r};
   static constexpr bool FIRST = {first}, LAST = {last};
-  using Radial = Cubic<PATHS>;
+  using Radial = Quintic<PATHS>;
 {convolution.code}{products.code}{mixing}{nodes}}};
 """
 
@@ -189,7 +191,7 @@ def _table(layer: Layer, n_paths: int, n_channels: int, widths: Widths) -> np.nd
     """Radial table as [pair, interval, channel block, power, path, lane]."""
     stacked = np.stack([table.coefficients for table in layer.tables])
     pairs, rows = stacked.shape[:2]
-    split = pad(stacked.reshape(pairs, rows, 4, n_paths, n_channels), widths.channels)
+    split = pad(stacked.reshape(pairs, rows, COEFFICIENTS, n_paths, n_channels), widths.channels)
     blocks = widths.channels // widths.lanes
-    split = split.reshape(pairs, rows, 4, n_paths, blocks, widths.lanes)
+    split = split.reshape(pairs, rows, COEFFICIENTS, n_paths, blocks, widths.lanes)
     return np.ascontiguousarray(split.transpose(0, 1, 4, 2, 3, 5))

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from redoxmc.native.plan import Path
+from redoxmc.native.radial import COEFFICIENTS
+
+_VALUE = 2 * (COEFFICIENTS - 1)  # operations of a radial function and of its derivative
+_SLOPE = 2 * (COEFFICIENTS - 2)
 
 Term = tuple[tuple[int, float], ...]
 
@@ -105,7 +109,7 @@ def _forward(
 ) -> None:
     rows, columns = shape[0], shape[2]
     lines.append(f"{{ const V R = radial.value<{p}>();")
-    flops[0] += 6 + 2 * len(terms)
+    flops[0] += _VALUE + 2 * len(terms)
     if columns <= rows:
         for m2 in range(columns):
             lines.append(f"  const V h{m2} = R * H[{base + m2}];")
@@ -134,7 +138,7 @@ def _adjoint(
 ) -> None:
     rows, columns = shape[0], shape[2]
     lines.append(f"{{ V R, slope; radial.both<{p}>(R, slope); V g = V{{}};")
-    flops[1] += 10 + 2
+    flops[1] += _VALUE + _SLOPE + 2
     for q in range(rows):
         lines.append(f"  const V d{q} = ld(D + {start + q} * CHANNELS);")
     for m2 in range(columns):

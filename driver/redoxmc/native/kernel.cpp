@@ -131,10 +131,9 @@ template <class L> void find_edges(const Kernel &k, int i, Edges &e, bool with_s
 
 template <class L> typename L::Radial radial(const Edges &e, int a, int block)
 {
-  constexpr std::size_t SIZE = 4 * L::PATHS * LANES;
-  const S t = e.t[a];
+  constexpr std::size_t SIZE = COEFFICIENTS * L::PATHS * LANES;
   return {W + L::TABLE + (static_cast<std::size_t>(e.row[a]) * (CHANNELS / LANES) + block) * SIZE,
-          t, t * t, t * t * t, 2 * t, 3 * t * t};
+          e.t[a]};
 }
 
 template <class L> const S *features_of(const Kernel &k, int node)
@@ -147,7 +146,7 @@ template <class L> const S *features_of(const Kernel &k, int node)
 
 template <class L> void prefetch_row(const Edges &e, int a, int block)
 {
-  constexpr std::size_t SIZE = 4 * L::PATHS * LANES;
+  constexpr std::size_t SIZE = COEFFICIENTS * L::PATHS * LANES;
   const S *row =
       W + L::TABLE + (static_cast<std::size_t>(e.row[a]) * (CHANNELS / LANES) + block) * SIZE;
   for (std::size_t line = 0; line < SIZE * sizeof(S); line += 64)

@@ -108,23 +108,30 @@ template <int ROWS, int PARTS> static void unmix_rows(const S *da, const S *wt, 
 }
 
 // Where an edge is in the radial table: row, and the powers of the place within the interval.
-template <int PATHS> struct Cubic {
+template <int PATHS> struct Quintic {
   const S *row;
-  S t, t2, t3, d2, d3;
+  S t, t2, t3, t4, t5, d2, d3, d4, d5;
 
+  Quintic(const S *start, S place) :
+      row(start), t(place), t2(t * t), t3(t2 * t), t4(t2 * t2), t5(t4 * t), d2(2 * t), d3(3 * t2),
+      d4(4 * t3), d5(5 * t4)
+  {
+  }
   template <int P> INLINE V value() const
   {
     const S *c = row + P * LANES;
     constexpr int NEXT = PATHS * LANES;
-    return ld(c) + t * ld(c + NEXT) + t2 * ld(c + 2 * NEXT) + t3 * ld(c + 3 * NEXT);
+    return (ld(c) + t * ld(c + NEXT)) + (t2 * ld(c + 2 * NEXT) + t3 * ld(c + 3 * NEXT)) +
+        (t4 * ld(c + 4 * NEXT) + t5 * ld(c + 5 * NEXT));
   }
   template <int P> INLINE void both(V &f, V &slope) const
   {
     const S *c = row + P * LANES;
     constexpr int NEXT = PATHS * LANES;
-    const V c1 = ld(c + NEXT), c2 = ld(c + 2 * NEXT), c3 = ld(c + 3 * NEXT);
-    f = ld(c) + t * c1 + t2 * c2 + t3 * c3;
-    slope = c1 + d2 * c2 + d3 * c3;
+    const V c1 = ld(c + NEXT), c2 = ld(c + 2 * NEXT), c3 = ld(c + 3 * NEXT), c4 = ld(c + 4 * NEXT),
+            c5 = ld(c + 5 * NEXT);
+    f = (ld(c) + t * c1) + (t2 * c2 + t3 * c3) + (t4 * c4 + t5 * c5);
+    slope = (c1 + d2 * c2) + (d3 * c3 + d4 * c4) + d5 * c5;
   }
 };
 
