@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError
-from redoxmc.models.card import ModelCard, load_card
+from redoxmc.models.card import ModelCard, load_card, read_metadata
 from redoxmc.plugin.single_point import (
     Job,
     SinglePoint,
@@ -64,7 +64,7 @@ def check_model(folder: Path, structure: Any = None) -> list[Check]:
     """
     card = load_card(folder)
     start = Structure.from_atoms(structure) if structure is not None else _example(card)
-    limits = LIMITS["classical" if card.is_classical else str(card.raw.get("dtype", "float64"))]
+    limits = LIMITS["classical" if card.is_classical else read_metadata(card.energy_file)["dtype"]]
     job = Job(folder, start)
     here = evaluate(job)
     return [
