@@ -33,6 +33,16 @@ struct Evaluation {
   std::map<std::string, std::vector<double>> per_atom;
 };
 
+// How a backend gives numbers on nodes to other ranks. Collective: all ranks call alike.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  // Fills in the ghosts' entries of an array with so many bytes per node.
+  virtual void from_owners(void *data, int bytes) = 0;
+  // Adds the ghosts' entries to those of their owners; width numbers per node, float or double.
+  virtual void to_owners(void *data, int width, bool is_double) = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -40,8 +50,13 @@ class Backend {
   // How many cutoffs beyond its own atoms a rank must see when there are several ranks; n_layers
   // for a backend that evaluates ghosts itself.
   virtual int halo_cutoffs() const = 0;
-  // Throws std::exception where the model fails.
-  virtual void evaluate(const Graph &, Evaluation &) = 0;
+  // True for a backend that wants ghosts' features from their owners instead: nodes are then all of
+  // LAMMPS' atoms, in its order, and ranks without atoms take part.
+  virtual bool exchanges() const { return false; }
+  // At most so many bytes per node in one exchange.
+  virtual int exchange_bytes() const { return 0; }
+  // exchange: nullptr on one rank. Throws std::exception where the model fails.
+  virtual void evaluate(const Graph &, Evaluation &, Exchange *exchange) = 0;
 };
 
 struct LoadedModel {
@@ -52,6 +67,13 @@ struct LoadedModel {
 // threads: upper limit of threads used by one rank. Throws std::exception with one sentence.
 // Loads torch where that has not happened yet (torch_library.cpp).
 LoadedModel load_torchscript(const std::string &file, int threads);
+
+// What `python -m redoxmc.native` says of a model file: "ok " and the library of its native kernels,
+// which it compiles where need be, or "no " and a sentence.
+std::string find_native(const std::string &file);
+
+// Opens such a library. Throws std::exception with one sentence.
+LoadedModel load_native(const std::string &library, int threads);
 
 // True where Python imported torch after LAMMPS, whose slow BLAS then replaces torch's own. Known
 // after load_torchscript.

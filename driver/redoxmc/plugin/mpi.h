@@ -10,6 +10,8 @@ typedef int MPI_Comm;
 typedef int MPI_Datatype;
 typedef int MPI_Op;
 #define MPI_INT ((MPI_Datatype) 0x4c000405)
+#define MPI_CHAR ((MPI_Datatype) 0x4c000101)
 #define MPI_MAX ((MPI_Op) 0x58000001)
+int MPI_Bcast(void *data, int count, MPI_Datatype, int root, MPI_Comm);
 int MPI_Allreduce(const void *send, void *receive, int count, MPI_Datatype, MPI_Op, MPI_Comm);
 }

@@ -28,6 +28,19 @@ namespace {
     const int threads = text ? std::atoi(text) : 1;
     return threads > 0 ? threads : 1;
   }
+
+  // LAMMPS communicates doubles
+  int doubles(int bytes)
+  {
+    return (bytes + static_cast<int>(sizeof(double)) - 1) / static_cast<int>(sizeof(double));
+  }
+
+  template <typename Number> void add_numbers(char *to, const double *from, int bytes)
+  {
+    auto *sum = reinterpret_cast<Number *>(to);
+    const auto *part = reinterpret_cast<const Number *>(from);
+    for (int k = 0; k < bytes / static_cast<int>(sizeof(Number)); k++) sum[k] += part[k];
+  }
 }    // namespace
 
 PairRedoxmc::PairRedoxmc(LAMMPS *lmp) : Pair(lmp)
@@ -55,9 +68,7 @@ void PairRedoxmc::settings(int narg, char **arg)
   if (narg != 2 || strcmp(arg[0], "backend") != 0)
     error->all(FLERR, "Expected: pair_style redoxmc [backend auto|torchscript|native]");
   wanted_backend_ = arg[1];
-  if (wanted_backend_ == "native")
-    error->all(FLERR, "pair_style redoxmc: this build has no native backend; use auto or torchscript");
-  if (wanted_backend_ != "auto" && wanted_backend_ != "torchscript")
+  if (wanted_backend_ != "auto" && wanted_backend_ != "torchscript" && wanted_backend_ != "native")
     error->all(FLERR, "pair_style redoxmc: backend '{}' is not one of auto, torchscript, native",
                wanted_backend_);
 }
@@ -102,8 +113,10 @@ void PairRedoxmc::load(const std::string &given)
   if (std::filesystem::is_directory(path, ignored)) path /= "model.pt";
   if (!std::filesystem::is_regular_file(path, ignored))
     error->all(FLERR, "pair_coeff: model file '{}' does not exist", path.string());
+  file_ = path.string();
   std::string problem;
-  try {
+  const bool native = wanted_backend_ != "torchscript" && load_native_kernels();
+  if (!native) try {
     LoadedModel model = load_torchscript(path.string(), thread_limit());
     metadata_ = std::move(model.metadata);
     backend_ = std::move(model.backend);
@@ -112,14 +125,46 @@ void PairRedoxmc::load(const std::string &given)
   }
   if (!problem.empty())
     error->all(FLERR, "pair_coeff: '{}' is not a usable model: {}", path.string(), problem);
-  file_ = path.string();
-  if (comm->me == 0 && torch_has_slow_blas())
+  if (!native && comm->me == 0 && torch_has_slow_blas())
     error->warning(FLERR, "redoxmc: LAMMPS' own slow BLAS is used instead of torch's, and float64 models "
                    "run up to 1.7 times slower; in Python, import torch before the first LAMMPS is made");
   if (comm->me == 0)
     utils::logmesg(lmp, "redoxmc: {} ({}, {}, {} layers of {} A), backend {}\n", file_,
                    metadata_.architecture, metadata_.dtype, metadata_.n_layers, metadata_.r_cut,
                    backend_->name());
+}
+
+// True where all ranks have them. What one rank finds holds for all: the cache is a file.
+bool PairRedoxmc::load_native_kernels()
+{
+  std::string answer;
+  if (comm->me == 0) answer = find_native(file_);
+  int length = static_cast<int>(answer.size());
+  MPI_Bcast(&length, 1, MPI_INT, 0, world);
+  answer.resize(length);
+  MPI_Bcast(answer.data(), length, MPI_CHAR, 0, world);
+  std::string problem = answer.substr(3);
+  if (answer[0] == 'o') {
+    const std::string library = problem;
+    problem.clear();
+    try {
+      LoadedModel model = load_native(library, thread_limit());
+      metadata_ = std::move(model.metadata);
+      backend_ = std::move(model.backend);
+    } catch (const std::exception &failure) {
+      problem = library + " is of no use here: " + failure.what() + ".";
+    }
+    const int mine = problem.empty() ? 0 : 1;
+    int any = mine;
+    MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, world);
+    if (any && problem.empty()) problem = "another rank cannot load " + library + ".";
+  }
+  if (problem.empty()) return true;
+  backend_.reset();
+  if (wanted_backend_ == "native")
+    error->all(FLERR, "pair_style redoxmc backend native: {}", problem);
+  if (comm->me == 0) utils::logmesg(lmp, "redoxmc: no native kernels: {}\n", problem);
+  return false;
 }
 
 void PairRedoxmc::init_style()
@@ -143,7 +188,10 @@ void PairRedoxmc::init_style()
       error->all(FLERR, "pair_style redoxmc on several ranks needs 'newton on'");
     if (comm->mode != Comm::SINGLE)
       error->all(FLERR, "pair_style redoxmc on several ranks needs 'comm_modify mode single'");
-    neighbor->add_request(this, NeighConst::REQ_FULL | NeighConst::REQ_GHOST);
+    const bool ghosts_receive = !backend_->exchanges();
+    neighbor->add_request(this, ghosts_receive ? NeighConst::REQ_FULL | NeighConst::REQ_GHOST
+                                               : NeighConst::REQ_FULL);
+    comm_forward = comm_reverse = doubles(backend_->exchange_bytes());
     const double reach = backend_->halo_cutoffs() * metadata_.r_cut + neighbor->skin;
     if (comm->cutghostuser < reach) comm->cutghostuser = reach;
   }
@@ -173,16 +221,82 @@ void PairRedoxmc::fail_together(const std::string &problem)
              mine ? problem : std::string("the model failed on another rank"));
 }
 
+// Lets a backend communicate through LAMMPS.
+class PairExchange : public Exchange {
+ public:
+  explicit PairExchange(PairRedoxmc &pair) : pair_(pair) {}
+  void from_owners(void *data, int bytes) override { pair_.communicate(data, bytes, true, false); }
+  void to_owners(void *data, int width, bool is_double) override
+  {
+    pair_.communicate(data, width * (is_double ? sizeof(double) : sizeof(float)), is_double, true);
+  }
+
+ private:
+  PairRedoxmc &pair_;
+};
+
+void PairRedoxmc::communicate(void *data, int bytes, bool is_double, bool to_owners)
+{
+  sent_ = {static_cast<char *>(data), bytes, is_double};
+  if (to_owners)
+    comm->reverse_comm(this, doubles(bytes));
+  else
+    comm->forward_comm(this, doubles(bytes));
+}
+
+int PairRedoxmc::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
+{
+  const int step = doubles(sent_.bytes);
+  for (int k = 0; k < n; k++)
+    memcpy(buffer + static_cast<std::size_t>(k) * step,
+           sent_.data + static_cast<std::size_t>(atoms[k]) * sent_.bytes, sent_.bytes);
+  return n * step;
+}
+
+void PairRedoxmc::unpack_forward_comm(int n, int first, double *buffer)
+{
+  const int step = doubles(sent_.bytes);
+  for (int k = 0; k < n; k++)
+    memcpy(sent_.data + static_cast<std::size_t>(first + k) * sent_.bytes,
+           buffer + static_cast<std::size_t>(k) * step, sent_.bytes);
+}
+
+int PairRedoxmc::pack_reverse_comm(int n, int first, double *buffer)
+{
+  const int step = doubles(sent_.bytes);
+  for (int k = 0; k < n; k++)
+    memcpy(buffer + static_cast<std::size_t>(k) * step,
+           sent_.data + static_cast<std::size_t>(first + k) * sent_.bytes, sent_.bytes);
+  return n * step;
+}
+
+void PairRedoxmc::unpack_reverse_comm(int n, int *atoms, double *buffer)
+{
+  const int step = doubles(sent_.bytes);
+  for (int k = 0; k < n; k++) {
+    char *to = sent_.data + static_cast<std::size_t>(atoms[k]) * sent_.bytes;
+    const double *from = buffer + static_cast<std::size_t>(k) * step;
+    if (sent_.is_double)
+      add_numbers<double>(to, from, sent_.bytes);
+    else
+      add_numbers<float>(to, from, sent_.bytes);
+  }
+}
+
 // Returns what went wrong, or nothing.
 std::string PairRedoxmc::evaluate()
 {
-  if (atom->nlocal == 0) return "";
+  const bool exchanges = comm->nprocs > 1 && backend_->exchanges();
+  if (atom->nlocal == 0 && !exchanges) return "";
+  PairExchange exchange(*this);
   try {
     if (comm->nprocs == 1)
       map_.build(graph_, atom, list, rows_, metadata_.r_cut);
+    else if (exchanges)
+      exchanged_.build(graph_, atom, list, rows_, metadata_.r_cut);
     else
       halo_.build(graph_, atom, list, rows_, metadata_.r_cut, backend_->halo_cutoffs());
-    backend_->evaluate(graph_, result_);
+    backend_->evaluate(graph_, result_, exchanges ? &exchange : nullptr);
   } catch (const std::exception &failure) {
     return std::string("the model failed: ") + failure.what();
   }

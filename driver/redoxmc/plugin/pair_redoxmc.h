@@ -24,6 +24,10 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   // "moment_flag", "charge_flag" for fix pair: they are always up to date
   void *extract(const char *, int &) override;
   double memory_usage() override;
+  int pack_forward_comm(int, int *, double *, int, int *) override;
+  void unpack_forward_comm(int, int, double *) override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
 
  private:
   std::string wanted_backend_ = "auto";
@@ -36,10 +40,21 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   Graph graph_;
   MapGraph map_;
   HaloGraph halo_;
+  ExchangeGraph exchanged_;
   Evaluation result_;
   int per_atom_flag_ = 0;
 
+  // the array that LAMMPS is communicating
+  struct {
+    char *data = nullptr;
+    int bytes = 0;
+    bool is_double = true;
+  } sent_;
+
   void load(const std::string &);
+  bool load_native_kernels();
+  void communicate(void *data, int bytes, bool is_double, bool to_owners);
+  friend class PairExchange;
   void fail_together(const std::string &problem);
   std::string evaluate();
   void tally();

@@ -50,7 +50,7 @@ namespace {
     const char *name() const override { return "torchscript"; }
     int halo_cutoffs() const override { return n_layers_; }
 
-    void evaluate(const Graph &graph, Evaluation &out) override
+    void evaluate(const Graph &graph, Evaluation &out, Exchange *) override
     {
       try {
         run(graph, out);
