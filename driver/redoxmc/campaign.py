@@ -6,6 +6,7 @@ Chains carry their own generators, and energies are functions of the occupancy, 
 what, and where a round ended, leaves no trace in them.
 """
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.system import System, load_system, versions
 
 STOPPED = 75  # exit code: stopped on request, resumable
-CHECKPOINT_SECONDS = 15.0
+CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
 
 
 def run_campaign(config: Path, out: Path, *, resume: bool = False, progress: bool = True) -> int:

@@ -1,0 +1,75 @@
+"""Options, markers and what several test files share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+REPO = Path(__file__).resolve().parents[1]
+HOST = REPO / "lammps_inputs" / "olivine_nafepo4" / "host.cif"
+REFERENCE = REPO / "potentials" / "reference"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true", help="run tests of minutes, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--run-slow"):
+        return
+    skip = pytest.mark.skip(reason="takes minutes: --run-slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+CAMPAIGN = """
+[host]
+structure = "{host}"
+supercell = {supercell}
+[redox]
+reduced = "Fe2+"
+oxidised = "Fe3+"
+[ions]
+species = "Na+"
+concentrations = {x}
+ordering = "{ordering}"
+[model]
+path = "{model}"
+[relax]
+cell = "{cell}"
+start = "{start}"
+[sampling]
+temperatures = {temperatures}
+steps = {steps}
+seeds = {seeds}
+{more}
+"""
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """Writes campaign files for the classical reference; keywords replace the defaults."""
+
+    def write(name="campaign.toml", **changes):
+        values = {
+            "host": HOST,
+            "supercell": [1, 1, 1],
+            "x": [0.5],
+            "ordering": "ewald",
+            "model": REFERENCE,
+            "cell": "fixed",
+            "start": "reference",
+            "temperatures": [600.0],
+            "steps": 200,
+            "seeds": [1],
+            "more": "",
+        }
+        path = tmp_path / name
+        path.write_text(CAMPAIGN.format(**(values | changes)), encoding="utf-8")
+        return path
+
+    return write
