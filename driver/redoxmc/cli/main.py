@@ -14,6 +14,7 @@ from redoxmc.cli import (
     energy,
     enumerate,
     export,
+    generate,
     label,
     run,
     train,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.callback()(lambda: None)  # verbs stay verbs, even while there is only one
 app.command("label")(label.label)
 app.command("compute")(compute.compute)
+app.command("generate")(generate.generate)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("check")(check.check)
