@@ -5,6 +5,7 @@ import pytest
 
 from redoxmc.thermo.entropy import boltzmann_probabilities, canonical_averages, log_binomial
 from redoxmc.thermo.ladder import ladder_averages
+from redoxmc.units import KB
 
 LEVELS = np.sort(np.random.default_rng(61).normal(-52.0, 0.1, size=70))
 ONES = np.ones(70)
@@ -102,3 +103,28 @@ def test_a_single_state_is_exact():
     assert a.entropy.value == pytest.approx(0.0, abs=1e-12)
     assert a.free_energy.value == pytest.approx(-5.0)
     assert a.free_energy.standard_error == pytest.approx(0.0, abs=1e-12)
+
+
+def test_temperatures_without_overlap_speak_for_themselves_alone():
+    rng = np.random.default_rng(68)
+    chains = [rng.choice([-5.0, -4.99], size=1000), rng.choice([5.0, 5.02], size=1000)]
+    cold, warm, between = ladder_averages(
+        [50.0, 300.0], chains, math.log(70), at=[50.0, 300.0, 100.0], ground_degeneracy=1
+    )
+    assert cold.mean_energy.value == pytest.approx(chains[0].mean())
+    assert cold.mean_energy.standard_error == pytest.approx(0.005 / math.sqrt(1000), rel=0.2)
+    assert warm.heat_capacity.value == pytest.approx((0.01 / (KB * 300)) ** 2, rel=0.05)
+    assert math.isnan(between.mean_energy.value)
+    assert not cold.anchored
+    assert math.isnan(warm.free_energy.value)
+
+
+def test_continuous_energies_are_binned_far_below_their_error():
+    rng = np.random.default_rng(69)
+    sigma, ladder = 0.06, [300.0, 500.0, 900.0, math.inf]
+    chains = [rng.normal(-(sigma**2) / (KB * t), sigma, size=8000) for t in ladder]
+    a = ladder_averages(ladder, chains, 10.0)[0]
+    beta = 1.0 / (KB * 300.0)
+    assert a.entropy.value == pytest.approx(10.0 - (beta * sigma) ** 2 / 2, abs=0.1)
+    assert a.entropy.standard_error < 0.05
+    assert a.mean_energy.value == pytest.approx(-beta * sigma**2, abs=4e-3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redoxmc.thermo.entropy import boltzmann_probabilities, log_binomial
-from redoxmc.thermo.mbar import density_of_states
+from redoxmc.thermo.mbar import NoOverlapError, density_of_states
 from redoxmc.units import KB
 
 TEMPERATURES = [200.0, 400.0, 900.0, math.inf]
@@ -100,3 +100,10 @@ def test_a_large_cell_with_distinct_energies_does_not_overflow():
 def test_nonsense_is_refused(temperatures, energies, words):
     with pytest.raises(ValueError, match=words):
         density_of_states(temperatures, energies, 0.0)
+
+
+def test_disjoint_samples_are_refused():
+    rng = np.random.default_rng(59)
+    samples = [rng.normal(0.0, 1e-3, 500), rng.normal(1.0, 1e-3, 500)]
+    with pytest.raises(NoOverlapError, match="overlap"):
+        density_of_states([100.0, 1000.0], samples, 0.0)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
-from scipy.stats import t as student
 
 from redoxmc.thermo.entropy import averages_of_levels
-from redoxmc.thermo.mbar import DensityOfStates, density_of_states
-from redoxmc.thermo.moments import Estimate
+from redoxmc.thermo.jackknife import densities_without_blocks, jackknife_error
+from redoxmc.thermo.mbar import DensityOfStates, NoOverlapError
+from redoxmc.thermo.moments import Estimate, heat_capacity, mean_energy
 
-_BLOCKS = 20
 _FIELDS = ("mean_energy", "heat_capacity", "entropy", "free_energy")
 # What an anchor must show: see ladder_averages.
 _ANCHOR_SAMPLES = 50.0
@@ -58,7 +57,8 @@ def ladder_averages(
     all states). So entropy and free energy are given only where 50 effective samples reach β = 0
     and either the ladder contains uniformly drawn states, or the number of ground states that it
     implies agrees with ground_degeneracy (to 3 standard errors, which must be below 0.5); else
-    they are NaN.
+    they are NaN. Where temperatures do not overlap at all, each chain speaks for its own energy and
+    heat capacity alone.
 
     Errors: delete-one-block jackknife over 20 blocks of time, the same times at all temperatures,
     so that autocorrelation shorter than a block and correlation by tempering are both contained;
@@ -67,18 +67,16 @@ def ladder_averages(
     """
     series = [np.atleast_2d(np.asarray(e, dtype=np.float64)) for e in energies]
     targets = [t for t in temperatures if np.isfinite(t)] if at is None else list(at)
-    blocks = min([_BLOCKS, *(s.shape[1] for s in series)])
-    full = density_of_states(temperatures, [s.ravel() for s in series], log_n_states)
-    partial = [
-        density_of_states(temperatures, [_without(s, b, blocks) for s in series], log_n_states)
-        for b in range(blocks if blocks > 1 else 0)
-    ]
+    try:
+        full, partial = densities_without_blocks(temperatures, series, log_n_states)
+    except NoOverlapError:
+        return [_alone(t, temperatures, series) for t in targets]
     anchored = full.effective_samples(np.inf) >= _ANCHOR_SAMPLES and (
         np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy)
     )
     result = []
     for t in targets:
-        values, errors = _table([full], t)[0], _jackknife(_table(partial, t))
+        values, errors = _table([full], t)[0], jackknife_error(_table(partial, t))
         if not anchored:
             values[2:] = errors[2:] = np.nan
         estimates = [Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
@@ -87,21 +85,22 @@ def ladder_averages(
     return result
 
 
+def _alone(
+    target: float, temperatures: Sequence[float], series: Sequence[NDArray[np.float64]]
+) -> LadderAverages:
+    """Say what the chain of one temperature says, where the ladder does not hold together."""
+    unknown = Estimate(np.nan, np.nan)
+    if target not in temperatures:
+        return LadderAverages(target, unknown, unknown, unknown, unknown, anchored=False)
+    own = series[list(temperatures).index(target)]
+    mean, capacity = mean_energy(own), heat_capacity(own, target, 1)
+    return LadderAverages(target, mean, capacity, unknown, unknown, anchored=False)
+
+
 def _table(estimates: Sequence[DensityOfStates], temperature: float) -> NDArray[np.float64]:
     """Evaluate the four averages of each density of states, [n, 4]."""
     rows = [averages_of_levels(d.energies, d.log_degeneracies, temperature) for d in estimates]
     return np.array([[getattr(row, field) for field in _FIELDS] for row in rows]).reshape(-1, 4)
-
-
-def _jackknife(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the standard error of each column of delete-one-block estimates [n_blocks, n]."""
-    blocks = len(values)
-    if blocks < 2:
-        return np.full(values.shape[1], np.nan)
-    # Two of these errors cover as often as two of a known Gaussian, in spite of the few blocks.
-    widening = float(student.ppf(0.97725, blocks - 1)) / 2.0
-    spread = np.sqrt((blocks - 1) * np.mean((values - values.mean(axis=0)) ** 2, axis=0))
-    return np.asarray(widening * spread, dtype=np.float64)
 
 
 def _ground_agrees(
@@ -119,13 +118,6 @@ def _ground_agrees(
     counts = np.array([[log_count(dos)] for dos in partial])
     if not np.all(np.isfinite(counts)):
         return False
-    error = float(_jackknife(counts)[0]) if len(counts) else np.nan
+    error = float(jackknife_error(counts)[0]) if len(counts) else np.nan
     difference = abs(log_count(full) - np.log(degeneracy))
     return bool(error < _ANCHOR_ERROR and difference <= 3.0 * error + 1e-9)
-
-
-def _without(series: NDArray[np.float64], block: int, blocks: int) -> NDArray[np.float64]:
-    """Leave one block of time out of all chains."""
-    n = series.shape[1]
-    low, high = n * block // blocks, n * (block + 1) // blocks
-    return np.delete(series, np.s_[low:high], axis=1).ravel()
