@@ -1,6 +1,8 @@
 """The public checks pass what is right and, above all, fail what is wrong."""
 
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,11 @@ from redoxmc.engines.lattice import occupancies, random_engine
 from redoxmc.moves.base import Move, Proposal
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.neighbour_swap import NeighbourSwap
-from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
+from redoxmc.testing import (
+    assert_boltzmann_sampling,
+    assert_detailed_balance,
+    assert_model_consistent,
+)
 
 STATES = list(occupancies(6, 3))
 ENGINE = random_engine(6, 0.03, seed=1)
@@ -162,3 +168,19 @@ def test_the_false_alarm_rate_is_what_it_says():
 def test_states_must_be_listed_once():
     with pytest.raises(ValueError, match="exactly once"):
         assert_detailed_balance(ChargeSwap(6), ENGINE.energy, T, [*STATES, STATES[0]])
+
+
+REFERENCE = Path(__file__).parents[1] / "potentials" / "reference"
+
+
+def test_a_consistent_model_passes():
+    assert_model_consistent(REFERENCE)
+
+
+def test_a_model_that_is_not_what_its_card_says_fails(tmp_path):
+    blind = shutil.copytree(REFERENCE, tmp_path / "blind")
+    card = (blind / "card.toml").read_text()
+    assert "charge_aware = true" in card
+    (blind / "card.toml").write_text(card.replace("charge_aware = true", "charge_aware = false"))
+    with pytest.raises(AssertionError, match=r"not consistent: energy change on a charge swap"):
+        assert_model_consistent(blind)

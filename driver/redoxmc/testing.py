@@ -6,11 +6,14 @@
     engine = random_engine(6, scale=0.05, seed=1)
     assert_detailed_balance(MyMove(...), engine.energy, temperature=600.0, states=states)
     assert_boltzmann_sampling(MyMove(...), engine.energy, temperature=600.0, states=states)
+    assert_model_consistent(Path("potentials/my-model"))
 
 All of them raise AssertionError with a sentence that says what was found.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,3 +140,18 @@ def _metropolis(
     trial = find_state(index, proposal.apply(states[current]), move.name)
     log_ratio = -(energies[trial] - energies[current]) / (KB * temperature)
     return trial if metropolis_accept(log_ratio + proposal.log_apriori_ratio, rng) else current
+
+
+def assert_model_consistent(model: Path, structure: Any = None) -> None:
+    """Check a model folder: LAMMPS against Python, finite differences, ranks, charge, symmetry.
+
+    model: a folder with card.toml and model.pt (or a classical potential). structure: ASE Atoms
+    with the column `charge_state`; without it the model's own example. The checks and their limits
+    are those of `redoxmc check` (models/check.py). Raises AssertionError listing what failed and by
+    how much, InputError for a broken folder.
+    """
+    from redoxmc.models.check import check_model  # LAMMPS and torch only where a model is checked
+
+    failed = [check for check in check_model(model, structure) if not check.passed]
+    findings = "; ".join(f"{c.name} is {c.value:.3g}, limit {c.limit:.3g}" for c in failed)
+    assert not failed, f"model {model} is not consistent: {findings}"
