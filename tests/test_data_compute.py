@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 from dft_files import TRUTH, frames
 
-from redoxmc.data.compute import check_calculator, collect, read_tasks, work
+from redoxmc.data.compute import collect, find_python, read_tasks, work
 from redoxmc.data.extxyz import read_labelled, write_labelled
 from redoxmc.data.queue import Queue, frame_key
 from redoxmc.data.settings import Settings, load_settings
@@ -172,8 +172,8 @@ def test_bad_input(tmp_path: Path) -> None:
     out = tmp_path / "dft.extxyz"
     words = command(structures, settings, out)
     for change, message in (
-        ((FAKE, "no_such_module:Fake"), "is not available in"),
-        ((FAKE, "nocalculator"), "is not available in"),
+        ((FAKE, "no_such_module:Fake"), "'no_such_module:Fake' is not available"),
+        ((FAKE, "nocalculator"), "'nocalculator' is not available"),
         ((str(settings), str(tmp_path / "none.toml")), "none.toml does not exist"),
         ((str(structures), str(settings)), "does not begin with a number of atoms"),
     ):
@@ -183,7 +183,8 @@ def test_bad_input(tmp_path: Path) -> None:
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
     with pytest.raises(InputError, match="cannot be run"):
-        check_calculator("emt", "/no/such/python")
+        find_python("emt", "/no/such/python")
+    assert find_python("emt") == sys.executable
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Labelled extended XYZ: what is written is read back, bit for bit; what is damaged is refused."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,17 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     text = path.read_bytes()
     write_labelled(path, back)
     assert path.read_bytes() == text
+
+
+def test_compressed_files(tmp_path: Path) -> None:
+    write_labelled(tmp_path / "a.extxyz", [frame()])
+    write_labelled(tmp_path / "a.extxyz.gz", [frame()])
+    (back,) = read_labelled(tmp_path / "a.extxyz.gz")
+    assert (back.positions == frame().positions).all()
+    assert (
+        gzip.decompress((tmp_path / "a.extxyz.gz").read_bytes())
+        == (tmp_path / "a.extxyz").read_bytes()
+    )
 
 
 def test_species_and_energy() -> None:

@@ -167,7 +167,7 @@ def test_one_cluster_alone_is_decided_by_neutrality(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda r: r.pop("energy"), "it has no energy"),
+        (lambda r: [r.pop("energy"), r.pop("free_energy")], "it has no energy"),
         (lambda r: r.pop("forces"), "it has no forces"),
         (lambda r: r.pop("magmoms"), "it has no site moments"),
         (lambda r: r["forces"].__setitem__((3, 1), np.nan), "its forces holds NaN"),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.db import connect
 from dft_files import frames, write_all, write_outcar, write_vasprun
 
+from redoxmc.data.extxyz import write_labelled
 from redoxmc.data.frames import FrameError
 from redoxmc.data.readers import file_kind, read_frames
 from redoxmc.errors import InputError
@@ -112,6 +114,34 @@ def test_a_truncated_file_gives_its_complete_frames(files, tmp_path, kind) -> No
     path.write_bytes(data[: int(len(data) * 0.8)])
     read = list(read_frames(path))
     assert [isinstance(frame, FrameError) for frame in read] == [False, False, True]
+
+
+def test_results_under_the_names_of_training_sets(tmp_path: Path) -> None:
+    (atoms,) = frames(1)
+    results, atoms.calc = atoms.calc.results, None
+    xx, yy, zz, yz, xz, xy = results["stress"]
+    atoms.info = {
+        "REF_energy": results["energy"],
+        "REF_stress": [xx, xy, xz, xy, yy, yz, xz, yz, zz],
+    }
+    atoms.arrays["REF_forces"] = results["forces"]
+    atoms.arrays["magmom"] = results["magmoms"]
+    write_labelled(tmp_path / "a.extxyz", [atoms])
+    (read,) = read_frames(tmp_path / "a.extxyz")
+    for name in ("energy", "forces", "stress", "magmoms"):
+        assert np.array_equal(read.calc.results[name], results[name]), name
+    assert not read.info
+
+
+def test_json_database_of_ase(tmp_path: Path) -> None:
+    with connect(tmp_path / "a.json") as database:
+        for image in frames():
+            database.write(image)
+    read = list(read_frames(tmp_path / "a.json"))
+    assert [one.calc.results["energy"] for one in read] == [-90.0, -90.125, -90.25]
+    (tmp_path / "a.json").write_text((tmp_path / "a.json").read_text()[:3000])
+    with pytest.raises(InputError, match="damaged ASE database"):
+        list(read_frames(tmp_path / "a.json"))
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

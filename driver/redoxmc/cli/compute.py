@@ -29,7 +29,8 @@ def compute(
         typer.Option(metavar="TOML", help="Tables [parameters], [profile], [moments]."),
     ] = None,
     calculator_python: Annotated[
-        str, typer.Option(metavar="COMMAND", help="Python that has the calculator.")
+        str,
+        typer.Option(metavar="COMMAND", help="Python that has the calculator (default: found)."),
     ] = "",
     retry: Annotated[bool, typer.Option("--retry", help="Try frames that failed again.")] = False,
     json: JsonFile = None,
@@ -41,16 +42,15 @@ def compute(
     the queue ends them after the frame in hand (exit code 75), SIGTERM at once. Exit code 1 where
     frames failed.
 
-    Example: redoxmc compute wanted.extxyz --out dft.extxyz --calculator-python /usr/bin/python3
+    Example: redoxmc compute wanted.extxyz --out dft.extxyz --calculator gpaw
     """
-    from redoxmc.data.compute import check_calculator, collect, read_tasks, work
+    from redoxmc.data.compute import collect, find_python, read_tasks, work
     from redoxmc.data.queue import Queue
     from redoxmc.data.settings import load_settings
 
     chosen = load_settings(calculator, settings)
     tasks = read_tasks(files, chosen)
-    python = calculator_python or _this_python()
-    check_calculator(calculator, python)
+    python = find_python(calculator, calculator_python)
     queue = Queue(out.with_name(out.name + ".queue"))
     if retry:
         for task in tasks:
@@ -90,10 +90,3 @@ def report(outcome: "Outcome", labelled: "Labelled", tasks: int) -> dict[str, An
         **{key: labelled.summary()[key] for key in ("written", "dropped", "assignment")},
         "stopped": outcome.stopped,
     }
-
-
-def _this_python() -> str:
-    import shlex
-    import sys
-
-    return shlex.quote(sys.executable)

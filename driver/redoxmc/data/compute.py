@@ -68,22 +68,28 @@ def read_tasks(paths: Sequence[Path], settings: Settings) -> list[Task]:
     return tasks
 
 
-def check_calculator(calculator: str, python: str) -> None:
-    """Raise InputError where `python` cannot import the calculator."""
-    try:
-        done = subprocess.run(
-            [*shlex.split(python), str(_SCRIPT), "--check", calculator],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"--calculator-python {python!r} cannot be run: {error}.") from None
-    if done.returncode:
-        raise InputError(
-            f"the calculator {calculator!r} is not available in {python} "
-            f"({_last_line(done.stderr)}); choose its Python with --calculator-python."
-        )
+def find_python(calculator: str, python: str = "") -> str:
+    """Return the command of a Python that has the calculator.
+
+    python: the one to take; else this one, or the system's, where distributions put their
+    packages. Raises InputError where none can import the calculator.
+    """
+    candidates = [python] if python else [shlex.quote(sys.executable), "/usr/bin/python3"]
+    reasons = []
+    for candidate in candidates:
+        command = [*shlex.split(candidate), str(_SCRIPT), "--check", calculator]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        except (OSError, subprocess.TimeoutExpired, IndexError) as error:
+            reasons.append(f"{candidate} cannot be run ({error})")
+            continue
+        if done.returncode == 0:
+            return candidate
+        reasons.append(f"{candidate} says {_last_line(done.stderr)}")
+    raise InputError(
+        f"the calculator {calculator!r} is not available: {'; '.join(reasons)}. "
+        "Choose its Python with --calculator-python."
+    )
 
 
 def work(queue: Queue, tasks: Sequence[Task], settings: Settings, python: str = "") -> Outcome:

@@ -6,6 +6,7 @@ magmoms (µB), as far as they are known. Numbers are written with all their digi
 gives back what was written, bit for bit; ASE's own writer keeps eight decimals.
 """
 
+import gzip
 import json
 import re
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import numpy as np
 
 from redoxmc.data.frames import FrameError, xyz_frames
 from redoxmc.errors import InputError
-from redoxmc.results.files import write_atomically
+from redoxmc.results.files import replace_atomically, write_atomically
 from redoxmc.species import Species
 
 if TYPE_CHECKING:
@@ -78,12 +79,21 @@ def read_labelled(path: Path | str) -> "list[Atoms]":
 
 
 def write_labelled(path: Path | str, frames: "Sequence[Atoms]") -> None:
-    """Write frames as extended XYZ, atomically and without loss.
+    """Write frames as extended XYZ, atomically and without loss; compressed where path ends in .gz.
 
     Per-atom arrays, the results of the calculator and `info` are all kept. Raises InputError where
     the file cannot be written or a string cannot stand in a column.
     """
-    write_atomically(Path(path), "".join(format_frame(frame) for frame in frames))
+    path, text = Path(path), "".join(format_frame(frame) for frame in frames)
+    if path.suffix == ".gz":  # without a date: the same frames give the same file
+        packed = gzip.compress(text.encode(), mtime=0)
+
+        def write(temporary: Path) -> None:
+            temporary.write_bytes(packed)
+
+        replace_atomically(path, write)
+    else:
+        write_atomically(path, text)
 
 
 def format_frame(atoms: "Atoms") -> str:

@@ -18,6 +18,11 @@ from redoxmc.errors import InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
+# Names under which training sets hold results that ASE calls otherwise.
+_ENERGY = ("REF_energy", "dft_energy", "energy_dft", "DFT_energy")
+_STRESS = ("REF_stress", "dft_stress", "DFT_stress")
+_FORCES = ("REF_forces", "dft_forces", "forces_dft", "DFT_forces", "force")
+_MOMENTS = ("REF_magmoms", "dft_magmoms", "DFT_magmoms", "magnetic_moments", "moments")
 _SMALLEST_FRAME = 64  # bytes; more frames than this allows are a damaged table of contents
 
 
@@ -37,14 +42,42 @@ def read_frames(path: Path | str) -> "Iterator[Atoms | FrameError]":
     elif kind == "vasprun":
         frames = _with_moments(_stream(path, kind), sibling_outcar(path))
     else:
-        frames = _traj(path) if kind == "traj" else _db(path)
+        frames = _traj(path) if kind == "traj" else _db(path, kind)
     for frame in frames:
-        problem = None if isinstance(frame, FrameError) else unsound(frame)
+        if isinstance(frame, FrameError):
+            yield frame
+            continue
+        _adopt_results(frame)
+        problem = unsound(frame)
         yield FrameError(problem) if problem else frame
 
 
+def _adopt_results(frame: "Atoms") -> None:
+    """Move results that lie under other names in `info` and `arrays` to where ASE has them."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    results: dict[str, Any] = dict(frame.calc.results) if frame.calc is not None else {}
+    before = len(results)
+    for name, aliases, where in (
+        ("energy", _ENERGY, frame.info),
+        ("stress", _STRESS, frame.info),
+        ("forces", _FORCES, frame.arrays),
+        ("magmoms", _MOMENTS, frame.arrays),
+    ):
+        for alias in aliases:
+            if name not in results and alias in where:
+                results[name] = where.pop(alias)
+    if "stress" in results and np.size(results["stress"]) == 9:
+        full = np.reshape(results["stress"], (3, 3))
+        results["stress"] = full[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    if "energy" not in results and "free_energy" in results:
+        results["energy"] = results["free_energy"]
+    if len(results) > before:
+        frame.calc = SinglePointCalculator(frame, **results)
+
+
 def file_kind(path: Path) -> str:
-    """Return outcar, vasprun, extxyz, traj or db; raises InputError for anything else."""
+    """Return outcar, vasprun, extxyz, traj, db or json (ASE's); InputError for anything else."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -59,6 +92,8 @@ def file_kind(path: Path) -> str:
         return "traj"
     if head.startswith(b"SQLite format 3\0"):
         return "db"
+    if head.lstrip().startswith(b'{"') and b'"unique_id"' in head:
+        return "json"
     if b"<modeling>" in head:
         return "vasprun"
     first = head.lstrip().split(b"\n", 1)[0].strip()
@@ -123,13 +158,13 @@ def _traj(path: Path) -> "Iterator[Atoms | FrameError]":
                 yield FrameError(f"it is damaged ({short(error)})")
 
 
-def _db(path: Path) -> "Iterator[Atoms | FrameError]":
+def _db(path: Path, kind: str) -> "Iterator[Atoms | FrameError]":
     from ase.db import connect
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            database = connect(str(path), type="db", append=True, use_lock_file=False)
+            database = connect(str(path), type=kind, append=True, use_lock_file=False)
             numbers = [row.id for row in database.select(columns=["id"], include_data=False)]
     except Exception as error:  # sqlite3 and ASE raise nearly anything on damaged files
         raise InputError(f"{path} is a damaged ASE database ({short(error)}).") from None
