@@ -115,7 +115,7 @@ def parse_xyz_frame(lines: list[str]) -> "Atoms | FrameError":
     except Exception as error:  # ASE raises nearly anything on damaged text
         return FrameError(f"it cannot be parsed ({short(error)})")
     results = atoms.calc.results if atoms.calc is not None else {}
-    if "magmoms" not in results and np.shape(results.get("magmom")) == (len(atoms),):
+    if "magmoms" not in results and np.shape(results.get("magmom", 0.0)) == (len(atoms),):
         results["magmoms"] = results.pop("magmom")  # a column by the name of the total
     problem = unsound(atoms)
     return FrameError(problem) if problem else atoms
