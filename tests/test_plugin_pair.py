@@ -1,6 +1,6 @@
 """The pair style against MACE's own ASE calculator, in every mode and dtype."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Ca
                 calculator.results["node_energy"],
                 np.empty((0, 6)),
             )
-            found[dtype, triclinic] = Case(Job(folder, structure), expected)
+            job = Job(folder, structure, pair_style="redoxmc backend torchscript")
+            found[dtype, triclinic] = Case(job, expected)
         model.module.double()
     return found
 
@@ -124,13 +125,13 @@ def test_forces_are_the_derivative_of_the_energy(cases: dict[tuple[str, bool], C
     job = cases["float64", True].job
     forces = evaluate(job).forces
     h = 1e-3
-    for atom, axis in ((0, 0), (57, 1), (150, 2)):
+    for atom, axis in ((0, 0), (57, 1)):
         energies = []
         for step in (-2, -1, 1, 2):
             positions = job.structure.positions.copy()
             positions[atom, axis] += step * h
             moved = Structure(job.structure.cell, positions, job.structure.species)
-            energies.append(evaluate(Job(job.model, moved)).energy)
+            energies.append(evaluate(replace(job, structure=moved)).energy)
         slope = (energies[0] - 8 * energies[1] + 8 * energies[2] - energies[3]) / (12 * h)
         assert -slope == pytest.approx(forces[atom, axis], abs=1e-5)
 
@@ -145,9 +146,19 @@ def test_changing_types_equals_python(cases: dict[tuple[str, bool], Case]) -> No
     structure = Structure(job.structure.cell, job.structure.positions, tuple(names))
     expected = evaluate_in_python(job.model, structure)
     assert abs(expected.energy - cases["float64", True].expected.energy) > 1e-3
-    swapped = Job(job.model, job.structure, then=commands)
+    swapped = replace(job, then=commands)
     for result in (evaluate(swapped), *evaluate_on_ranks([swapped], 2)):
         assert_same(result, expected, "float64")
+
+
+def test_native_kernels_equal_the_mace_calculator(cases: dict[tuple[str, bool], Case]) -> None:
+    """The backend that a MACE model has by default where there is a compiler."""
+    some = [(key[0], case) for key, case in cases.items()]
+    jobs = [replace(case.job, pair_style="redoxmc backend native") for _, case in some]
+    for results in (map(evaluate, jobs), evaluate_on_ranks(jobs, 2), evaluate_on_ranks(jobs, 3)):
+        for (dtype, case), result in zip(some, results, strict=True):
+            assert_same(result, case.expected, dtype)
+            assert_per_atom_sums(result, abs(np.linalg.det(case.job.structure.cell)))
 
 
 def test_python_evaluation_equals_the_mace_calculator(
