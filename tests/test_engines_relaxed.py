@@ -70,6 +70,6 @@ def test_an_atom_that_left_its_site_is_a_failure():
     sites = np.zeros((4, 3))
     moved = sites.copy()
     moved[2, 0] = 1.6
-    with pytest.raises(EngineError, match="atom 2 ended 1.20 Å from its site"):
+    with pytest.raises(EngineError, match=r"atom 2 ended 1\.20 Å from its site"):
         check_sites(moved, sites, 1.0)
     check_sites(sites + 5.0, sites, 1.0)  # a common shift is none

@@ -50,7 +50,7 @@ def test_key_and_data_round_trip(lattice):
 def test_a_concentration_that_does_not_fit_says_which_do(lattice):
     assert ion_count(lattice, 0.75) == 3
     for x in (0.3, 1.25):
-        with pytest.raises(InputError, match="it can hold 0, 0.25, 0.5, 0.75, 1"):
+        with pytest.raises(InputError, match=r"it can hold 0, 0\.25, 0\.5, 0\.75, 1"):
             ion_count(lattice, x)
 
 

@@ -7,6 +7,7 @@ what, and where a round ended, leaves no trace in them.
 """
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -29,13 +30,23 @@ STOPPED = 75  # exit code: stopped on request, resumable
 CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
 
 
-def run_campaign(config: Path, out: Path, *, resume: bool = False, progress: bool = True) -> int:
+def run_campaign(
+    config: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    concentration: float | None = None,
+    progress: bool = True,
+) -> int:
     """Run or continue a campaign into the folder `out`; every MPI rank calls it.
 
+    concentration: run this one of the config's only.
+
     Returns 0 when all replicas have their steps, 75 when stopped by a file STOP in `out`, SIGTERM
-    or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is written.
+    or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is
+    written.
     """
-    system, ranks = prepare(config)
+    system, ranks = prepare(config, concentration)
     store = ranks.share(lambda: _open(system, out, resume))
     system.hosts.update(store.hosts)
     stopping = _catch_signals()
@@ -44,7 +55,9 @@ def run_campaign(config: Path, out: Path, *, resume: bool = False, progress: boo
         system.relax_hosts(ranks)
         store.hosts = dict(system.hosts)
         finished = _rounds(system, ranks, store, out, stopping, display)
+        memory = ranks.world.allgather(_peak_memory())
         if ranks.root:
+            display.say(f"peak memory of a rank: {max(memory):.0f} MB")
             store.complete = finished
             save(store, out / "results.h5")
             display.say("writing the report")
@@ -54,9 +67,9 @@ def run_campaign(config: Path, out: Path, *, resume: bool = False, progress: boo
     return 0 if finished else STOPPED
 
 
-def prepare(config: Path) -> tuple[System, Ranks]:
+def prepare(config: Path, concentration: float | None = None) -> tuple[System, Ranks]:
     """Load the system on every rank, with a LAMMPS session on this rank's group."""
-    system = load_system(config)
+    system = load_system(config, concentration)
     if system.config.sampling.ensemble != "relaxed":
         raise InputError(
             f"{config}: sampling.ensemble = 'md' is not available in this version; use 'relaxed'."
@@ -101,7 +114,7 @@ def _open(system: System, out: Path, resume: bool) -> Store:
 
 def _ladders(system: System) -> list[Ladder]:
     sampling = system.config.sampling
-    ladders = []
+    ladders: list[Ladder] = []
     for x in system.config.ions.concentrations:
         for seed in sampling.seeds:
             ions = system.ions(x, seed)
@@ -178,6 +191,12 @@ def _advance_for_a_while(
         elapsed = time.monotonic() - begin
         for chain in ladder.chains:
             chain.wall += elapsed / len(ladder.chains)
+
+
+def _peak_memory() -> float:
+    """Peak resident memory of this process, MB."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / 1024  # Linux counts in KB
 
 
 def _catch_signals() -> Callable[[], bool]:

@@ -19,7 +19,7 @@ class _Table(BaseModel):
 
 
 class HostConfig(_Table):
-    """[host]: structure with every ion site filled, and the supercell (3 repeats or a 3x3 matrix)."""
+    """[host]: structure with all ion sites filled, supercell (3 repeats or a 3x3 matrix)."""
 
     structure: Path
     supercell: list[Count] | list[list[int]] = [1, 1, 1]
@@ -56,7 +56,7 @@ class ModelConfig(_Table):
 
 
 class RelaxConfig(_Table):
-    """[relax]: where a minimization starts, what it relaxes, and when it has converged or failed."""
+    """[relax]: where a minimization starts, what it relaxes, when it has converged or failed."""
 
     start: Literal["reference", "previous"] = "reference"
     cell: Literal["fixed", "per_x", "full"] = "per_x"
@@ -89,14 +89,14 @@ class SamplingConfig(_Table):
 
 
 class ParallelConfig(_Table):
-    """[parallel]: ranks of each replica (domain decomposition), seconds between synchronizations."""
+    """[parallel]: ranks of a replica (domain decomposition), seconds between synchronizations."""
 
     ranks_per_replica: Count = 1
     sync_seconds: Positive = 5.0
 
 
 class ReportConfig(_Table):
-    """[report]: optional reference points of the hull plot (CSV: x, formation energy in eV/f.u.)."""
+    """[report]: optional points of the hull plot (CSV: label, x, formation energy in eV/f.u.)."""
 
     hull_points: Path | None = None
 

@@ -60,7 +60,11 @@ def _space(system: System, x: float) -> dict[str, int]:
             f"x = {x:g} has {size} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
             "take a smaller supercell, or sample with 'redoxmc run'."
         )
-    ions = _orders(lattice.n_ions, n_ions) if sampled else [system.ions(x, system.config.sampling.seeds[0])]
+    ions = (
+        _orders(lattice.n_ions, n_ions)
+        if sampled
+        else [system.ions(x, system.config.sampling.seeds[0])]
+    )
     charges = list(_orders(lattice.n_redox, n_reduced))
     space: dict[str, int] = {}
     for ion_order, charge_order in product(ions, charges):
@@ -77,9 +81,7 @@ def _orders(n_sites: int, count: int) -> Iterator[Occupancy]:
         yield order
 
 
-def _relax_all(
-    system: System, ranks: Ranks, x: float, keys: list[str], cache: EnergyCache
-) -> None:
+def _relax_all(system: System, ranks: Ranks, x: float, keys: list[str], cache: EnergyCache) -> None:
     energies = system.energies(system.counts[x], cache)
     mine = keys[ranks.index :: ranks.n_groups]
     for key in track(mine, f"relaxing x = {x:g}", show=ranks.root):

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class InputError(ValueError):
-    """Bad input. The message is one sentence: which file, which key, what was received, what would be right.
+    """Bad input. The message is one sentence: file, key, what was received, what would be right.
 
     The command line prints it on stderr and exits with code 2.
     """

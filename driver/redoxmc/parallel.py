@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from redoxmc.errors import InputError
 
@@ -44,7 +44,7 @@ class Ranks:
 
     def gather(self, result: T) -> list[T]:
         """The results of all groups (their leaders'), on every rank."""
-        everything = self.world.allgather(result if self.leader else None)
+        everything: list[T] = self.world.allgather(result if self.leader else None)
         size = self.world.Get_size() // self.n_groups
         return everything[::size]
 
@@ -59,7 +59,7 @@ class Ranks:
         result = self.world.bcast(result)
         if isinstance(result, InputError):
             raise result
-        return result  # type: ignore[return-value]  # T may be None
+        return cast(T, result)
 
 
 def split_ranks(ranks_per_replica: int) -> Ranks:

@@ -1,9 +1,8 @@
-"""What a config describes: model, lattice, symmetry, moves; the common ground of run and enumerate."""
+"""What a config describes: model, lattice, symmetry, moves. Runs and enumerations start here."""
 
 import importlib.metadata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -62,7 +61,7 @@ class System:
         )
 
     def relax_hosts(self, ranks: Ranks) -> None:
-        """Find the host lattice of every concentration that is still missing one, spread over groups.
+        """Find the host lattices that are still missing, spread over groups.
 
         Raises InputError where a model cannot relax it: no state of that concentration would start.
         """
@@ -85,9 +84,14 @@ class System:
                 self.hosts[n_ions] = host
 
 
-def load_system(path: Path, comm: Any = None) -> System:
-    """Read and check everything that a config names; InputError for the first fault."""
+def load_system(path: Path, concentration: float | None = None) -> System:
+    """Read and check everything that a config names; InputError for the first fault.
+
+    concentration: keep this one of the config's only.
+    """
     config = load_config(path)
+    if concentration is not None:
+        config = _only(config, concentration, path)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
     counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
@@ -99,8 +103,20 @@ def load_system(path: Path, comm: Any = None) -> System:
             "'sampled' needs the move 'ion_swap', and no other ordering may have it."
         )
     mixture = build_moves(moves, lattice.n_redox, lattice.n_ions)
-    session = LammpsSession(card, comm)
-    return System(config, card, lattice, find_symmetry(lattice), mixture, counts, session)
+    symmetry = find_symmetry(lattice)
+    return System(config, card, lattice, symmetry, mixture, counts, LammpsSession(card))
+
+
+def _only(config: Config, concentration: float, path: Path) -> Config:
+    wanted = [x for x in config.ions.concentrations if abs(x - concentration) < 1e-6]
+    if not wanted:
+        raise InputError(
+            f"--concentration {concentration:g} is none of ions.concentrations in {path}: "
+            f"{config.ions.concentrations}."
+        )
+    return config.model_copy(
+        update={"ions": config.ions.model_copy(update={"concentrations": wanted})}
+    )
 
 
 def versions() -> dict[str, str]:

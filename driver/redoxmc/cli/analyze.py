@@ -1,4 +1,4 @@
-"""`redoxmc analyze`: everything derived from a run, once more."""
+"""`redoxmc analyze` and `redoxmc report`: everything derived from a run, once more."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,34 @@ from redoxmc.cli.options import JsonFile, write_json
 
 
 def analyze(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where several folders come together.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Recompute hull, order parameters, entropy, free energy, voltage, errors and plots of a run.
+    """Recompute hull, order parameters, entropy, free energy, voltage, errors and plots.
+
+    Several folders, of one config with different concentrations, are brought together in OUT.
 
     Example: redoxmc analyze results/first
     """
     from redoxmc.report.summary import analyze as recompute
     from redoxmc.report.tables import print_thermo
 
-    summary = recompute(folder)
+    summary = recompute(folders, out)
     print_thermo(summary)
     write_json(json_file, summary)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")],
+) -> None:
+    """Write the plots and one self-contained HTML page, DIR/report.html.
+
+    Example: redoxmc report results/first
+    """
+    from redoxmc.report.summary import analyze as recompute
+
+    recompute([folder], None)
+    print(folder / "report.html")

@@ -27,9 +27,7 @@ def relax(
     structure: Structure,
     model: Model,
     cell: Annotated[bool, typer.Option("--cell", help="Relax the cell too, at 0 GPa.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Relaxed structure (extxyz).")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Relaxed structure (extxyz).")] = None,
     force_tolerance: Annotated[float, typer.Option(help="Largest force left, eV/Å.")] = 1e-3,
     json_file: JsonFile = None,
 ) -> None:
@@ -39,9 +37,7 @@ def relax(
     """
     from redoxmc.single import relax as relax_structure
 
-    result = relax_structure(
-        structure, model, cell=cell, out=out, force_tolerance=force_tolerance
-    )
+    result = relax_structure(structure, model, cell=cell, out=out, force_tolerance=force_tolerance)
     _show(result, json_file)
 
 

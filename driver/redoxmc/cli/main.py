@@ -41,6 +41,7 @@ app.command("relax")(energy.relax)
 app.command("enumerate")(enumerate.enumerate_)
 app.command("run")(run.run)
 app.command("analyze")(analyze.analyze)
+app.command("report")(analyze.report)
 app.command("doctor")(doctor.doctor)
 
 

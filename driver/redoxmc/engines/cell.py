@@ -1,4 +1,4 @@
-"""Relaxation of ions and cell at zero pressure: a quasi-Newton walk over strains, ions relaxed at each.
+"""Relaxation of ions and cell at zero pressure: quasi-Newton over strains, ions relaxed at each.
 
 LAMMPS' own fix box/relax is not used: its result was seen to differ between two runs of the same
 input (by 1e-4 eV for 27 atoms), and a relaxed energy has to be a function.
@@ -17,7 +17,9 @@ MAX_STRAIN = 0.03  # of one step
 STIFFNESS = 0.6  # eV/Å^3 (100 GPa): the first guess of the elastic constants
 LOOSE = 10.0  # while the cell still moves, the ions need not be finer than this times the tolerance
 
-Minimize = Callable[[Floats, Floats, float], State]  # cell, positions, factor of the force tolerance
+Minimize = Callable[
+    [Floats, Floats, float], State
+]  # cell, positions, factor of the force tolerance
 Project = Callable[[Floats], Floats]  # of a (3, 3) symmetric strain or stress
 
 
@@ -71,7 +73,8 @@ _WEIGHT = np.array([1.0, 1.0, 1.0, np.sqrt(2.0), np.sqrt(2.0), np.sqrt(2.0)])
 
 def _vector(tensor: Floats) -> Floats:
     """Six components with the norm of the tensor (Mandel's notation)."""
-    return np.array([tensor[a, b] for a, b in VOIGT]) * _WEIGHT
+    vector: Floats = np.array([tensor[a, b] for a, b in VOIGT]) * _WEIGHT
+    return vector
 
 
 def _strain(vector: Floats) -> Floats:

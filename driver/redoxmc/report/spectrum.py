@@ -1,4 +1,4 @@
-"""The distinct states of one chain's state space that are known, with degeneracies, and whether all are."""
+"""The distinct states of a chain's state space that are known, and whether these are all."""
 
 from dataclasses import dataclass
 from math import comb
@@ -8,7 +8,6 @@ import numpy as np
 from redoxmc.results.store import Store
 from redoxmc.structures.lattice import Floats, Lattice, Occupancy, occupancy_of_key
 from redoxmc.structures.symmetry import SiteSymmetry
-
 from redoxmc.thermo.entropy import boltzmann_probabilities, split_entropy
 
 

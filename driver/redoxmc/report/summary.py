@@ -1,16 +1,19 @@
 """summary.json, the structures and everything else that is derived from a store."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from redoxmc.data.extxyz import write_labelled
+from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
+from redoxmc.report.page import write_page
 from redoxmc.results.files import write_atomically
-from redoxmc.results.store import Store, load
+from redoxmc.results.store import Store, load, merge, save
 from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.thermo.voltage import voltage_profile
 
@@ -21,13 +24,29 @@ def write_report(store: Store, out: Path) -> dict[str, Any]:
     structures = _write_structures(analysis, out)
     summary = summarize(analysis, structures)
     write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    write_figures(analysis, summary, out / "plots")
+    plots = write_figures(analysis, summary, out / "plots")
+    write_page(summary, store.header["config"], plots, out / "report.html")
     return summary
 
 
-def analyze(out: Path) -> dict[str, Any]:
-    """Recompute everything derived from the results in `out`; returns the summary."""
-    return write_report(load(out / "results.h5"), out)
+def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
+    """Recompute everything derived from the results in a folder; returns the summary.
+
+    Several folders, of one config with different concentrations, are merged into `out`, which they
+    need then. Raises InputError where they do not fit together.
+    """
+    stores = [load(folder / "results.h5") for folder in folders]
+    if len(stores) == 1:
+        return write_report(stores[0], out or folders[0])
+    if out is None:
+        raise InputError(
+            "analyze: several folders need --out, the folder where they come together."
+        )
+    if out.resolve() in [folder.resolve() for folder in folders]:
+        raise InputError(f"analyze: --out {out} is one of the folders to merge; choose another.")
+    merged = merge(stores, [str(folder) for folder in folders])
+    save(merged, out / "results.h5")
+    return write_report(merged, out)
 
 
 def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:

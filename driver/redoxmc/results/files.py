@@ -27,4 +27,8 @@ def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write text (UTF-8) to path, atomically."""
-    replace_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8") and None)
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    replace_atomically(path, write)

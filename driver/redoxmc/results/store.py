@@ -1,6 +1,7 @@
 """results.h5: the whole campaign in one self-describing file, replaced atomically at a checkpoint.
 
-Layout: attributes schema, complete, and as JSON identity, config (with all defaults), versions, model.
+Layout: attributes schema, complete, and as JSON identity, config (with all defaults), versions,
+lattice, model.
 /states: key, energy_eV (nan where failed), reason, force_evaluations, audit_eV (nan where none).
 /geometries/N: relaxed states with N ions: state (index into /states), cell_A, positions_A.
 /hosts/N: the host lattice with N ions. /replicas/NAME: energy_eV and state after each attempted
@@ -62,6 +63,39 @@ class Store:
                 trace.energies.extend(chain.energies)
                 trace.keys.extend(chain.keys)
                 chain.energies, chain.keys = [], []
+
+
+def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
+    """Bring stores of one config with different concentrations together.
+
+    names: what to call them in errors. Raises InputError where config or model differ, or two hold
+    the same replica.
+    """
+    first = stores[0]
+    merged = Store(dict(first.header), EnergyCache(), {}, [], {}, all(s.complete for s in stores))
+    concentrations: list[float] = []
+    for store, name in zip(stores, names, strict=True):
+        if _common(store) != _common(first):
+            raise InputError(f"{name} and {names[0]} have different configs or models.")
+        twice = set(store.traces) & set(merged.traces)
+        if twice:
+            raise InputError(
+                f"{name} holds the replica {min(twice)} that another folder holds too."
+            )
+        merged.cache.merge([store.cache.entries])
+        merged.hosts.update(store.hosts)
+        merged.ladders.extend(store.ladders)
+        merged.traces.update(store.traces)
+        concentrations.extend(store.header["config"]["ions"]["concentrations"])
+    ions = {**first.header["config"]["ions"], "concentrations": sorted(concentrations)}
+    merged.header["config"] = {**first.header["config"], "ions": ions}
+    return merged
+
+
+def _common(store: Store) -> Any:
+    config = json.loads(json.dumps(store.header["config"]))
+    del config["ions"]["concentrations"], config["parallel"], config["report"]
+    return config, store.header["model"], store.header["lattice"]
 
 
 def save(store: Store, path: Path) -> None:
@@ -181,9 +215,7 @@ def _read(file: Any) -> Store:
         )
     }
     hosts = {
-        int(n): HostGeometry(
-            g["cell_A"][:], g["positions_A"][:], int(g.attrs["force_evaluations"])
-        )
+        int(n): HostGeometry(g["cell_A"][:], g["positions_A"][:], int(g.attrs["force_evaluations"]))
         for n, g in file.get("hosts", {}).items()
     }
     chains, traces = {}, {}

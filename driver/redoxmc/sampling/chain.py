@@ -58,9 +58,7 @@ class Chain:
         return bool(self.key)
 
 
-def make_chain(
-    lattice: Lattice, x: float, ions: Occupancy, temperature: float, seed: int
-) -> Chain:
+def make_chain(lattice: Lattice, x: float, ions: Occupancy, temperature: float, seed: int) -> Chain:
     """A chain on a random neutral charge order over the given ion order (n_ion_sites,).
 
     Its generator depends on (seed, number of ions, temperature) alone, so that adding a
@@ -81,7 +79,7 @@ def _random_occupancy(lattice: Lattice, ions: Occupancy, rng: np.random.Generato
 
 
 def start(chain: Chain, energies: RelaxedEnergies) -> None:
-    """Give the chain an initial state with an energy; it is marked as failed where none is found."""
+    """Give the chain an initial state with an energy; it has failed where none is found."""
     reason = ""
     for _ in range(INITIAL_TRIES):
         found = _look_up(chain, energies, chain.occupancy)

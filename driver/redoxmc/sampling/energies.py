@@ -15,7 +15,7 @@ from redoxmc.structures.symmetry import SiteSymmetry
 
 @dataclass(frozen=True)
 class Lookup:
-    """key: of the canonical state. entry: what is known of it. computed: it was not in the cache."""
+    """key: of the canonical state. entry: what is known. computed: it was not in the cache."""
 
     key: str
     entry: Entry

@@ -83,7 +83,7 @@ class Lattice:
         return sum(s.charge for s in species)
 
     def n_reduced(self, n_ions: int) -> int | None:
-        """How many redox sites must be reduced so that n_ions ions make a neutral cell; None if none can."""
+        """How many redox sites are reduced in a neutral cell with n_ions ions; None if none is."""
         empty = np.zeros(self.n_redox + self.n_ions, dtype=np.int8)
         empty[self.n_redox : self.n_redox + n_ions] = 1
         excess = self.total_charge(empty)  # all redox sites oxidised
@@ -94,7 +94,9 @@ class Lattice:
     def atoms(self, occupancy: Occupancy) -> tuple[Ints, tuple[Species, ...]]:
         """Sites that carry an atom, in site order, and the species on each."""
         if occupancy.shape != (self.n_redox + self.n_ions,):
-            raise ValueError(f"occupancy of shape {occupancy.shape} on {self.n_redox}+{self.n_ions} sites")
+            raise ValueError(
+                f"occupancy of shape {occupancy.shape} on {self.n_redox}+{self.n_ions} sites"
+            )
         present = np.ones(len(self.species), dtype=bool)
         present[self.ion_sites] = occupancy[self.n_redox :].astype(bool)
         species = list(self.species)
@@ -125,7 +127,9 @@ def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
     charge = lattice.total_charge(occupancy)
     if charge != 0:
         key = occupancy_key(lattice, occupancy)
-        raise InputError(f"occupancy {key} has total charge {charge:+d} e; a state must be neutral.")
+        raise InputError(
+            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
+        )
 
 
 def build_lattice(config: Config, card: ModelCard) -> Lattice:
@@ -141,8 +145,8 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
     ion = Species.parse(config.ions.species)
     if reduced.element != oxidised.element or reduced.charge >= oxidised.charge:
         raise InputError(
-            f"redox.reduced = '{reduced}', redox.oxidised = '{oxidised}': they must be one element, "
-            "the reduced one with the lower charge."
+            f"redox.reduced = '{reduced}', redox.oxidised = '{oxidised}': they must be one "
+            "element, the reduced one with the lower charge."
         )
     for species in (reduced, oxidised, ion):
         if species not in card.species:
@@ -209,6 +213,6 @@ def _only_species(
     if len(known) != 1:
         has = ", ".join(map(str, card.species))
         raise InputError(
-            f"{path}: {element} must be exactly one species of the model {card.folder}, which has {has}."
+            f"{path}: {element} must be one species of the model {card.folder}, which has {has}."
         )
     return known[0]

@@ -89,11 +89,11 @@ def lowest_charge_order(lattice: Lattice, ions: Occupancy) -> Occupancy:
 
 
 def _lowest(lattice: Lattice, charges: Floats, sites: Ints, step: float, count: int) -> Occupancy:
-    """The choice of `count` sites whose charge changes by `step` that has the lowest Ewald energy."""
+    """The choice of `count` sites with their charge changed by `step` of lowest Ewald energy."""
     if len(lattice.species) > EWALD_LIMIT:
         raise InputError(
-            f"ions.ordering = 'ewald' on {len(lattice.species)} sites: too many for an Ewald matrix "
-            f"(at most {EWALD_LIMIT}); use 'random' or a structure file, and relax.cell = 'fixed'."
+            f"ions.ordering = 'ewald' on {len(lattice.species)} sites: too many for an Ewald "
+            f"matrix, at most {EWALD_LIMIT}; use 'random' or a structure file, and relax.cell = 'fixed'."
         )
     matrix = ewald_matrix(lattice.cell, lattice.scaled)
     single = step * 2 * (matrix @ charges)[sites] + step**2 * np.diag(matrix)[sites]
@@ -105,7 +105,7 @@ def _lowest(lattice: Lattice, charges: Floats, sites: Ints, step: float, count: 
 
 
 def ion_order_of_file(lattice: Lattice, n_ions: int, path: Path) -> Occupancy:
-    """The ion order of the first frame of a structure file that holds n_ions ions on the lattice's sites."""
+    """The ion order of the first frame of a file that holds n_ions ions on the lattice's sites."""
     from ase.io import read
 
     element = lattice.species[lattice.ion_sites[0]].element
@@ -125,7 +125,9 @@ def ion_order_of_file(lattice: Lattice, n_ions: int, path: Path) -> Occupancy:
         chosen = distance.argmin(axis=1) if n_ions else np.empty(0, dtype=np.int64)
         if len(set(chosen)) == n_ions and (n_ions == 0 or distance.min(axis=1).max() < 1.0):
             return _occupied(lattice, chosen)
-        raise InputError(f"{path}: its {n_ions} {element} do not lie within 1 Å of distinct ion sites.")
+        raise InputError(
+            f"{path}: its {n_ions} {element} do not lie within 1 Å of distinct ion sites."
+        )
     raise InputError(f"{path}: no frame has {n_ions} {element}, as this concentration asks for.")
 
 
@@ -141,7 +143,8 @@ def _exhaustive(single: Floats, pair: Floats, n_ions: int) -> Occupancy:
         orders[row, list(chosen)] = 1
     energies = orders @ single + 0.5 * np.einsum("ni,ij,nj->n", orders, pair, orders, optimize=True)
     # 1e-6 eV: equivalent orders differ by rounding, and the choice must not depend on it
-    return orders[np.flatnonzero(energies < energies.min() + 1e-6)[0]]
+    best: Occupancy = orders[np.flatnonzero(energies < energies.min() + 1e-6)[0]]
+    return best
 
 
 def _anneal(single: Floats, pair: Floats, n_ions: int, rng: np.random.Generator) -> Occupancy:

@@ -1,4 +1,4 @@
-"""The reference start: a deterministic geometry of an occupancy, with every redox ion's bond lengths.
+"""The reference start: a geometry of an occupancy, with the bond lengths of every redox ion.
 
 A learned model has no data on a lattice without local distortions, so a relaxation starts where
 each redox ion has the mean bond length of its charge state. The ligands move by the smallest
@@ -7,6 +7,7 @@ nearly rigid, that brings all mean bond lengths to their targets at once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Distorter:
     """Moves ligands of a host geometry so that bond lengths fit an occupancy.
 
     cell (3, 3) Å and positions (n_sites, 3) Å: the host lattice of this concentration.
-    bonds: (n_bonds, 2) redox entry and ligand site, with offset (n_bonds, 3) Å from the periodic image.
+    bonds: (n_bonds, 2) redox entry and ligand site, with offset (n_bonds, 3) Å of the image.
     stiff: (n_stiff, 2) sites, likewise with stiff_offset. targets: mean bond length (Å) of
     oxidised, reduced.
     """
@@ -50,24 +51,30 @@ class Distorter:
         metric = eye(3 * n_sites) + STIFFNESS * (rigid.T @ rigid)
         for _ in range(NEWTON_STEPS):
             centre = self.redox_sites[self.bonds[:, 0]]
-            rows, length = self._gradient(centre, self.bonds[:, 1], self.offset, moved, fix_first=True)
+            rows, length = self._gradient(
+                centre, self.bonds[:, 1], self.offset, moved, fix_first=True
+            )
             mean = self._mean_over_bonds(n_redox)
             constraint = mean @ rows
             residual = wanted - mean @ length
-            # smallest change of the total displacement: metric (u + du) + C^T m = 0, C du = residual
+            # smallest total displacement: metric (u + du) + C^T m = 0 and C du = residual
             system = bmat([[metric, constraint.T], [constraint, None]], format="csc")
             right = np.concatenate([-metric @ moved.ravel(), residual])
             moved = moved + spsolve(system, right)[: 3 * n_sites].reshape(n_sites, 3)
         return moved
 
-    def _mean_over_bonds(self, n_redox: int):  # type: ignore[no-untyped-def]  # scipy has no types
+    def _mean_over_bonds(self, n_redox: int) -> Any:
         from scipy.sparse import csr_matrix
 
         count = np.bincount(self.bonds[:, 0], minlength=n_redox)
         weight = 1.0 / count[self.bonds[:, 0]]
-        return csr_matrix((weight, (self.bonds[:, 0], np.arange(len(weight)))), (n_redox, len(weight)))
+        return csr_matrix(
+            (weight, (self.bonds[:, 0], np.arange(len(weight)))), (n_redox, len(weight))
+        )
 
-    def _gradient(self, first, second, offset, moved, fix_first=False):  # type: ignore[no-untyped-def]
+    def _gradient(
+        self, first: Ints, second: Ints, offset: Floats, moved: Floats, fix_first: bool = False
+    ) -> tuple[Any, Floats]:
         """Sparse d length / d displacement (n, 3 n_sites), and the lengths (n,)."""
         from scipy.sparse import csr_matrix
 
@@ -97,13 +104,12 @@ def make_distorter(
     """
     from ase.neighborlist import primitive_neighbor_list
 
-    states = [bonds.get(str(s)) for s in (lattice.oxidised, lattice.reduced)]
-    if states[0] is None or states[1] is None:
+    oxidised, reduced = (bonds.get(str(s)) for s in (lattice.oxidised, lattice.reduced))
+    if oxidised is None or reduced is None:
         raise InputError(
-            f"card.toml of the model has no [bonds] for '{lattice.oxidised}' and '{lattice.reduced}', "
-            "which the reference start needs."
+            f"card.toml of the model has no [bonds] for '{lattice.oxidised}' and "
+            f"'{lattice.reduced}', which the reference start needs."
         )
-    oxidised, reduced = states
     ligand = np.array([s == reduced.ligand for s in lattice.species])
     mobile = np.zeros(len(lattice.species), dtype=bool)
     mobile[lattice.redox_sites] = mobile[lattice.ion_sites] = True
@@ -116,7 +122,7 @@ def make_distorter(
         near = near[np.argsort(d[near], kind="stable")][: reduced.coordination]
         if len(near) < reduced.coordination:
             raise InputError(
-                f"redox site {site} of the host has {len(near)} {reduced.ligand} within {reach:.1f} Å; "
+                f"redox site {site} of the host has {len(near)} {reduced.ligand} in {reach:.1f} Å; "
                 f"card.toml of the model says coordination = {reduced.coordination}."
             )
         bond_rows.extend(near)

@@ -27,11 +27,13 @@ class SiteSymmetry:
 
     def orbit(self, occupancy: Occupancy) -> npt.NDArray[np.int8]:
         """All distinct equivalent occupancies, (n, n_redox + n_ions), in lexicographic order."""
-        return np.unique(occupancy[self.occupancies], axis=0)
+        images: npt.NDArray[np.int8] = np.unique(occupancy[self.occupancies], axis=0)
+        return images
 
     def canonical(self, occupancy: Occupancy) -> Occupancy:
         """The lexicographically smallest equivalent occupancy."""
-        return occupancy[self.occupancies[self.canonical_operation(occupancy)]]
+        image: Occupancy = occupancy[self.occupancies[self.canonical_operation(occupancy)]]
+        return image
 
     def canonical_operation(self, occupancy: Occupancy) -> int:
         """The first operation that makes the occupancy canonical."""
@@ -49,7 +51,10 @@ class SiteSymmetry:
 
 
 def find_symmetry(lattice: Lattice) -> SiteSymmetry:
-    """Find the operations with spglib (Togo, Shinohara, Tanaka 2024) and how they permute the sites."""
+    """Find the operations with spglib and how they permute the sites.
+
+    Source: Togo, Shinohara, Tanaka, Sci. Technol. Adv. Mater.: Methods 4, 2384822 (2024).
+    """
     import spglib
     from scipy.spatial import cKDTree
 
@@ -102,12 +107,17 @@ def cell_of_metric(reference: Floats, metric: Floats) -> Floats:
 
 
 def transform_cell(rotation: Ints, reference: Floats, cell: Floats) -> Floats:
-    """The strained cell (3, 3) as a fractional rotation of the unstrained reference carries it along."""
+    """The strained cell (3, 3) as a rotation of the unstrained reference carries it along.
+
+    rotation: (3, 3) integers, of fractional coordinates.
+    """
     inverse = np.linalg.inv(rotation)
     return cell_of_metric(reference, inverse.T @ (cell @ cell.T) @ inverse)
 
 
-def symmetrize_displacements(symmetry: SiteSymmetry, displacements: Floats, present: Ints) -> Floats:
+def symmetrize_displacements(
+    symmetry: SiteSymmetry, displacements: Floats, present: Ints
+) -> Floats:
     """Average fractional displacements from the host sites over the space group.
 
     displacements: (n_present, 3) of the sites listed in present; sites without an atom in any

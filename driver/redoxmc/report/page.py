@@ -1,0 +1,99 @@
+"""report.html: one self-contained page with the table, the plots and the config of a campaign."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from redoxmc.results.files import write_atomically
+
+_CAPTIONS = {
+    "hull": "Formation energies of all relaxed states and their convex hull.",
+    "energy_traces": "Energy of each replica along its attempted moves, with the running mean.",
+    "states": "Visits of the distinct states; dashes are exact Boltzmann probabilities.",
+    "electronic_entropy": "Electronic entropy against temperature, with the ideal limits.",
+    "heat_capacity": "Configurational heat capacity against temperature.",
+}
+_COLUMNS = {
+    "x": ("x", "{:.4g}"),
+    "T (K)": ("temperature_K", "{:g}"),
+    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
+    "E<sub>form</sub> (eV/f.u.)": ("formation_energy_eV_per_fu", "{:.5f}"),
+    "on hull": ("on_hull", "{}"),
+    "S<sub>el</sub> (k<sub>B</sub>/site)": ("electronic_entropy_kB_per_site", "{:.4f}"),
+    "±": ("electronic_entropy_standard_error", "{:.4f}"),
+    "ln C(N,n)/N": ("ideal_finite_size_kB_per_site", "{:.4f}"),
+    "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.5f}"),
+    "R-hat": ("r_hat", "{:.3f}"),
+}
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+th, td { padding: 0.2rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
+th { border-bottom: 2px solid #333; } figure { margin: 2rem 0; } img { max-width: 100%; }
+figcaption, footer { color: #555; font-size: 0.9rem; } pre { background: #f6f6f6; padding: 1rem; }
+"""
+
+
+def write_page(
+    summary: dict[str, Any], config: dict[str, Any], plots: Sequence[Path], path: Path
+) -> None:
+    """Write the page of a campaign. plots: PNG files, which become part of the page."""
+    host, model = summary["host"], summary["model"]
+    failed = len(summary["failed_states"])
+    audits = [run["path_audit_eV"] for run in summary["runs"] if run["path_audit_eV"]["checked"]]
+    largest = max((audit["max"] for audit in audits), default=None)
+    facts = [
+        f"{host['n_redox_sites']} redox sites, {host['n_ion_sites']} ion sites",
+        f"model {model['name']} ({model['architecture']}, sha256 {model['sha256'][:12]}…)",
+        f"{summary['distinct_states']} distinct states, {failed} of them failed to relax",
+        "path audit: "
+        + ("no energy was recomputed" if largest is None else f"at most {largest:.1e} eV"),
+        "complete" if summary["complete"] else "not complete: continue with --resume",
+    ]
+    body = [
+        f"<h1>Charge orders of {escape(host['formula'])}</h1>",
+        "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in facts) + "</ul>",
+        "<h2>Thermodynamics</h2>",
+        _table(summary["thermo"]),
+        *[_figure(plot) for plot in plots],
+        "<h2>Config, with all defaults</h2>",
+        f"<pre>{escape(_lines(config))}</pre>",
+        "<footer>"
+        + ", ".join(f"{escape(k)} {escape(v)}" for k, v in summary["versions"].items())
+        + "</footer>",
+    ]
+    write_atomically(
+        path,
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(host['formula'])}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(body)}</body></html>\n",
+    )
+
+
+def _table(records: Sequence[dict[str, Any]]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    rows = []
+    for record in records:
+        cells = ((record[key], form) for key, form in _COLUMNS.values())
+        texts = ("–" if value is None else form.format(value) for value, form in cells)
+        rows.append("<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _figure(plot: Path) -> str:
+    data = base64.b64encode(plot.read_bytes()).decode()
+    caption = _CAPTIONS.get(plot.stem, plot.stem)
+    return (
+        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _lines(config: dict[str, Any]) -> str:
+    lines = []
+    for table, values in config.items():
+        lines.append(f"[{table}]")
+        lines.extend(f"{key} = {value!r}" for key, value in values.items())
+    return "\n".join(lines)
