@@ -511,4 +511,8 @@ void *redoxmc_native_gradients(void *handle, int layer)
 {
   return static_cast<Kernel *>(handle)->gradients[layer].data();
 }
+
+// [n_local][carry width] what layers leave to later ones, as features do for neighbours.
+int redoxmc_native_carry_width() { return CARRY; }
+void *redoxmc_native_carry(void *handle) { return static_cast<Kernel *>(handle)->carry.data(); }
 }

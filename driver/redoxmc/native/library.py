@@ -1,7 +1,7 @@
 """Calling compiled kernels from Python."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class NativeModel:
             raise NativeUnavailableError(f"{library} was made by another version of redoxmc.")
         if not self._lib.redoxmc_native_usable():
             raise NativeUnavailableError(f"{library} was compiled for another kind of CPU.")
-        for name in ("new", "features", "gradients"):
+        for name in ("new", "features", "gradients", "carry"):
             getattr(self._lib, f"redoxmc_native_{name}").restype = _POINTER
         self._handle = _POINTER(self._lib.redoxmc_native_new(ctypes.c_int(threads)))
         self.n_layers: int = self._lib.redoxmc_native_layers()
@@ -61,15 +61,22 @@ class NativeModel:
         if hasattr(self, "_handle"):
             self._lib.redoxmc_native_delete(self._handle)
 
+    @property
+    def graph(self) -> Graph:
+        """The graph in use. Its species may be changed in place between calls of `forward`."""
+        if self._graph is None:
+            raise ValueError("no graph was set")
+        return self._graph
+
     def set_graph(self, graph: Graph) -> None:
-        """Choose the graph that the other calls work on."""
+        """Choose the graph that the other calls work on (a copy where arrays must be converted)."""
         counts = np.bincount(graph.receivers, minlength=graph.n_local)
         if len(counts) > graph.n_local or np.any(np.diff(graph.receivers) < 0):
             raise ValueError("edges must be sorted by receiver, and receivers be local nodes")
         self._first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         # the kernels keep pointers: the arrays must stay where they are
         self._graph = Graph(
-            np.ascontiguousarray(graph.species, dtype=np.int64),
+            np.array(graph.species, dtype=np.int64),
             np.ascontiguousarray(graph.senders, dtype=np.int64),
             graph.receivers,
             np.ascontiguousarray(graph.vectors, dtype=np.float64),
@@ -85,7 +92,9 @@ class NativeModel:
             _address(self._graph.vectors),
         )
 
-    def forward(self, layer: int, energy: Floats, atoms: Sequence[int] | None = None) -> None:
+    def forward(
+        self, layer: int, energy: Floats, atoms: npt.NDArray[np.int32] | None = None
+    ) -> None:
         """Evaluate a layer on all local atoms or some; energy [n_local] is set for those."""
         chosen = None if atoms is None else np.ascontiguousarray(atoms, dtype=np.int32)
         self._lib.redoxmc_native_forward(
@@ -102,22 +111,33 @@ class NativeModel:
             self._handle, ctypes.c_int(layer), _address(energy), _address(gradient)
         )
 
-    def features(self, layer: int, n_nodes: int) -> npt.NDArray[np.floating]:
-        """View [n_nodes, width] of what a layer (from 1) receives from its neighbours."""
-        return self._view(self._lib.redoxmc_native_features, layer, n_nodes)
+    def features(self, layer: int) -> npt.NDArray[np.floating]:
+        """View [nodes, width] of what a layer (from 1) receives from its neighbours."""
+        return self._of_nodes(self._lib.redoxmc_native_features, layer)
 
-    def gradients(self, layer: int, n_nodes: int) -> npt.NDArray[np.floating]:
-        """View [n_nodes, width] of the gradients of a layer's features."""
-        return self._view(self._lib.redoxmc_native_gradients, layer, n_nodes)
+    def gradients(self, layer: int) -> npt.NDArray[np.floating]:
+        """View [nodes, width] of the gradients of a layer's features."""
+        return self._of_nodes(self._lib.redoxmc_native_gradients, layer)
 
-    def _view(
-        self, function: "ctypes._NamedFuncPointer", layer: int, n_nodes: int
+    def _of_nodes(
+        self, function: Callable[..., int | None], layer: int
     ) -> npt.NDArray[np.floating]:
         width = int(self._lib.redoxmc_native_width(ctypes.c_int(layer)))
-        address = function(self._handle, ctypes.c_int(layer))
-        size = n_nodes * width * self.dtype.itemsize
+        nodes = len(self._graph.species) if self._graph else 0
+        return self._view(function(self._handle, ctypes.c_int(layer)), nodes, width)
+
+    def carry(self) -> npt.NDArray[np.floating]:
+        """View [n_local, width] of what layers leave to later ones for their own atom."""
+        n_local = self._graph.n_local if self._graph else 0
+        width = int(self._lib.redoxmc_native_carry_width())
+        return self._view(self._lib.redoxmc_native_carry(self._handle), n_local, width)
+
+    def _view(self, address: int | None, n: int, width: int) -> npt.NDArray[np.floating]:
+        if not address or n * width == 0:
+            return np.zeros((n, width), dtype=self.dtype)
+        size = n * width * self.dtype.itemsize
         bytes_of = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
-        return np.asarray(bytes_of.view(self.dtype).reshape(n_nodes, width))
+        return np.asarray(bytes_of.view(self.dtype).reshape(n, width))
 
     def energies(self, graph: Graph) -> Floats:
         """Energy of each local node in eV, [n_local], of a graph without ghosts."""
