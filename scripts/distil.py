@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.build import make_supercell
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
+from ase.optimize import FIRE
 
 from redoxmc.data.distil import (
     Tally,
@@ -26,11 +27,13 @@ from redoxmc.data.distil import (
     with_states,
 )
 from redoxmc.data.extxyz import write_labelled
-from redoxmc.data.teacher import BondBias
+from redoxmc.data.teacher import BondBias, evaluate
+from redoxmc.models.calculator import ModelCalculator
 from redoxmc.models.card import Bonds
 from redoxmc.results.files import replace_atomically
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Lattice, occupancy_key
+from redoxmc.structures.reference_start import make_distorter
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 
 Task = tuple[str, Callable[[np.random.Generator], Tally]]
@@ -207,8 +210,7 @@ def swap_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iter
                 x = order[n_redox:].mean()
                 atoms = in_cell(cell.atoms(order), cell.random_cell(x, config, rng))
                 start = reference_start(atoms, teaching.bias)
-                for _, relaxed, _ in relaxation(start, teaching, 40, 0, 0.1):
-                    pass
+                *_, (_, relaxed, _) = relaxation(start, teaching, 40, 0, 0.1)
                 a = rng.choice(np.flatnonzero(order[:n_redox] == 1))
                 b = rng.choice(np.flatnonzero(order[:n_redox] == 0))
                 swapped = order.copy()
@@ -223,6 +225,79 @@ def swap_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iter
                 )
 
             yield f"swap_{n:02d}_{k}", run
+
+
+def model_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    """Frames where an earlier model takes a relaxation from the driver's own start.
+
+    Where the teacher does not confirm a geometry, it is led back by the bias.
+    """
+    for part in config.get("model", []):
+        calculator = ModelCalculator(folder / part["path"])
+        cell = make_cell(config, folder, part["supercell"])
+        n_ions = cell.lattice.n_ions
+        if part["supercell"] == [1, 1, 1]:
+            orders = [(f"{n:02d}", o) for n, o in enumerate(cell.distinct_orders())]
+        else:
+            draw = np.random.default_rng([config["seed"], *part["supercell"]])
+            orders = [
+                (f"{n}_{k}", cell.random_order(n, draw))
+                for n in range(1, n_ions)
+                for k in range(part["orders_per_concentration"])
+            ]
+        for (name, order), k in itertools.product(orders, range(part["cells_per_order"])):
+
+            def run(
+                rng: np.random.Generator,
+                part: dict[str, Any] = part,
+                calculator: ModelCalculator = calculator,
+                cell: Cell = cell,
+                order: np.ndarray = order,
+            ) -> Tally:
+                return model_path(config, part, calculator, teaching, cell, order, rng)
+
+            yield f"{part['name']}_{cell.name}_{name}_{k}", run
+
+
+def model_path(
+    config: dict[str, Any],
+    part: dict[str, Any],
+    calculator: ModelCalculator,
+    teaching: Teaching,
+    cell: Cell,
+    order: np.ndarray,
+    rng: np.random.Generator,
+) -> Tally:
+    lattice = cell.lattice
+    x = order[lattice.n_redox :].mean()
+    box = cell.random_cell(x, config, rng)
+    distorter = make_distorter(lattice, box, lattice.scaled @ box, dict(teaching.bias.bonds))
+    sites, _ = lattice.atoms(order)
+    atoms = in_cell(cell.atoms(order), box)
+    atoms.positions = (distorter.positions + distorter.displacements(order))[sites]
+    atoms.calc = calculator
+    tally = Tally([])
+    labels = {"origin": part["name"], "order": cell.key(order)}
+    moves = FIRE(atoms, logfile=None).irun(0.02, max(part["keep_steps"]))
+    last = None
+    for step, _ in enumerate(moves):
+        last = (step, atoms.copy())
+        if step not in part["keep_steps"]:
+            continue
+        visited = atoms.copy()
+        label = evaluate(teaching.teacher, visited)
+        last = None
+        if not tally.add(teaching.frame(visited, label, step=step, **labels)):
+            led = along_relaxation(
+                visited, teaching, [5, 15], biased_steps=16, free_steps=0, **labels
+            )
+            tally.kept += led.kept
+            tally.dropped += led.dropped
+            return tally
+    if last is not None:
+        label = evaluate(teaching.teacher, last[1])
+        tally.add(teaching.frame(last[1], label, step=last[0], **labels))
+    return tally
 
 
 def split(frames: list[Atoms], config: dict[str, Any]) -> dict[str, list[Atoms]]:
@@ -288,7 +363,7 @@ def main(path: Path) -> None:
     folder, stem = path.parent, path.stem
     parts = folder / f"{stem}.parts"
     teaching = load_teaching(config)
-    makers = (state_tasks, reference_tasks, swap_tasks, large_tasks)
+    makers = (state_tasks, reference_tasks, swap_tasks, large_tasks, model_tasks)
     tasks = [task for maker in makers for task in maker(config, folder, teaching)]
     frames, dropped = [], 0
     for number, (name, run) in enumerate(tasks):

@@ -114,4 +114,6 @@ def _config_text(config: TrainingConfig, folder: Path) -> str:
     base = folder.resolve()
     for key, paths in data["data"].items():
         data["data"][key] = [os.path.relpath(p, base) for p in paths]
+    if config.start is not None:
+        data["start"] = os.path.relpath(config.start, base)
     return toml_text(data)

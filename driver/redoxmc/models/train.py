@@ -11,17 +11,25 @@ from typing import Any
 import torch
 
 from redoxmc.errors import InputError
-from redoxmc.models.architectures import build_model, measured_settings
+from redoxmc.models.architectures import build_model, measured_settings, own_references
 from redoxmc.models.checkpoint import (
     describe_model,
     load_checkpoint,
     load_weights,
+    rebuild_model,
     save_checkpoint,
     weights_of,
 )
 from redoxmc.models.curves import plot_curves
 from redoxmc.models.export import DTYPES
-from redoxmc.models.frames import Sample, fit_references, join_samples, make_sample, read_frames
+from redoxmc.models.frames import (
+    Frame,
+    Sample,
+    fit_references,
+    join_samples,
+    make_sample,
+    read_frames,
+)
 from redoxmc.models.graph import evaluate
 from redoxmc.models.loss import LossWeights, training_loss
 from redoxmc.models.metrics import measure_errors
@@ -43,19 +51,24 @@ class Prepared:
 
 
 def prepare(config: TrainingConfig, source: Path) -> Prepared:
-    """Read the data, fit reference energies, build the model (float64, random weights).
+    """Read the data, fit reference energies, build the model (float64) with its first weights.
 
     source: the training file, for messages.
     """
     frames = read_frames(config.data.train)
+    if config.start is not None:
+        model = _started(config, config.start)
+        return Prepared(model, _samples(frames, model), _samples(_valid(config), model))
     species = config.species_list()
     names = [str(s) for s in species]
     keys = names if config.charge_aware else [s.element for s in species]
-    table = make_table(species, config.charge_aware, fit_references(frames, names, keys))
+    table = make_table(species, config.charge_aware)
+    fitted = fit_references(frames, names, keys)
+    references = own_references(config.architecture, config.model, table) or fitted
+    table = make_table(species, config.charge_aware, references)
     given = (config.architecture, dict(config.model))
     probe = build_model(*given, table, config.charge_aware, config.seed, source)
-    train = [make_sample(frame, table, probe.r_cut) for frame in frames]
-    valid = [make_sample(f, table, probe.r_cut) for f in read_frames(config.data.valid)]
+    train, valid = _samples(frames, probe), _samples(_valid(config), probe)
     atoms = sum(len(s.graph.species) for s in train)
     neighbours = sum(s.graph.edges.shape[1] for s in train) / atoms
     rms = math.sqrt(sum(float((s.forces**2).sum()) for s in train) / (3 * atoms))
@@ -65,6 +78,31 @@ def prepare(config: TrainingConfig, source: Path) -> Prepared:
         config.architecture, settings, table, config.charge_aware, config.seed, source
     )
     return Prepared(model, train, valid)
+
+
+def _valid(config: TrainingConfig) -> list[Frame]:
+    return read_frames(config.data.valid)
+
+
+def _samples(frames: Sequence[Frame], model: Model) -> list[Sample]:
+    return [make_sample(frame, model.table, model.r_cut) for frame in frames]
+
+
+def _started(config: TrainingConfig, path: Path) -> Model:
+    content = load_checkpoint(path)
+    model = rebuild_model(content["model"], content["weights"])
+    names = [str(entry.species) for entry in model.table]
+    wanted = (config.architecture, config.charge_aware, config.species)
+    if (model.architecture, model.charge_aware, names) != wanted:
+        raise InputError(
+            f"start: {path} is {model.architecture}, charge_aware = {model.charge_aware}, with "
+            f"species {names}; this training file says otherwise."
+        )
+    for key, value in config.model.items():
+        kept = model.settings.get(key)
+        if kept != value:
+            raise InputError(f"start: {path} has model.{key} = {kept}, not {value}.")
+    return model
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -168,6 +206,7 @@ def training_identity(config: TrainingConfig) -> str:
     for key in ("train", "valid", "test"):
         data["data"][key] = [Path(p).name for p in data["data"][key]]
     del data["bonds"]
+    data["start"] = data["start"] and Path(data["start"]).name
     return json.dumps(data, sort_keys=True)
 
 

@@ -48,15 +48,17 @@ class TrainingConfig(_Table):
     """One training. Paths are absolute after loading.
 
     model: the settings of the architecture (MaceSettings, ...), checked when it is built.
+    start: a checkpoint whose weights and reference energies this training starts from.
     bonds: how many ligands of which species a redox species has, by name, for the model card.
     """
 
-    architecture: Literal["MACE"]
+    architecture: Literal["MACE", "CHGNet", "cPaiNN"]
     charge_aware: bool = True
     species: list[str] = Field(min_length=1)
     seed: int = Field(default=1, ge=0)
     data: DataConfig
     model: dict[str, Any] = {}
+    start: Path | None = None
     loss: LossWeights = LossWeights()
     optimizer: OptimizerConfig = OptimizerConfig()
     bonds: dict[str, "LigandConfig"] = {}
@@ -90,4 +92,6 @@ def load_training_config(path: Path) -> TrainingConfig:
         for species in (name, bond.ligand):
             if species not in config.species:
                 raise InputError(f"{path}: [bonds] names {species!r}, which is not in species.")
-    return config.model_copy(update={"data": data})
+    return config.model_copy(
+        update={"data": data, "start": base / config.start if config.start else None}
+    )

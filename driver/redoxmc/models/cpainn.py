@@ -1,0 +1,172 @@
+"""cPaiNN: PaiNN with charge-state species and heads for moments and Bader charges.
+
+PaiNN: Schütt, Unke, Gastegger, ICML 2021 (arXiv 2102.03150), equations 6 to 10. The heads for
+moments and charges and the defaults (cutoff 4 Å, width 64, 4 interactions) follow the published
+cPaiNN of the DTU group (doi 10.11583/DTU.27202446).
+"""
+
+import math
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from redoxmc.models.model import Model, construction
+from redoxmc.models.table import SpeciesRow, count_rows
+
+
+class CPainnSettings(BaseModel):
+    """Hyperparameters.
+
+    width: features of an atom. n_layers: interactions. r_cut in Å. num_radial_basis: sines.
+    moment, charge: whether the model has that head. scale (eV) multiplies the energy readout;
+    training sets it from the data.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(default=64, ge=2)
+    n_layers: int = Field(default=4, ge=1, le=6)
+    r_cut: float = Field(default=4.0, gt=0)
+    num_radial_basis: int = Field(default=20, ge=1)
+    moment: bool = True
+    charge: bool = False
+    scale: float = Field(default=1.0, gt=0)
+
+
+class Message(nn.Module):  # type: ignore[misc]
+    """Equations 7 and 8: scalars and vectors of the neighbours, filtered by distance."""
+
+    def __init__(self, width: int, n_basis: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 3 * width)
+        )
+        self.filters = nn.Linear(n_basis, 3 * width)
+
+    def forward(
+        self,
+        scalars: Tensor,
+        vectors: Tensor,
+        edges: Tensor,
+        units: Tensor,
+        basis: Tensor,
+        cutoff: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Changes of the scalars (N, F) and of the vectors (N, 3, F)."""
+        sender, receiver = edges[0], edges[1]
+        weights = self.features(scalars)[sender] * self.filters(basis) * cutoff
+        same, along, carried = weights.chunk(3, dim=1)
+        change = along.unsqueeze(1) * units.unsqueeze(2) + carried.unsqueeze(1) * vectors[sender]
+        return (
+            torch.zeros_like(scalars).index_add(0, receiver, same),
+            torch.zeros_like(vectors).index_add(0, receiver, change),
+        )
+
+
+class Update(nn.Module):  # type: ignore[misc]
+    """Equations 9 and 10: scalars and vectors of one atom meet."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Linear(width, 2 * width, bias=False)
+        self.features = nn.Sequential(
+            nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, 3 * width)
+        )
+
+    def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """New scalars (N, F) and vectors (N, 3, F)."""
+        left, right = self.mix(vectors).chunk(2, dim=2)
+        # the small number keeps the second derivative of the norm finite where vectors vanish
+        norm = torch.sqrt((right * right).sum(1) + 1e-8)
+        gates = self.features(torch.cat([scalars, norm], dim=1))
+        for_vectors, for_product, for_scalars = gates.chunk(3, dim=1)
+        product = (left * right).sum(1)
+        return (
+            scalars + for_scalars + for_product * product,
+            vectors + for_vectors.unsqueeze(1) * left,
+        )
+
+
+class CPainn(nn.Module):  # type: ignore[misc]
+    """The network behind the interface of `models.model.Model`."""
+
+    def __init__(self, settings: CPainnSettings, n_rows: int) -> None:
+        super().__init__()
+        width = settings.width
+        self.r_cut = settings.r_cut
+        self.scale = settings.scale
+        self.n_layers = settings.n_layers
+        self.embedding = nn.Embedding(n_rows, width)
+        self.register_buffer(
+            "frequencies", torch.arange(1, settings.num_radial_basis + 1) * (math.pi / self.r_cut)
+        )
+        layers = range(settings.n_layers)
+        self.messages = nn.ModuleList([Message(width, settings.num_radial_basis) for _ in layers])
+        self.updates = nn.ModuleList([Update(width) for _ in layers])
+        heads = ["energy"]
+        heads += ["moment"] if settings.moment else []
+        heads += ["charge"] if settings.charge else []
+        self.heads = nn.ModuleDict(
+            {
+                name: nn.Sequential(
+                    nn.Linear(width, width // 2), nn.SiLU(), nn.Linear(width // 2, 1)
+                )
+                for name in heads
+            }
+        )
+
+    def forward(
+        self, species: Tensor, edge_index: Tensor, edge_vectors: Tensor, n_local: int
+    ) -> dict[str, Tensor]:
+        """Energies, and moments and charges where there are heads, of the local nodes."""
+        edges = edge_index
+        lengths = torch.linalg.vector_norm(edge_vectors, dim=1, keepdim=True)
+        units = edge_vectors / lengths
+        basis = torch.sin(lengths * self.frequencies) / lengths
+        cutoff = 0.5 * (torch.cos(lengths * (math.pi / self.r_cut)) + 1.0)
+        cutoff = cutoff * (lengths < self.r_cut).to(cutoff.dtype)
+        scalars = self.embedding(species)
+        vectors = torch.zeros(
+            (scalars.size(0), 3, scalars.size(1)), dtype=scalars.dtype, device=scalars.device
+        )
+        for i, (message, update) in enumerate(zip(self.messages, self.updates)):  # noqa: B905
+            if i == self.n_layers - 1 and n_local < species.size(0):
+                # what the last layer sends to a ghost is never read out
+                kept = torch.nonzero(edges[1] < n_local).squeeze(1)
+                edges, units = edges[:, kept], units[kept]
+                basis, cutoff = basis[kept], cutoff[kept]
+            ds, dv = message(scalars, vectors, edges, units, basis, cutoff)
+            if i == self.n_layers - 1:
+                scalars, vectors = scalars[:n_local], vectors[:n_local]
+                ds, dv = ds[:n_local], dv[:n_local]
+            scalars, vectors = update(scalars + ds, vectors + dv)
+        found: dict[str, Tensor] = {}
+        for name, head in self.heads.items():
+            found[name] = head(scalars).squeeze(1)
+        found["energy"] = found["energy"] * self.scale
+        return found
+
+
+def cpainn_from_table(
+    settings: CPainnSettings, table: tuple[SpeciesRow, ...], charge_aware: bool, seed: int
+) -> Model:
+    """Build a float64 cPaiNN with random weights from the seed."""
+    with construction(seed):
+        module = CPainn(settings, count_rows(table))
+    return Model(
+        module,
+        "cPaiNN",
+        charge_aware,
+        table,
+        settings.model_dump(mode="json"),
+        settings.r_cut,
+        settings.n_layers,
+        compile_cpainn,
+    )
+
+
+def compile_cpainn(module: nn.Module) -> Any:
+    """TorchScript form."""
+    return torch.jit.script(module.eval())
