@@ -33,6 +33,7 @@ def wanted(count: int) -> list[Atoms]:
     out = frames(count)
     for atoms in out:
         atoms.calc = None
+        atoms.info["order"] = "01|1"
         atoms.arrays["charge_state"] = np.array(TRUTH)
     return out
 
@@ -66,6 +67,7 @@ def test_one_command(tmp_path: Path) -> None:
     for one, two in zip(read_labelled(out), wanted(2), strict=True):
         assert list(one.arrays["charge_state"]) == TRUTH
         assert one.info["order_kept"]
+        assert one.info["order"] == "01|1"
         assert (one.positions == two.positions).all()
         away = two.positions - two.positions.mean(0)
         assert one.get_potential_energy() == pytest.approx(1e-3 * (away**2).sum())
@@ -88,6 +90,8 @@ def test_a_lost_order_is_labelled_as_what_it_is(tmp_path: Path) -> None:
     assert list(frame.arrays["charge_state"][1:3]) == ["Fe2+", "Fe3+"]
     assert list(frame.arrays["wanted_state"]) == TRUTH
     assert not frame.info["order_kept"]
+    assert "order" not in frame.info
+    assert frame.info["wanted_order"] == "01|1"
 
 
 def test_two_workers_share_a_queue_without_double_work(tmp_path: Path) -> None:

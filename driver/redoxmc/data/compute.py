@@ -193,6 +193,8 @@ def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None 
     for frame in result.frames:
         kept = list(frame.arrays[COLUMN]) == list(frame.arrays[WANTED].astype(str))
         frame.info["order_kept"] = kept
+        if not kept and "order" in frame.info:
+            frame.info["wanted_order"] = frame.info.pop("order")
     if result.frames:
         write_labelled(out, result.frames)
     return result

@@ -1,0 +1,198 @@
+"""What a labelled set holds: the numbers and the plots of its data card.
+
+`python -m redoxmc.data.describe FILES... --out FOLDER` writes data.json, data.md and the plots.
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redoxmc.data.extxyz import COLUMN, energy_of, read_labelled
+from redoxmc.errors import InputError
+from redoxmc.results.files import replace_atomically, write_atomically
+from redoxmc.species import Species
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of a frame, from `info["order"]`: cell (may be empty), redox bits, ion bits."""
+
+    cell: str
+    redox: str
+    ions: str
+
+    @property
+    def x(self) -> float:
+        """Ions per redox site."""
+        return self.ions.count("1") / len(self.redox)
+
+
+def order_of(frame: "Atoms") -> Order | None:
+    """Return the order of a frame (`REDOX|IONS` or `CELL:REDOX|IONS` in `info`), None without."""
+    text = str(frame.info.get("order", ""))
+    cell, _, occupancy = text.rpartition(":")
+    redox, bar, ions = occupancy.partition("|")
+    return Order(cell, redox, ions) if bar and redox else None
+
+
+def shared_orders(one: "Sequence[Atoms]", two: "Sequence[Atoms]") -> set[Order]:
+    """Return the orders that two sets have in common: none, for a test set and its training set."""
+    first = {order_of(frame) for frame in one}
+    return {order for order in map(order_of, two) if order in first and order is not None}
+
+
+def describe_set(frames: "Sequence[Atoms]") -> dict[str, Any]:
+    """Return what a data card says of a set.
+
+    frames, atoms; frames_per_x; made_by; moments by species (µB: mean, min, max) of elements with
+    several charge states, and the gap between neighbours; spread of charge-order energies at fixed
+    ion order (meV per redox site), from the lowest frame of each order.
+    """
+    orders = [order_of(frame) for frame in frames]
+    per_x = Counter(order.x for order in orders if order is not None)
+    made_by = Counter(str(f.info["made_by"]) for f in frames if "made_by" in f.info)
+    return {
+        "frames": len(frames),
+        "atoms": {"least": min(map(len, frames)), "most": max(map(len, frames))},
+        "frames_per_x": {f"{x:g}": per_x[x] for x in sorted(per_x)},
+        "orders": len(set(orders) - {None}),
+        "made_by": dict(made_by),
+        "moments_muB": _moments(frames),
+        "charge_orders_meV_per_site": charge_order_energies(frames),
+        "largest_force_eV_per_A": max(float(np.abs(f.get_forces()).max()) for f in frames),
+    }
+
+
+def moments_by_species(frames: "Sequence[Atoms]") -> dict[str, np.ndarray]:
+    """Return |moment| (µB) of the atoms of each species whose element has several charge states."""
+    found: dict[str, list[np.ndarray]] = {}
+    for frame in frames:
+        if "magmoms" not in frame.calc.results:
+            continue
+        states = frame.arrays[COLUMN]
+        for name in np.unique(states):
+            found.setdefault(str(name), []).append(
+                np.abs(frame.calc.results["magmoms"][states == name])
+            )
+    elements = Counter(Species.parse(name).element for name in found)
+    names = sorted(name for name in found if elements[Species.parse(name).element] > 1)
+    return {name: np.concatenate(found[name]) for name in names}
+
+
+def _moments(frames: "Sequence[Atoms]") -> dict[str, Any]:
+    pools = moments_by_species(frames)
+    out: dict[str, Any] = {
+        name: {
+            "mean": float(values.mean()),
+            "min": float(values.min()),
+            "max": float(values.max()),
+            "atoms": int(values.size),
+        }
+        for name, values in pools.items()
+    }
+    by_mean = sorted(pools, key=lambda name: (Species.parse(name).element, pools[name].mean()))
+    for low, high in pairwise(by_mean):
+        if Species.parse(low).element == Species.parse(high).element:
+            out[f"gap {low} {high}"] = float(pools[high].min() - pools[low].max())
+    return out
+
+
+def lowest_energies(frames: "Sequence[Atoms]") -> dict[Order, float]:
+    """Return the lowest energy (eV per redox site) of each order."""
+    lowest: dict[Order, float] = {}
+    for frame in frames:
+        order = order_of(frame)
+        if order is not None:
+            energy = energy_of(frame) / len(order.redox)
+            lowest[order] = min(energy, lowest.get(order, np.inf))
+    return lowest
+
+
+def charge_order_energies(frames: "Sequence[Atoms]") -> dict[str, list[float]]:
+    """Return, by cell and ion order, the energies of charge orders above the lowest, meV/site."""
+    groups: dict[str, list[float]] = {}
+    for order, energy in lowest_energies(frames).items():
+        name = f"{order.cell}:{order.ions}" if order.cell else order.ions
+        groups.setdefault(name, []).append(energy)
+    return {
+        name: [round(1000 * (e - min(energies)), 3) for e in sorted(energies)]
+        for name, energies in sorted(groups.items())
+        if len(energies) > 1
+    }
+
+
+def write_card(frames: "Sequence[Atoms]", folder: Path) -> dict[str, Any]:
+    """Write data.json, data.md and the plots of a set into folder; returns the data."""
+    data = describe_set(frames)
+    write_atomically(folder / "data.json", json.dumps(data, indent=2) + "\n")
+    write_atomically(folder / "data.md", _markdown(data))
+    _plot(frames, data, folder / "data.png")
+    return data
+
+
+def _markdown(data: dict[str, Any]) -> str:
+    lines = [
+        f"{data['frames']} frames of {data['orders']} orders.",
+        "",
+        "| x | frames |",
+        "|---|---|",
+    ]
+    lines += [f"| {x} | {n} |" for x, n in data["frames_per_x"].items()]
+    lines += ["", "| species | moment, µB | range | atoms |", "|---|---|---|---|"]
+    for name, values in data["moments_muB"].items():
+        if isinstance(values, dict):
+            extent = f"{values['min']:.2f} to {values['max']:.2f}"
+            lines.append(f"| {name} | {values['mean']:.3f} | {extent} | {values['atoms']} |")
+    gaps = [(n, v) for n, v in data["moments_muB"].items() if not isinstance(v, dict)]
+    lines += ["", *(f"{name}: {value:.2f} µB" for name, value in gaps)]
+    lines += ["", "| ion order | charge orders above the lowest, meV per redox site |", "|---|---|"]
+    for name, energies in data["charge_orders_meV_per_site"].items():
+        lines.append(f"| {name} | {' / '.join(f'{e:.0f}' for e in energies)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _plot(frames: "Sequence[Atoms]", data: dict[str, Any], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    counts, moments, energies = figure.subplots(1, 3)
+    counts.bar(list(data["frames_per_x"]), list(data["frames_per_x"].values()))
+    counts.set(xlabel="x", ylabel="frames")
+    for name, values in moments_by_species(frames).items():
+        moments.hist(values, bins=60, alpha=0.7, label=name)
+    moments.set(xlabel="site moment / µB", ylabel="atoms")
+    if moments.get_legend_handles_labels()[1]:
+        moments.legend()
+    for row, values in enumerate(data["charge_orders_meV_per_site"].values()):
+        energies.plot(values, np.full(len(values), row), "|", markersize=10)
+    energies.set(xlabel="charge order above the lowest / meV per site", ylabel="ion order")
+    replace_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
+
+
+def main() -> None:
+    """Write the card of the files named on the command line."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        frames = [frame for file in arguments.files for frame in read_labelled(file)]
+        write_card(frames, arguments.out)
+    except InputError as error:
+        raise SystemExit(f"describe: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
