@@ -162,6 +162,12 @@ def test_order_and_repeats_of_species(lmp: Any, model: Path) -> None:
     assert lmp.get_thermo("pe") == pytest.approx(evaluate_in_python(model, structure).energy)
 
 
+def test_naming_the_style_again_starts_anew(lmp: Any, model: Path) -> None:
+    lmp.commands_list([*BOX, "pair_style redoxmc backend torchscript"])
+    lmp.commands_list([f"pair_coeff * * {model} O2- O2-", "run 0", "pair_style redoxmc"])
+    assert "coeffs are not set" in refusal(lmp)
+
+
 def test_moments_and_charges_for_fix_pair(lmp: Any, model: Path) -> None:
     lmp.commands_list([*BOX, "pair_style redoxmc", f"pair_coeff * * {model} Fe2+ O2-"])
     lmp.commands_list(["fix m all pair 1 redoxmc moment 0 charge 0", "run 1"])

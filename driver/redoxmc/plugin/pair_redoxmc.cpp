@@ -64,13 +64,16 @@ PairRedoxmc::~PairRedoxmc()
 
 void PairRedoxmc::settings(int narg, char **arg)
 {
-  if (narg == 0) return;
-  if (narg != 2 || strcmp(arg[0], "backend") != 0)
+  if (narg != 0 && (narg != 2 || strcmp(arg[0], "backend") != 0))
     error->all(FLERR, "Expected: pair_style redoxmc [backend auto|torchscript|native]");
-  wanted_backend_ = arg[1];
+  wanted_backend_ = narg == 0 ? "auto" : arg[1];
   if (wanted_backend_ != "auto" && wanted_backend_ != "torchscript" && wanted_backend_ != "native")
     error->all(FLERR, "pair_style redoxmc: backend '{}' is not one of auto, torchscript, native",
                wanted_backend_);
+  // LAMMPS keeps the instance when the style is named again: another backend needs a new pair_coeff
+  if (allocated)
+    for (int i = 1; i <= atom->ntypes; i++)
+      for (int j = 1; j <= atom->ntypes; j++) setflag[i][j] = 0;
 }
 
 void PairRedoxmc::coeff(int narg, char **arg)
