@@ -14,9 +14,10 @@ import pytest
 from ase import Atoms
 from dft_files import TRUTH, frames
 
-from redoxmc.data.compute import collect, find_python, read_tasks, work
+from redoxmc.data.compute import collect, read_tasks, work
 from redoxmc.data.extxyz import read_labelled, write_labelled
 from redoxmc.data.queue import Queue, frame_key
+from redoxmc.data.runner import find_python
 from redoxmc.data.settings import Settings, load_settings
 from redoxmc.errors import InputError
 from redoxmc.species import Species
@@ -189,6 +190,7 @@ def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be run"):
         find_python("emt", "/no/such/python")
     assert find_python("emt") == sys.executable
+    assert find_python("queue:SimpleQueue")  # the standard library's, not our data/queue.py
 
 
 @pytest.mark.parametrize(

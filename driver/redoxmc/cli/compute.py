@@ -44,8 +44,9 @@ def compute(
 
     Example: redoxmc compute wanted.extxyz --out dft.extxyz --calculator gpaw
     """
-    from redoxmc.data.compute import collect, find_python, read_tasks, work
+    from redoxmc.data.compute import collect, read_tasks, work
     from redoxmc.data.queue import Queue
+    from redoxmc.data.runner import find_python
     from redoxmc.data.settings import load_settings
 
     chosen = load_settings(calculator, settings)

@@ -17,10 +17,14 @@ import time
 import traceback
 from typing import Any
 
+_THIS_FILE = os.path.realpath(__file__)
+
 
 def main() -> int:
     """Exit code 0 and a result, or 1 and the reason as the last line on stderr."""
     _die_with_parent()
+    # Python puts the folder of a script first on its path: our modules would hide others' (queue).
+    sys.path[:] = [p for p in sys.path if os.path.realpath(p) != os.path.dirname(_THIS_FILE)]
     try:
         if sys.argv[1] == "--check":
             calculator_class(sys.argv[2])
