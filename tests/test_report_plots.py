@@ -11,9 +11,12 @@ from redoxmc.report.plots import (
     plot_entropy,
     plot_heat_capacity,
     plot_hull,
+    plot_phase_diagram,
     plot_states,
     plot_traces,
+    plot_voltage,
 )
+from redoxmc.thermo.voltage import Plateau
 
 
 def has_colour(path, colour, at_least=20):
@@ -77,3 +80,18 @@ def test_a_path_that_cannot_be_written_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         plot_hull(tmp_path / "hull.png", [0, 1], [0, 0])
     assert [p.name for p in tmp_path.iterdir()] == ["hull.png"]
+
+
+def test_voltage_leaves_unknown_plateaus_out(tmp_path):
+    known = [Plateau(0.0, 0.5, 3.0), Plateau(0.5, 1.0, 2.8)]
+    plot_voltage(tmp_path / "v.png", [(300.0, known), (900.0, known[:1])])
+    assert has_colour(tmp_path / "v.png", "#440154")
+    plot_voltage(tmp_path / "none.png", [(300.0, [Plateau(0.0, 1.0, None)])])
+    assert (tmp_path / "none.png").exists()
+
+
+def test_phase_diagram(tmp_path):
+    plot_phase_diagram(tmp_path / "p.png", [(300.0, [(0.0, 0.5), (0.5, 1.0)]), (900.0, [])])
+    assert has_colour(tmp_path / "p.png", "#56B4E9", at_least=500)
+    plot_phase_diagram(tmp_path / "none.png", [(900.0, [])])
+    assert not has_colour(tmp_path / "none.png", "#56B4E9", at_least=1)

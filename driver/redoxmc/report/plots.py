@@ -1,11 +1,11 @@
 """Plots of a campaign: pure functions from arrays to PNG files.
 
-Colours are those of Okabe and Ito (2008) and the viridis map: safe for colour-blind readers and in
-grey. Every function writes its file atomically and raises InputError where it cannot.
+Every function writes its file atomically and raises InputError where it cannot. Those of curves are
+in plot_curves.py and can be imported from here.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,29 +15,46 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from redoxmc.results.files import replace_atomically
+from redoxmc.report.plot_curves import (
+    Curve,
+    plot_entropy,
+    plot_heat_capacity,
+    plot_phase_diagram,
+    plot_voltage,
+)
+from redoxmc.report.plot_style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILION,
+    figure_legend,
+    finite,
+    make_panels,
+    save,
+    temperature_colours,
+)
 from redoxmc.thermo.hull import hull_vertices
 
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
-GREY = "#8A8A8A"
-_DPI = 200
+__all__ = [
+    "Curve",
+    "Points",
+    "StateHistogram",
+    "Trace",
+    "plot_entropy",
+    "plot_heat_capacity",
+    "plot_hull",
+    "plot_phase_diagram",
+    "plot_states",
+    "plot_traces",
+    "plot_voltage",
+]
+
 _MANY_STATES = 16  # above this a histogram over energies replaces one bar per state
-_STYLE: dict[str, Any] = {
-    "font.size": 9.0,
-    "axes.labelsize": 9.5,
-    "axes.titlesize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "xtick.direction": "out",
-    "ytick.direction": "out",
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "lines.linewidth": 1.4,
-    "figure.constrained_layout.use": True,
-}
 
 
 @dataclass(frozen=True)
@@ -74,21 +91,6 @@ class StateHistogram:
     expected: ArrayLike | None = None
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A quantity of one x against temperature: [n_T] in K, [n_T] values and standard errors.
-
-    ideal, finite_size: constant limits drawn beside the curve (entropy only), k_B per site.
-    """
-
-    x: float
-    temperatures: ArrayLike
-    values: ArrayLike
-    errors: ArrayLike | None = None
-    ideal: float | None = None
-    finite_size: float | None = None
-
-
 def plot_hull(
     path: Path,
     x: ArrayLike,
@@ -101,8 +103,8 @@ def plot_hull(
     x: [n], ions per redox site; energies: [n], formation energies of all relaxed states in eV per
     formula unit. references: points to compare with. ion: its symbol, for the axis.
     """
-    fraction, values = _finite(x, energies)
-    with matplotlib.rc_context(_STYLE):
+    fraction, values = finite(x, energies)
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4))
         axes = figure.add_subplot()
         axes.axhline(0.0, color=GREY, linewidth=0.6, zorder=0)
@@ -118,7 +120,7 @@ def plot_hull(
         for points, colour, marker in zip(
             references, (VERMILION, GREEN, PURPLE, ORANGE), "Ds^v", strict=False
         ):
-            xs, es = _finite(points.x, points.energies)
+            xs, es = finite(points.x, points.energies)
             axes.scatter(
                 xs, 1e3 * es, s=26, marker=marker, facecolors="none", edgecolors=colour,
                 linewidths=1.2, label=points.label, zorder=4,
@@ -128,7 +130,7 @@ def plot_hull(
         axes.set_ylabel("Formation energy (meV/f.u.)")
         axes.margins(y=0.12)
         axes.legend(loc="best")
-        _save(figure, path)
+        save(figure, path)
 
 
 def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
@@ -136,9 +138,9 @@ def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
 
     Energies are shown relative to the lowest one of their x.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure, panels = _panels(sorted({t.x for t in traces}), 1.9)
-        colours = _temperature_colours(t.temperature for t in traces)
+    with matplotlib.rc_context(STYLE):
+        figure, panels = make_panels(sorted({t.x for t in traces}), 1.9)
+        colours = temperature_colours(t.temperature for t in traces)
         labelled = set()
         for x, axes in panels.items():
             own = [t for t in traces if t.x == x]
@@ -157,8 +159,8 @@ def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
                 axes.set_ylim(-0.1, 1.0)
         figure.supxlabel("Step", fontsize=9.5)
         figure.supylabel("Energy above the lowest (meV/f.u.)", fontsize=9.5)
-        _figure_legend(figure, panels, "dots: energy, lines: running mean of each replica")
-        _save(figure, path)
+        figure_legend(figure, panels, "dots: energy, lines: running mean of each replica")
+        save(figure, path)
 
 
 def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
@@ -167,9 +169,9 @@ def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
     Up to 16 states: one group of bars per state, labelled with its energy above the lowest; black
     dashes mark the exact Boltzmann probabilities where given. More: a histogram over energies.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure, panels = _panels(sorted({h.x for h in histograms}), 2.0)
-        colours = _temperature_colours(h.temperature for h in histograms)
+    with matplotlib.rc_context(STYLE):
+        figure, panels = make_panels(sorted({h.x for h in histograms}), 2.0)
+        colours = temperature_colours(h.temperature for h in histograms)
         for x, axes in panels.items():
             own = sorted((h for h in histograms if h.x == x), key=lambda h: h.temperature)
             if max(np.size(h.energies) for h in own) <= _MANY_STATES:
@@ -180,55 +182,8 @@ def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
         figure.supxlabel("Energy of the state above the lowest (meV/f.u.)", fontsize=9.5)
         figure.supylabel("Share of the visits", fontsize=9.5)
         exact = any(h.expected is not None for h in histograms)
-        _figure_legend(figure, panels, "dashes: exact Boltzmann" if exact else None)
-        _save(figure, path)
-
-
-def plot_entropy(path: Path, curves: Sequence[Curve]) -> None:
-    """Draw electronic entropy against temperature with the ideal and finite-size limits."""
-    _plot_curves(path, curves, "Electronic entropy ($k_\\mathrm{B}$ per redox site)", limits=True)
-
-
-def plot_heat_capacity(path: Path, curves: Sequence[Curve]) -> None:
-    """Draw the configurational heat capacity against temperature, one curve for each x."""
-    _plot_curves(path, curves, "Heat capacity ($k_\\mathrm{B}$ per redox site)", limits=False)
-
-
-def _plot_curves(path: Path, curves: Sequence[Curve], label: str, limits: bool) -> None:
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.0, 3.4))
-        axes = figure.add_subplot()
-        palette = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK]
-        drawn: set[float] = set()
-        for n, curve in enumerate(sorted(curves, key=lambda c: c.x)):
-            colour, marker = palette[n % len(palette)], "osD^vPX"[n % 7]
-            order = np.argsort(np.asarray(curve.temperatures, dtype=np.float64))
-            t = np.asarray(curve.temperatures, dtype=np.float64)[order]
-            values = np.asarray(curve.values, dtype=np.float64)[order]
-            errors = None if curve.errors is None else np.asarray(curve.errors, np.float64)[order]
-            if len(t) > 25:  # a continuous curve: a band for its error
-                axes.plot(t, values, color=colour, label=f"$x$ = {curve.x:.3g}", zorder=3)
-                if errors is not None:
-                    axes.fill_between(
-                        t, values - errors, values + errors, color=colour, alpha=0.25, linewidth=0
-                    )
-            else:
-                axes.errorbar(
-                    t, values, yerr=errors, fmt=f"{marker}-", markersize=4, capsize=2,
-                    color=colour, label=f"$x$ = {curve.x:.3g}", zorder=3,
-                )  # fmt: skip
-            for limit, style in ((curve.ideal, ":"), (curve.finite_size, "--")):
-                if limits and limit is not None and round(limit, 9) not in drawn:
-                    axes.axhline(limit, color=colour, linestyle=style, linewidth=0.9, zorder=1)
-                    drawn.add(round(limit, 9))  # x and 1-x share their limits
-        if limits:
-            axes.plot([], [], color=GREY, linestyle=":", label="ideal")
-            axes.plot([], [], color=GREY, linestyle="--", label="ideal, finite cell")
-        axes.set_xlabel("Temperature (K)")
-        axes.set_ylabel(label)
-        axes.set_ylim(bottom=0.0)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        _save(figure, path)
+        figure_legend(figure, panels, "dashes: exact Boltzmann" if exact else None)
+        save(figure, path)
 
 
 def _bars(axes: Any, own: Sequence[StateHistogram], colours: dict[float, Any]) -> None:
@@ -263,48 +218,8 @@ def _energy_histogram(axes: Any, own: Sequence[StateHistogram], colours: dict[fl
             axes.stairs(exact, bins, color=colour, linestyle="--", linewidth=1.1)
 
 
-def _panels(xs: Sequence[float], height: float) -> tuple[Figure, dict[float, Any]]:
-    """Make one panel for each x, at most three in a row."""
-    columns = min(3, max(1, len(xs)))
-    rows = max(1, math.ceil(len(xs) / columns))
-    figure = Figure(figsize=(1.2 + 2.4 * columns, 0.9 + height * rows))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(xs) :]:
-        axes.set_visible(False)
-    return figure, dict(zip(xs, grid, strict=False))
-
-
-def _temperature_colours(temperatures: Iterable[float]) -> dict[float, Any]:
-    """Give cold to hot the viridis colours, without its palest end."""
-    ordered = sorted(set(temperatures))
-    scale = np.linspace(0.0, 0.82, len(ordered)) if len(ordered) > 1 else [0.25]
-    return {t: matplotlib.colormaps["viridis"](s) for t, s in zip(ordered, scale, strict=True)}
-
-
-def _figure_legend(figure: Figure, panels: dict[float, Any], note: str | None) -> None:
-    found: dict[float, tuple[str, Any]] = {}
-    for axes in panels.values():
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(float(label.split()[0]), (label, handle))
-    entries = [found[t] for t in sorted(found)]
-    figure.legend(
-        [h for _, h in entries], [label for label, _ in entries], loc="outside upper center",
-        ncols=max(1, min(len(entries), 6)), title=note, title_fontsize=8.0,
-    )  # fmt: skip
-
-
 def _thinned(series: NDArray[np.float64], points: int = 800) -> tuple[NDArray[np.int64], Any]:
     """Keep at most `points` of a long series; returns their step numbers (from 1) and values."""
     stride = max(1, math.ceil(len(series) / points))
     steps = np.arange(0, len(series), stride, dtype=np.int64)
     return steps + 1, series[steps]
-
-
-def _finite(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    xs, ys = np.asarray(x, dtype=np.float64).ravel(), np.asarray(y, dtype=np.float64).ravel()
-    known = np.isfinite(xs) & np.isfinite(ys)
-    return xs[known], ys[known]
-
-
-def _save(figure: Figure, path: Path) -> None:
-    replace_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=_DPI))

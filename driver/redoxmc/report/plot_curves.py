@@ -1,0 +1,138 @@
+"""Plots of curves: entropy and heat capacity against temperature, voltage, phase diagram."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from redoxmc.report.plot_style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILION,
+    save,
+    temperature_colours,
+)
+from redoxmc.thermo.voltage import Plateau
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity of one x against temperature: [n_T] in K, [n_T] values and standard errors.
+
+    ideal, finite_size: constant limits drawn beside the curve (entropy only), k_B per site.
+    """
+
+    x: float
+    temperatures: ArrayLike
+    values: ArrayLike
+    errors: ArrayLike | None = None
+    ideal: float | None = None
+    finite_size: float | None = None
+
+
+def plot_entropy(path: Path, curves: Sequence[Curve]) -> None:
+    """Draw electronic entropy against temperature with the ideal and finite-size limits."""
+    _plot_curves(path, curves, "Electronic entropy ($k_\\mathrm{B}$ per redox site)", limits=True)
+
+
+def plot_heat_capacity(path: Path, curves: Sequence[Curve]) -> None:
+    """Draw the configurational heat capacity against temperature, one curve for each x."""
+    _plot_curves(path, curves, "Heat capacity ($k_\\mathrm{B}$ per redox site)", limits=False)
+
+
+def plot_voltage(path: Path, plateaus: Sequence[tuple[float, Sequence[Plateau]]]) -> None:
+    """Draw voltage against x: one staircase for each temperature.
+
+    plateaus: (temperature in K, plateaus of ascending x) pairs; plateaus without a voltage (no
+    reference for the metal) are left out.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.4, 3.2))
+        axes = figure.add_subplot()
+        colours = temperature_colours(t for t, _ in plateaus)
+        for temperature, own in plateaus:
+            known = [p for p in own if p.voltage is not None]
+            x = np.array([(p.x_low, p.x_high) for p in known]).ravel()
+            volts = np.repeat([p.voltage for p in known], 2)
+            axes.plot(x, volts, color=colours[temperature], label=f"{temperature:g} K")
+        axes.set_xlim(0.0, 1.0)
+        axes.margins(y=0.15)
+        axes.set_xlabel("$x$ (ions per redox site)")
+        axes.set_ylabel("Voltage against the ion metal (V)")
+        axes.legend(loc="best")
+        save(figure, path)
+
+
+def plot_phase_diagram(
+    path: Path, diagram: Sequence[tuple[float, Sequence[tuple[float, float]]]]
+) -> None:
+    """Draw the temperature-composition phase diagram.
+
+    diagram: for each temperature in K the two-phase regions (x_low, x_high), as thermo.hull's
+    phase_diagram gives them. Bars are two-phase regions, dots the single phases that end them: only
+    sampled x and temperatures are drawn, nothing is interpolated.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.4, 3.4))
+        axes = figure.add_subplot()
+        regions = [(t, low, high) for t, own in diagram for low, high in own]
+        for t, low, high in regions:
+            axes.plot([low, high], [t, t], color=SKY, linewidth=5.0, solid_capstyle="butt")
+        ends = sorted({(x, t) for t, low, high in regions for x in (low, high)})
+        if ends:
+            x, temperatures = np.array(ends).T
+            axes.plot(x, temperatures, "o", color=BLUE, markersize=5, label="single phase")
+            axes.plot([], [], color=SKY, linewidth=5.0, label="two phases")
+            figure.legend(loc="outside upper center", ncols=2)
+        axes.set_xlim(-0.02, 1.02)
+        axes.margins(y=0.12)
+        axes.set_xlabel("$x$ (ions per redox site)")
+        axes.set_ylabel("Temperature (K)")
+        save(figure, path)
+
+
+def _plot_curves(path: Path, curves: Sequence[Curve], label: str, limits: bool) -> None:
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 3.4))
+        axes = figure.add_subplot()
+        palette = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK]
+        drawn: set[float] = set()
+        for n, curve in enumerate(sorted(curves, key=lambda c: c.x)):
+            colour, marker = palette[n % len(palette)], "osD^vPX"[n % 7]
+            order = np.argsort(np.asarray(curve.temperatures, dtype=np.float64))
+            t = np.asarray(curve.temperatures, dtype=np.float64)[order]
+            values = np.asarray(curve.values, dtype=np.float64)[order]
+            errors = None if curve.errors is None else np.asarray(curve.errors, np.float64)[order]
+            if len(t) > 25:  # a continuous curve: a band for its error
+                axes.plot(t, values, color=colour, label=f"$x$ = {curve.x:.3g}", zorder=3)
+                if errors is not None:
+                    axes.fill_between(
+                        t, values - errors, values + errors, color=colour, alpha=0.25, linewidth=0
+                    )
+            else:
+                axes.errorbar(
+                    t, values, yerr=errors, fmt=f"{marker}-", markersize=4, capsize=2,
+                    color=colour, label=f"$x$ = {curve.x:.3g}", zorder=3,
+                )  # fmt: skip
+            for limit, style in ((curve.ideal, ":"), (curve.finite_size, "--")):
+                if limits and limit is not None and round(limit, 9) not in drawn:
+                    axes.axhline(limit, color=colour, linestyle=style, linewidth=0.9, zorder=1)
+                    drawn.add(round(limit, 9))  # x and 1-x share their limits
+        if limits:
+            axes.plot([], [], color=GREY, linestyle=":", label="ideal")
+            axes.plot([], [], color=GREY, linestyle="--", label="ideal, finite cell")
+        axes.set_xlabel("Temperature (K)")
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0.0)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        save(figure, path)
