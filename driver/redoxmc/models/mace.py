@@ -1,21 +1,27 @@
 """MACE (Batatia et al., NeurIPS 2022, arXiv 2206.07697) through mace-torch, as edge vectors in."""
 
+import contextlib
 import copy
+import io
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-
-# mace before e3nn: it permits what e3nn 0.4.4 reads from its own package with torch.load
-from mace import modules  # isort: skip
-from e3nn import o3
-from e3nn.util.jit import compile as compile_e3nn
-from e3nn.util.jit import compile_mode
 from pydantic import BaseModel, ConfigDict, Field
 
 from redoxmc.models.model import Model, construction
 from redoxmc.models.table import SpeciesRow, count_rows, make_table
 from redoxmc.species import Species
+
+# both talk about themselves while they are imported, mace-torch on standard output
+with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    # mace before e3nn: it permits what e3nn 0.4.4 reads from its own package with torch.load
+    from mace import modules  # isort: skip
+    from e3nn import o3
+    from e3nn.util.jit import compile as compile_e3nn
+    from e3nn.util.jit import compile_mode
 
 
 class MaceSettings(BaseModel):

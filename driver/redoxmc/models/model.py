@@ -1,5 +1,6 @@
 """A model of any architecture: its module with the edge-vector interface, and what it is."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def construction(seed: int, dtype: torch.dtype = torch.float64) -> Iterator[None
     rounded when the model is widened afterwards.
     """
     before = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # e3nn compiles with torch.jit, which announces its end
         torch.manual_seed(seed)
         torch.set_default_dtype(dtype)
         try:
