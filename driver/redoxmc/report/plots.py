@@ -139,7 +139,7 @@ def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
     Energies are shown relative to the lowest one of their x.
     """
     with matplotlib.rc_context(STYLE):
-        figure, panels = make_panels(sorted({t.x for t in traces}), 1.9)
+        figure, panels = make_panels(sorted({t.x for t in traces}), 2.2)
         colours = temperature_colours(t.temperature for t in traces)
         labelled = set()
         for x, axes in panels.items():
@@ -150,7 +150,7 @@ def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
                 steps, thin = _thinned(series)
                 mean = np.cumsum(series) / np.arange(1, len(series) + 1)
                 colour = colours[trace.temperature]
-                axes.plot(steps, thin, ".", color=colour, alpha=0.35, markersize=2.0, mew=0.0)
+                axes.plot(steps, thin, ".", color=colour, alpha=0.45, markersize=2.6, mew=0.0)
                 label = f"{trace.temperature:g} K" if trace.temperature not in labelled else None
                 labelled.add(trace.temperature)
                 axes.plot(steps, mean[steps - 1], color=colour, label=label, zorder=3)
@@ -170,7 +170,7 @@ def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
     dashes mark the exact Boltzmann probabilities where given. More: a histogram over energies.
     """
     with matplotlib.rc_context(STYLE):
-        figure, panels = make_panels(sorted({h.x for h in histograms}), 2.0)
+        figure, panels = make_panels(sorted({h.x for h in histograms}), 2.2)
         colours = temperature_colours(h.temperature for h in histograms)
         for x, axes in panels.items():
             own = sorted((h for h in histograms if h.x == x), key=lambda h: h.temperature)
