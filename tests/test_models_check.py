@@ -12,8 +12,9 @@ from toy_models import SPECIES, Toy, metadata, write_toy
 from redoxmc.cli.main import app
 from redoxmc.errors import InputError
 from redoxmc.models import check
-from redoxmc.models.check import check_model, evaluate_in_python
-from redoxmc.plugin import single_point
+from redoxmc.models.check import check_model
+from redoxmc.plugin import on_ranks
+from redoxmc.plugin.in_python import evaluate_in_python
 
 REFERENCE = Path(__file__).parents[1] / "potentials" / "reference"
 
@@ -131,7 +132,7 @@ def test_lammps_that_differs_from_python_is_found(
 def test_without_mpirun_the_ranks_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(single_point.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(on_ranks.shutil, "which", lambda *_, **__: None)
     (skipped,) = [one for one in check_model(write_toy(tmp_path)) if one.value is None]
     assert skipped.name == "1 against 2 ranks"
     assert "no mpirun" in skipped.note

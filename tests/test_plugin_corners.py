@@ -14,9 +14,10 @@ import torch
 from toy_models import SPECIES, Toy, metadata, write_toy
 
 from redoxmc.errors import EngineError
-from redoxmc.models.check import evaluate_in_python
+from redoxmc.plugin.in_python import evaluate_in_python
 from redoxmc.plugin.load import import_lammps
-from redoxmc.plugin.single_point import Job, SinglePoint, Structure, evaluate, evaluate_on_ranks
+from redoxmc.plugin.on_ranks import evaluate_on_ranks
+from redoxmc.plugin.single_point import Job, SinglePoint, Structure, evaluate
 
 BOX = (
     "units metal",

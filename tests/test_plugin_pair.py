@@ -9,10 +9,11 @@ from ase import Atoms
 from ase.spacegroup import crystal
 from mace.calculators import MACECalculator
 
-from redoxmc.models.check import evaluate_in_python
 from redoxmc.models.export import export_model
 from redoxmc.models.mace import MaceSettings, build_mace
-from redoxmc.plugin.single_point import Job, SinglePoint, Structure, evaluate, evaluate_on_ranks
+from redoxmc.plugin.in_python import evaluate_in_python
+from redoxmc.plugin.on_ranks import evaluate_on_ranks
+from redoxmc.plugin.single_point import Job, SinglePoint, Structure, evaluate
 from redoxmc.species import Species
 
 NAMES = ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")

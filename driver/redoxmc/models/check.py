@@ -9,13 +9,9 @@ import numpy as np
 
 from redoxmc.errors import InputError
 from redoxmc.models.card import ModelCard, load_card, read_metadata
-from redoxmc.plugin.single_point import (
-    Job,
-    SinglePoint,
-    Structure,
-    evaluate,
-    evaluate_on_ranks,
-)
+from redoxmc.plugin.in_python import evaluate_in_python
+from redoxmc.plugin.on_ranks import evaluate_on_ranks
+from redoxmc.plugin.single_point import Job, SinglePoint, Structure, evaluate
 
 SWAP_EFFECT = 1e-4  # eV: far above rounding, far below what any charge swap costs
 _STEPS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}  # five-point first derivative
@@ -74,46 +70,6 @@ def check_model(folder: Path, structure: Any = None) -> list[Check]:
         *_charge_swap(job, here, card, limits),
         *_symmetries(job, here, limits),
     ]
-
-
-def evaluate_in_python(folder: Path, structure: Structure) -> SinglePoint:
-    """Evaluate the TorchScript of a learned model with ASE's neighbour list, without LAMMPS.
-
-    atom_virials are not computed and come back empty.
-    """
-    from ase import Atoms
-
-    from redoxmc.models.export import load_script
-    from redoxmc.models.graph import build_graph
-    from redoxmc.models.graph import evaluate as evaluate_graph
-
-    module, metadata = load_script(folder / "model.pt")
-    table = {entry["name"]: entry for entry in metadata["species"]}
-    atoms = Atoms(
-        numbers=[0] * len(structure.species),
-        positions=structure.positions,
-        cell=structure.cell,
-        pbc=True,
-    )
-    import torch
-
-    graph = build_graph(atoms, [table[n]["row"] for n in structure.species], metadata["r_cut"])
-    result = evaluate_graph(module, graph.to(torch.device("cpu"), _dtype(metadata)))
-    energies = result.nodes["energy"].double().numpy()
-    energies = energies + [table[name]["reference_energy_eV"] for name in structure.species]
-    return SinglePoint(
-        energy=float(energies.sum()),
-        forces=result.forces.double().numpy(),
-        stress=result.stress[0].double().numpy()[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
-        atom_energies=energies,
-        atom_virials=np.empty((0, 6)),
-    )
-
-
-def _dtype(metadata: dict[str, Any]) -> Any:
-    import torch
-
-    return {"float64": torch.float64, "float32": torch.float32}[metadata["dtype"]]
 
 
 def _below(name: str, value: float, limit: float, note: str = "") -> Check:

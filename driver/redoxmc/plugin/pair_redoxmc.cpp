@@ -1,4 +1,6 @@
-#include "pair_redoxmc.h"
+// The part of the pair style that reads its commands and sets up a run.
+
+#include "pair_exchange.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -6,7 +8,6 @@
 #include "error.h"
 #include "force.h"
 #include "memory.h"
-#include "neigh_list.h"
 #include "neighbor.h"
 #include "update.h"
 #include "utils.h"
@@ -27,19 +28,6 @@ namespace {
     const char *text = std::getenv("OMP_NUM_THREADS");
     const int threads = text ? std::atoi(text) : 1;
     return threads > 0 ? threads : 1;
-  }
-
-  // LAMMPS communicates doubles
-  int doubles(int bytes)
-  {
-    return (bytes + static_cast<int>(sizeof(double)) - 1) / static_cast<int>(sizeof(double));
-  }
-
-  template <typename Number> void add_numbers(char *to, const double *from, int bytes)
-  {
-    auto *sum = reinterpret_cast<Number *>(to);
-    const auto *part = reinterpret_cast<const Number *>(from);
-    for (int k = 0; k < bytes / static_cast<int>(sizeof(Number)); k++) sum[k] += part[k];
   }
 }    // namespace
 
@@ -210,174 +198,6 @@ void PairRedoxmc::init_style()
 double PairRedoxmc::init_one(int, int)
 {
   return metadata_.r_cut;
-}
-
-// Raises an error on all ranks where any has a problem: one that raised it alone would leave the
-// others waiting, and the caller could not go on.
-void PairRedoxmc::fail_together(const std::string &problem)
-{
-  const int mine = problem.empty() ? 0 : 1;
-  int any = mine;
-  if (comm->nprocs > 1) MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, world);
-  if (!any) return;
-  error->all(FLERR, "pair_style redoxmc: {}",
-             mine ? problem : std::string("the model failed on another rank"));
-}
-
-// Lets a backend communicate through LAMMPS.
-class PairExchange : public Exchange {
- public:
-  explicit PairExchange(PairRedoxmc &pair) : pair_(pair) {}
-  void from_owners(void *data, int bytes) override { pair_.communicate(data, bytes, true, false); }
-  void to_owners(void *data, int width, bool is_double) override
-  {
-    pair_.communicate(data, width * (is_double ? sizeof(double) : sizeof(float)), is_double, true);
-  }
-
- private:
-  PairRedoxmc &pair_;
-};
-
-void PairRedoxmc::communicate(void *data, int bytes, bool is_double, bool to_owners)
-{
-  sent_ = {static_cast<char *>(data), bytes, is_double};
-  if (to_owners)
-    comm->reverse_comm(this, doubles(bytes));
-  else
-    comm->forward_comm(this, doubles(bytes));
-}
-
-int PairRedoxmc::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
-{
-  const int step = doubles(sent_.bytes);
-  for (int k = 0; k < n; k++)
-    memcpy(buffer + static_cast<std::size_t>(k) * step,
-           sent_.data + static_cast<std::size_t>(atoms[k]) * sent_.bytes, sent_.bytes);
-  return n * step;
-}
-
-void PairRedoxmc::unpack_forward_comm(int n, int first, double *buffer)
-{
-  const int step = doubles(sent_.bytes);
-  for (int k = 0; k < n; k++)
-    memcpy(sent_.data + static_cast<std::size_t>(first + k) * sent_.bytes,
-           buffer + static_cast<std::size_t>(k) * step, sent_.bytes);
-}
-
-int PairRedoxmc::pack_reverse_comm(int n, int first, double *buffer)
-{
-  const int step = doubles(sent_.bytes);
-  for (int k = 0; k < n; k++)
-    memcpy(buffer + static_cast<std::size_t>(k) * step,
-           sent_.data + static_cast<std::size_t>(first + k) * sent_.bytes, sent_.bytes);
-  return n * step;
-}
-
-void PairRedoxmc::unpack_reverse_comm(int n, int *atoms, double *buffer)
-{
-  const int step = doubles(sent_.bytes);
-  for (int k = 0; k < n; k++) {
-    char *to = sent_.data + static_cast<std::size_t>(atoms[k]) * sent_.bytes;
-    const double *from = buffer + static_cast<std::size_t>(k) * step;
-    if (sent_.is_double)
-      add_numbers<double>(to, from, sent_.bytes);
-    else
-      add_numbers<float>(to, from, sent_.bytes);
-  }
-}
-
-// Returns what went wrong, or nothing.
-std::string PairRedoxmc::evaluate()
-{
-  const bool exchanges = comm->nprocs > 1 && backend_->exchanges();
-  if (atom->nlocal == 0 && !exchanges) return "";
-  PairExchange exchange(*this);
-  try {
-    if (comm->nprocs == 1)
-      map_.build(graph_, atom, list, rows_, metadata_.r_cut);
-    else if (exchanges)
-      exchanged_.build(graph_, atom, list, rows_, metadata_.r_cut);
-    else
-      halo_.build(graph_, atom, list, rows_, metadata_.r_cut, backend_->halo_cutoffs());
-    backend_->evaluate(graph_, result_, exchanges ? &exchange : nullptr);
-  } catch (const std::exception &failure) {
-    return std::string("the model failed: ") + failure.what();
-  }
-  double sum = 0.0;
-  for (const double value : result_.energy) sum += value;
-  for (const double value : result_.edge_gradient) sum += value;
-  if (!std::isfinite(sum)) return "the model gives an energy or a force that is not a finite number";
-  return "";
-}
-
-void PairRedoxmc::compute(int eflag, int vflag)
-{
-  ev_init(eflag, vflag);
-  fail_together(evaluate());
-  if (atom->nlocal > 0) tally();
-}
-
-void PairRedoxmc::tally()
-{
-  if (eflag_either)
-    for (int i = 0; i < graph_.n_local; i++) {
-      const double energy = result_.energy[i] + reference_[atom->type[i]];
-      if (eflag_global) eng_vdwl += energy;
-      if (eflag_atom) eatom[i] += energy;
-    }
-
-  double **f = atom->f;
-  double total[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
-  const std::int64_t n_edges = graph_.edges();
-  for (std::int64_t edge = 0; edge < n_edges; edge++) {
-    const int i = graph_.atom[graph_.receiver[edge]], j = graph_.atom[graph_.sender[edge]];
-    const double *gradient = &result_.edge_gradient[3 * edge];
-    const double fx = -gradient[0], fy = -gradient[1], fz = -gradient[2];
-    f[i][0] += fx;
-    f[i][1] += fy;
-    f[i][2] += fz;
-    f[j][0] -= fx;
-    f[j][1] -= fy;
-    f[j][2] -= fz;
-    if (!vflag_either) continue;
-    // an edge's force is not along the edge: only sums over a neighbourhood are symmetric
-    const double *d = &graph_.vectors[3 * edge];
-    const double v[6] = {d[0] * fx,
-                         d[1] * fy,
-                         d[2] * fz,
-                         0.5 * (d[0] * fy + d[1] * fx),
-                         0.5 * (d[0] * fz + d[2] * fx),
-                         0.5 * (d[1] * fz + d[2] * fy)};
-    for (int k = 0; k < 6; k++) total[k] += v[k];
-    if (vflag_atom)
-      for (int k = 0; k < 6; k++) {
-        vatom[i][k] += 0.5 * v[k];
-        vatom[j][k] += 0.5 * v[k];
-      }
-  }
-  if (vflag_global)
-    for (int k = 0; k < 6; k++) virial[k] += total[k];
-}
-
-void *PairRedoxmc::extract_peratom(const char *name, int &ncol)
-{
-  const auto found = result_.per_atom.find(name);
-  if (found == result_.per_atom.end()) return nullptr;
-  ncol = 0;
-  return found->second.data();
-}
-
-void *PairRedoxmc::extract(const char *name, int &dim)
-{
-  dim = 0;
-  if (strcmp(name, "moment_flag") == 0 || strcmp(name, "charge_flag") == 0) return &per_atom_flag_;
-  return nullptr;
-}
-
-double PairRedoxmc::memory_usage()
-{
-  return Pair::memory_usage() +
-      static_cast<double>(graph_.edges()) * (2 * sizeof(std::int64_t) + 6 * sizeof(double));
 }
 
 }    // namespace redoxmc

@@ -1,0 +1,124 @@
+// The part of the pair style that runs at every step.
+
+#include "pair_exchange.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "neigh_list.h"
+
+#include <cmath>
+#include <cstring>
+#include <exception>
+
+using namespace LAMMPS_NS;
+
+namespace redoxmc {
+
+// Raises an error on all ranks where any has a problem: one that raised it alone would leave the
+// others waiting, and the caller could not go on.
+void PairRedoxmc::fail_together(const std::string &problem)
+{
+  const int mine = problem.empty() ? 0 : 1;
+  int any = mine;
+  if (comm->nprocs > 1) MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, world);
+  if (!any) return;
+  error->all(FLERR, "pair_style redoxmc: {}",
+             mine ? problem : std::string("the model failed on another rank"));
+}
+
+// Returns what went wrong, or nothing.
+std::string PairRedoxmc::evaluate()
+{
+  const bool exchanges = comm->nprocs > 1 && backend_->exchanges();
+  if (atom->nlocal == 0 && !exchanges) return "";
+  PairExchange exchange(*this);
+  try {
+    if (comm->nprocs == 1)
+      map_.build(graph_, atom, list, rows_, metadata_.r_cut);
+    else if (exchanges)
+      exchanged_.build(graph_, atom, list, rows_, metadata_.r_cut);
+    else
+      halo_.build(graph_, atom, list, rows_, metadata_.r_cut, backend_->halo_cutoffs());
+    backend_->evaluate(graph_, result_, exchanges ? &exchange : nullptr);
+  } catch (const std::exception &failure) {
+    return std::string("the model failed: ") + failure.what();
+  }
+  double sum = 0.0;
+  for (const double value : result_.energy) sum += value;
+  for (const double value : result_.edge_gradient) sum += value;
+  if (!std::isfinite(sum)) return "the model gives an energy or a force that is not a finite number";
+  return "";
+}
+
+void PairRedoxmc::compute(int eflag, int vflag)
+{
+  ev_init(eflag, vflag);
+  fail_together(evaluate());
+  if (atom->nlocal > 0) tally();
+}
+
+void PairRedoxmc::tally()
+{
+  if (eflag_either)
+    for (int i = 0; i < graph_.n_local; i++) {
+      const double energy = result_.energy[i] + reference_[atom->type[i]];
+      if (eflag_global) eng_vdwl += energy;
+      if (eflag_atom) eatom[i] += energy;
+    }
+
+  double **f = atom->f;
+  double total[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+  const std::int64_t n_edges = graph_.edges();
+  for (std::int64_t edge = 0; edge < n_edges; edge++) {
+    const int i = graph_.atom[graph_.receiver[edge]], j = graph_.atom[graph_.sender[edge]];
+    const double *gradient = &result_.edge_gradient[3 * edge];
+    const double fx = -gradient[0], fy = -gradient[1], fz = -gradient[2];
+    f[i][0] += fx;
+    f[i][1] += fy;
+    f[i][2] += fz;
+    f[j][0] -= fx;
+    f[j][1] -= fy;
+    f[j][2] -= fz;
+    if (!vflag_either) continue;
+    // an edge's force is not along the edge: only sums over a neighbourhood are symmetric
+    const double *d = &graph_.vectors[3 * edge];
+    const double v[6] = {d[0] * fx,
+                         d[1] * fy,
+                         d[2] * fz,
+                         0.5 * (d[0] * fy + d[1] * fx),
+                         0.5 * (d[0] * fz + d[2] * fx),
+                         0.5 * (d[1] * fz + d[2] * fy)};
+    for (int k = 0; k < 6; k++) total[k] += v[k];
+    if (vflag_atom)
+      for (int k = 0; k < 6; k++) {
+        vatom[i][k] += 0.5 * v[k];
+        vatom[j][k] += 0.5 * v[k];
+      }
+  }
+  if (vflag_global)
+    for (int k = 0; k < 6; k++) virial[k] += total[k];
+}
+
+void *PairRedoxmc::extract_peratom(const char *name, int &ncol)
+{
+  const auto found = result_.per_atom.find(name);
+  if (found == result_.per_atom.end()) return nullptr;
+  ncol = 0;
+  return found->second.data();
+}
+
+void *PairRedoxmc::extract(const char *name, int &dim)
+{
+  dim = 0;
+  if (strcmp(name, "moment_flag") == 0 || strcmp(name, "charge_flag") == 0) return &per_atom_flag_;
+  return nullptr;
+}
+
+double PairRedoxmc::memory_usage()
+{
+  return Pair::memory_usage() +
+      static_cast<double>(graph_.edges()) * (2 * sizeof(std::int64_t) + 6 * sizeof(double));
+}
+
+}    // namespace redoxmc
