@@ -77,3 +77,12 @@ def test_a_proposal_leaves_the_old_occupancy_alone():
     assert old.tolist() == [1, 0]
     assert new.tolist() == [0, 1]
     assert new.dtype == np.int8
+
+
+def test_moves_that_leave_charge_orders_out_of_reach_are_refused():
+    layers = np.array([[0, 1], [2, 3]])
+    for weights in ({"neighbour_swap": 1.0}, {"charge_swap_2": 1.0, "ion_swap": 1.0}):
+        with pytest.raises(InputError, match="cannot reach all charge orders"):
+            build_moves(weights, 4, 2, redox_pairs=layers)
+        build_moves(weights | {"charge_swap": 0.1}, 4, 2, redox_pairs=layers)
+    build_moves({"neighbour_swap": 1.0}, 4, 2, redox_pairs=np.array([[0, 1], [1, 2], [2, 3]]))

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from redoxmc.errors import InputError
 from redoxmc.moves.base import Move, Occupancy, Proposal
 from redoxmc.moves.catalogue import Sites, check_name, make_move
+from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.multi_swap import MultiSwap
+from redoxmc.moves.neighbour_swap import NeighbourSwap
 
 
 class WeightedMixture(Move):
@@ -72,8 +75,8 @@ def build_moves(
     pairs that neighbour_swap and ion_charge_swap need (first shells of
     thermo.shells.neighbour_shells), electrons per ion, and whether x may change.
 
-    Raises InputError for an unknown name, a weight that is not a number ≥ 0, no move at all, or a
-    move that cannot apply on such a lattice.
+    Raises InputError for an unknown name, a weight that is not a number ≥ 0, no move at all, a
+    move that cannot apply on such a lattice, and moves that leave charge orders out of reach.
     """
     sites = Sites(n_redox, n_ion, redox_pairs, ion_pairs, electrons, semigrand)
     for name, weight in weights.items():
@@ -87,7 +90,26 @@ def build_moves(
         raise InputError(
             "sampling.moves gives no move a positive weight; write for example charge_swap = 1.0."
         )
-    return WeightedMixture([make_move(name, sites) for name in wanted], list(wanted.values()))
+    moves = [make_move(name, sites) for name in wanted]
+    _refuse_unconnected(moves)
+    return WeightedMixture(moves, list(wanted.values()))
+
+
+def _refuse_unconnected(moves: Sequence[Move]) -> None:
+    """Raise InputError where no move of the mixture can reach all charge orders by itself."""
+    if any(isinstance(move, ChargeSwap) for move in moves):
+        return
+    for move in moves:
+        if isinstance(move, MultiSwap) and move.k > 1:
+            reason = "it cannot make small changes"
+        elif isinstance(move, NeighbourSwap) and not move.connected:
+            reason = "the neighbour pairs leave the redox sites in separate groups"
+        else:
+            continue
+        raise InputError(
+            f"sampling.moves.{move.name} without charge_swap cannot reach all charge orders, because"
+            f" {reason}; add charge_swap with a small weight."
+        )
 
 
 def refuse_idle_moves(mixture: WeightedMixture, starts: Iterable[Occupancy]) -> None:

@@ -32,6 +32,15 @@ class NeighbourSwap(Move):
             raise ValueError(f"neighbour pairs name sites 0 to {n_redox - 1}")
         distinct = np.unique(np.sort(listed, axis=1), axis=0)
         self.pairs = distinct[distinct[:, 0] != distinct[:, 1]]
+        self.n_redox = n_redox
+
+    @property
+    def connected(self) -> bool:
+        """Whether hops can take an electron from any redox site to any other."""
+        group = np.arange(self.n_redox)
+        for a, b in self.pairs:
+            group[group == group[a]] = group[b]
+        return len(np.unique(group)) <= 1
 
     def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:
         """Propose one unlike pair; None where there is none."""
