@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -127,11 +128,11 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     compiler = compiler or find_compiler()
     content = model.read_bytes()
     path = cache_folder() / library_name(content, dtype, compiler)
-    if path.exists():
+    if _is_complete(path):
         return path
     try:
         with _lock(path):
-            if not path.exists():  # another process may have made it while this one waited
+            if not _is_complete(path):  # another process may have made it while this one waited
                 _generate(model, metadata, dtype, compiler, path)
     except OSError as error:
         raise NativeUnavailableError(
@@ -139,6 +140,23 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
             "set REDOXMC_CACHE to a folder that can be written to."
         ) from None
     return path
+
+
+def _is_complete(path: Path) -> bool:
+    """False where a file is missing or was cut off by something else: loading that would crash."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+            size = os.fstat(file.fileno()).st_size
+    except OSError:
+        return False
+    if len(head) < 64:
+        return False
+    if head[:5] != b"\x7fELF\x02":  # not 64-bit ELF, whose last part is the table of sections
+        return True
+    (start,) = struct.unpack_from("<Q", head, 0x28)
+    entry, count = struct.unpack_from("<HH", head, 0x3A)
+    return bool(start + entry * count <= size)
 
 
 def _generate(

@@ -154,13 +154,7 @@ class _Reader:
             probe.block_maps(p.linear, self._blocks(d), self._blocks(d))
             for p, d in zip(self.products, degrees[1:], strict=True)
         ]
-        ups = [
-            probe.block_maps(i.linear_up, self._blocks(d), self._blocks(d))
-            for i, d in zip(self.interactions, degrees[:-1], strict=True)
-        ]
-        for up in ups:
-            if up[0].shape != (self.n_channels, self.n_channels):
-                raise CannotGenerateError("edge irreps that differ from the hidden irreps")
+        ups = [self._up(k, d) for k, d in enumerate(degrees[:-1])]
         chain = _Chain(skips, linear, self.n_rows)
         pairs, pair_table = self._pairs()
         first = probe.numbers(self.embedding)
@@ -202,6 +196,14 @@ class _Reader:
 
     def _blocks(self, degrees: tuple[int, ...]) -> list[tuple[int, int]]:
         return [(self.n_channels, degree) for degree in degrees]
+
+    def _up(self, k: int, degrees: tuple[int, ...]) -> dict[int, Array]:
+        """Linear map of the features before they are sent."""
+        apply, blocks = self.interactions[k].linear_up, self._blocks(degrees)
+        width = sum(n * (2 * degree + 1) for n, degree in blocks)
+        if apply(torch.zeros(1, width, dtype=torch.float64)).shape[1] != width:
+            raise CannotGenerateError("edge irreps that differ from the hidden irreps")
+        return probe.block_maps(apply, blocks, blocks)
 
     def _scale_shift(self) -> tuple[float, float]:
         if not hasattr(self.model, "scale_shift"):
