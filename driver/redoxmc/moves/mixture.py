@@ -107,7 +107,7 @@ def _refuse_unconnected(moves: Sequence[Move]) -> None:
         else:
             continue
         raise InputError(
-            f"sampling.moves.{move.name} without charge_swap cannot reach all charge orders, because"
+            f"sampling.moves.{move.name} without charge_swap cannot reach all charge orders:"
             f" {reason}; add charge_swap with a small weight."
         )
 
