@@ -302,3 +302,37 @@ def test_ion_orders_are_sampled_with_their_move(campaign, tmp_path):
     assert len({key.split("|")[1] for key in trace.keys}) > 1
     exact = enumerate_states(config)
     assert sum(s["degeneracy"] for s in exact["states"] + exact["failed"]) == 36
+
+
+def test_folders_of_a_job_array_come_together(campaign, tmp_path):
+    """One folder per x, merged, equals one campaign over all x."""
+    settings = {"x": [0.0, 0.5, 1.0], "steps": 100, "cell": "per_x"}
+    config = campaign(**settings)
+    folders = [tmp_path / f"x{x}" for x in settings["x"]]
+    for x, folder in zip(settings["x"], folders, strict=True):
+        done = command("run", config, "--out", folder, "--concentration", x)
+        assert done.returncode == 0, done.stderr
+    run_campaign(config, tmp_path / "whole", progress=False)
+    done = command("analyze", *folders, "--out", tmp_path / "all")
+    assert done.returncode == 0, done.stderr
+    assert traces(tmp_path / "all") == traces(tmp_path / "whole")
+    all_, whole = (
+        json.loads((tmp_path / n / "summary.json").read_text()) for n in ("all", "whole")
+    )
+    assert all_["thermo"] == whole["thermo"]
+    assert all_["voltage"] == whole["voltage"]
+    done = command("analyze", folders[0], folders[0], "--out", tmp_path / "twice")
+    assert done.returncode == 2
+    assert "holds the replica" in done.stderr
+    done = command("run", config, "--out", tmp_path / "no", "--concentration", 0.25)
+    assert done.returncode == 2
+    assert "is none of ions.concentrations" in done.stderr
+
+
+def test_the_page_is_self_contained(campaign, tmp_path):
+    out = tmp_path / "run"
+    run_campaign(campaign(x=[0.0, 0.5, 1.0], temperatures=[300.0, 600.0]), out, progress=False)
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 5
+    assert "NaFePO4" in page
+    assert "http" not in page

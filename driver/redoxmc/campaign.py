@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.errors import InputError
-from redoxmc.moves.mixture import refuse_idle_moves
 from redoxmc.parallel import Ranks, distribute, split_ranks
 from redoxmc.report.progress import Progress
 from redoxmc.report.summary import write_report
@@ -54,6 +53,7 @@ def run_campaign(
         display.say("relaxing the host lattice of each concentration")
         system.relax_hosts(ranks)
         store.hosts = dict(system.hosts)
+        display.say("sampling")
         finished = _rounds(system, ranks, store, out, stopping, display)
         memory = ranks.world.allgather(_peak_memory())
         if ranks.root:
@@ -95,8 +95,6 @@ def _open(system: System, out: Path, resume: bool) -> Store:
         },
     }
     fresh = _ladders(system)
-    starts = [chain.occupancy for ladder in fresh for chain in ladder.chains]
-    refuse_idle_moves(system.mixture, starts)
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
         return Store(header, EnergyCache(), {}, fresh, {})

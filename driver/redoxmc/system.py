@@ -12,7 +12,7 @@ from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import HostGeometry, RelaxedEngine, host_geometry
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import ModelCard, load_card
-from redoxmc.moves.mixture import WeightedMixture, build_moves
+from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
 from redoxmc.parallel import Ranks
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import RelaxedEnergies
@@ -90,8 +90,6 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     concentration: keep this one of the config's only.
     """
     config = load_config(path)
-    if concentration is not None:
-        config = _only(config, concentration, path)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
     counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
@@ -103,20 +101,30 @@ def load_system(path: Path, concentration: float | None = None) -> System:
             "'sampled' needs the move 'ion_swap', and no other ordering may have it."
         )
     mixture = build_moves(moves, lattice.n_redox, lattice.n_ions)
+    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in counts.values()])
+    if concentration is not None:
+        counts = _only(counts, concentration, path)
+        ions = config.ions.model_copy(update={"concentrations": list(counts)})
+        config = config.model_copy(update={"ions": ions})
     symmetry = find_symmetry(lattice)
     return System(config, card, lattice, symmetry, mixture, counts, LammpsSession(card))
 
 
-def _only(config: Config, concentration: float, path: Path) -> Config:
-    wanted = [x for x in config.ions.concentrations if abs(x - concentration) < 1e-6]
+def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy[: lattice.n_reduced(n_ions)] = 1
+    occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
+    return occupancy
+
+
+def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[float, int]:
+    wanted = {x: n for x, n in counts.items() if abs(x - concentration) < 1e-6}
     if not wanted:
         raise InputError(
             f"--concentration {concentration:g} is none of ions.concentrations in {path}: "
-            f"{config.ions.concentrations}."
+            f"{list(counts)}."
         )
-    return config.model_copy(
-        update={"ions": config.ions.model_copy(update={"concentrations": wanted})}
-    )
+    return wanted
 
 
 def versions() -> dict[str, str]:

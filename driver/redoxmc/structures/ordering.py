@@ -93,7 +93,7 @@ def _lowest(lattice: Lattice, charges: Floats, sites: Ints, step: float, count: 
     if len(lattice.species) > EWALD_LIMIT:
         raise InputError(
             f"ions.ordering = 'ewald' on {len(lattice.species)} sites: too many for an Ewald "
-            f"matrix, at most {EWALD_LIMIT}; use 'random' or a structure file, and relax.cell = 'fixed'."
+            f"matrix, at most {EWALD_LIMIT}; use 'random' or a file, and relax.cell = 'fixed'."
         )
     matrix = ewald_matrix(lattice.cell, lattice.scaled)
     single = step * 2 * (matrix @ charges)[sites] + step**2 * np.diag(matrix)[sites]
