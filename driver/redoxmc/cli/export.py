@@ -14,6 +14,9 @@ def export(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Model folder to write.")],
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    native: Annotated[
+        bool, typer.Option("--native", help="Compile native kernels for this machine, too.")
+    ] = False,
     json: JsonFile = None,
 ) -> None:
     """Write a model folder: model.pt (TorchScript), card.toml, the training file, an example.
@@ -36,4 +39,16 @@ def export(
         )
     else:
         typer.echo(f"{out}: written; the training file names no test frames, so no errors.")
+    if native:
+        typer.echo(_native_kernels(out / "model.pt"))
     write_json(json, card)
+
+
+def _native_kernels(model: Path) -> str:
+    from redoxmc.native.build import native_library
+    from redoxmc.native.errors import NativeUnavailableError
+
+    try:
+        return f"native kernels: {native_library(model)}"
+    except NativeUnavailableError as error:
+        return f"no native kernels: {error}"
