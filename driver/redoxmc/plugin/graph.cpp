@@ -21,16 +21,20 @@ namespace {
     graph.vectors.resize(3 * (begin + count));
     std::size_t edge = begin;
     const double xi = x[i][0], yi = x[i][1], zi = x[i][2];
+    // Every neighbour is written, and kept by advancing: a branch that half of them take would cost
+    // more than the rest of the loop.
     for (int k = 0; k < count; k++) {
       const int j = neighbours[k] & NEIGHMASK;
       const double dx = xi - x[j][0], dy = yi - x[j][1], dz = zi - x[j][2];
-      if (dx * dx + dy * dy + dz * dz >= r_cut_squared) continue;
       double *vector = &graph.vectors[3 * edge];
       vector[0] = dx;
       vector[1] = dy;
       vector[2] = dz;
-      graph.sender[edge++] = node_of(j);
+      graph.sender[edge] = j;
+      edge += dx * dx + dy * dy + dz * dz < r_cut_squared;
     }
+    for (std::size_t k = begin; k < edge; k++)
+      graph.sender[k] = node_of(static_cast<int>(graph.sender[k]));
     graph.sender.resize(edge);
     graph.vectors.resize(3 * edge);
     graph.receiver.resize(edge, receiver);
