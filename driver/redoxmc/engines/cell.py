@@ -1,7 +1,7 @@
 """Relaxation of ions and cell at zero pressure: quasi-Newton over strains, ions relaxed at each.
 
-LAMMPS' own fix box/relax is not used: it keeps no crystal system other than an orthorhombic one, and
-its objective depends on the cell that it starts from, so that it has to be repeated.
+LAMMPS' own fix box/relax is not used: it keeps no crystal system but an orthorhombic one, and its
+objective depends on the cell that it starts from, so that it has to be repeated.
 """
 
 from collections.abc import Callable

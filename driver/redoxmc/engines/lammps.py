@@ -66,9 +66,6 @@ class LammpsSession:
         if self._lammps is not None:
             self._lammps.close()
             self._lammps = None
-        if self._log:
-            Path(self._log).unlink(missing_ok=True)
-            self._log = ""
 
     def evaluate(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> State:
         """Energy, forces and stress of a structure; EngineError where LAMMPS fails or gives NaN."""
@@ -154,9 +151,10 @@ class LammpsSession:
         arguments = ["-log", "none", "-screen", "none", "-nocite"]
         comm = self.comm if self.comm is not None else MPI.COMM_SELF
         lmp = self._lammps = lammps(cmdargs=arguments, comm=comm)
-        if self._rank == 0:
-            handle, self._log = tempfile.mkstemp(prefix="redoxmc-", suffix=".log")
-            os.close(handle)
+        if self._rank == 0 and not self._log:
+            # removed with the session, at the latest when the process ends
+            self._scratch = tempfile.TemporaryDirectory(prefix="redoxmc-")
+            self._log = str(Path(self._scratch.name) / "minimize.log")
         self._log = comm.bcast(self._log)
         self._set("ntypes", len(self.card.species))
         for name, value in _prism(box).items():
