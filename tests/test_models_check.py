@@ -129,6 +129,12 @@ def test_lammps_that_differs_from_python_is_found(
     assert all(name.startswith("LAMMPS against Python") for name in names)
 
 
+def test_a_model_that_gives_nan_fails(tmp_path: Path) -> None:
+    (only,) = check_model(write_toy(tmp_path, broken="Na+"))
+    assert not only.passed
+    assert "not a finite number" in only.note
+
+
 def test_without_mpirun_the_ranks_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ def check(
     for one in checks:
         value = one.note if one.value is None else f"{one.value:.2e}"
         limit = "" if one.limit is None else f"{one.limit:.0e}"
-        verdict = "skipped" if one.value is None else "passed" if one.passed else "FAILED"
+        verdict = "FAILED" if not one.passed else "skipped" if one.value is None else "passed"
         table.add_row(one.name, value, limit, verdict)
     Console().print(table)
     write_json(json, {"passed": passed, "checks": [asdict(one) for one in checks]})

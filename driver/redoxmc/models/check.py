@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.errors import InputError
+from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import ModelCard, load_card, read_metadata
 from redoxmc.plugin.in_python import evaluate_in_python
 from redoxmc.plugin.on_ranks import evaluate_on_ranks
@@ -19,7 +19,7 @@ _STEPS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}  # five-point first de
 
 @dataclass(frozen=True)
 class Check:
-    """One result. value and limit are None where the check was skipped, and note says why."""
+    """One result. value and limit are None where there is no number; note says why."""
 
     name: str
     value: float | None
@@ -51,10 +51,12 @@ LIMITS = {
 
 
 def check_model(folder: Path, structure: Any = None) -> list[Check]:
-    """Check a model folder on a structure, in about 50 evaluations.
+    """Check a model folder on a structure, in about 30 evaluations.
 
     structure: ASE Atoms with the column `charge_state`, rattled, so that no force vanishes by
     symmetry; where None the model's own example, or else a made-up crystal of its species.
+
+    An evaluation that fails ends the list with a failed check.
 
     Raises InputError for a broken model folder or a structure that the model does not fit.
     """
@@ -62,14 +64,20 @@ def check_model(folder: Path, structure: Any = None) -> list[Check]:
     start = Structure.from_atoms(structure) if structure is not None else _example(card)
     limits = LIMITS["classical" if card.is_classical else read_metadata(card.energy_file)["dtype"]]
     job = Job(folder, start)
-    here = evaluate(job)
-    return [
-        *_against_python(job, here, limits),
-        *_derivatives(job, here, limits),
-        *_ranks(job, here, limits),
-        *_charge_swap(job, here, card, limits),
-        *_symmetries(job, here, limits),
-    ]
+    checks: list[Check] = []
+    try:
+        here = evaluate(job)
+        for group in (
+            _against_python(job, here, limits),
+            _derivatives(job, here, limits),
+            _ranks(job, here, limits),
+            _charge_swap(job, here, card, limits),
+            _symmetries(job, here, limits),
+        ):
+            checks.extend(group)
+    except EngineError as error:
+        checks.append(Check("LAMMPS evaluates the model", None, None, False, str(error)))
+    return checks
 
 
 def _below(name: str, value: float, limit: float, note: str = "") -> Check:
