@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REFERENCE
 from scipy.stats import chisquare
 
 from redoxmc.campaign import STOPPED, run_campaign
@@ -17,8 +18,6 @@ from redoxmc.enumeration import enumerate_states
 from redoxmc.errors import InputError
 from redoxmc.results.store import load
 from redoxmc.thermo.entropy import boltzmann_probabilities
-
-from .conftest import REFERENCE
 
 BIN = Path(sys.executable).parent
 REDOXMC = BIN / "redoxmc"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import REFERENCE
 
 from redoxmc.engines.lammps import LammpsSession, lammps_axes
 from redoxmc.errors import EngineError, InputError
@@ -7,8 +8,6 @@ from redoxmc.models.card import load_card
 from redoxmc.species import Species
 from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.system import load_system
-
-from .conftest import REFERENCE
 
 
 @pytest.fixture
@@ -74,7 +73,9 @@ def test_forces_and_stress_are_derivatives_of_the_energy(system, strain):
 def test_a_rotated_structure_gives_the_same_energy_and_rotated_forces(system):
     cell, x, species = rattled(system)
     turn = rotation()
-    state, turned = (system.session.evaluate(c, p, species) for c, p in ((cell, x), (cell @ turn, x @ turn)))
+    state, turned = (
+        system.session.evaluate(c, p, species) for c, p in ((cell, x), (cell @ turn, x @ turn))
+    )
     assert turned.energy == pytest.approx(state.energy, abs=1e-7)
     assert np.abs(turned.forces - state.forces @ turn).max() < 1e-5
 

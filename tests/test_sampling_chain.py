@@ -108,7 +108,9 @@ def test_a_failed_relaxation_rejects_the_move_and_is_counted(system):
     for _ in range(20):
         step(chain, energies, system.mixture)
     count = chain.moves["charge_swap"]
-    assert np.array_equal(system.symmetry.canonical(chain.occupancy), system.symmetry.canonical(before))
+    assert np.array_equal(
+        system.symmetry.canonical(chain.occupancy), system.symmetry.canonical(before)
+    )
     assert count.failed > 0
     assert count.failed + count.accepted == 20
     assert chain.energies == [chain.energy] * 20

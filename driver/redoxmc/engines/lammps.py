@@ -95,6 +95,9 @@ class LammpsSession:
             self.close()
             raise
         except Exception as error:  # what LAMMPS throws comes as plain exceptions
+            alone = self.comm is None or self.comm.Get_size() == 1
+            if type(error).__name__ == "MPIAbortException" and not alone:
+                raise  # one rank's error: the others of the group cannot be told any more
             self.close()  # its state is undefined after an error
             raise EngineError(str(error).strip()) from None
         return state
