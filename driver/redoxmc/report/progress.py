@@ -27,6 +27,7 @@ class Progress:
         self._log = out / "log.txt"
         self._store = store
         self._done = 0
+        self._fresh: dict[str, int] = {}  # moves of this rank since the last round, by ladder
         self._bar: Any = None
         self._task: Any = None
         self._begin = time.monotonic()
@@ -70,17 +71,18 @@ class Progress:
     def update(self, store: Store) -> None:
         """Show the state after a round."""
         self._done = sum(chain.step for chain in store.chains)
+        self._fresh = {}
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, figures=self._figures(store.chains))
 
     def tick(self, chains: Sequence[Chain]) -> None:
         """Show the moves of this rank since the last round."""
         if self._bar is not None:
-            fresh = sum(len(chain.energies) for chain in chains)
+            self._fresh[chains[0].name] = sum(len(chain.energies) for chain in chains)
             self._bar.update(
                 self._task,
                 description=f"sampling x = {chains[0].x:g}",
-                completed=self._done + fresh,
+                completed=self._done + sum(self._fresh.values()),
                 figures=self._figures(chains),
             )
 
