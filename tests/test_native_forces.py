@@ -122,3 +122,11 @@ def test_ghosts_give_their_gradients_to_the_caller(library):
         found[edges] = gradient
     np.testing.assert_allclose(energy, expected_energy, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found, expected_gradient, rtol=0, atol=1e-12)
+
+
+def test_a_position_that_is_not_a_number_shows_in_the_energy(library):
+    graph = make_cell().graph
+    vectors = graph.vectors.copy()
+    vectors[graph.receivers == 4] = np.nan
+    energies, _ = NativeModel(library).energies_and_gradients(replace(graph, vectors=vectors))
+    assert np.isnan(energies[4])

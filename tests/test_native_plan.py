@@ -11,7 +11,7 @@ from redoxmc.native.build import compile_source, find_compiler
 from redoxmc.native.emit import emit
 from redoxmc.native.errors import CannotGenerateError
 from redoxmc.native.library import NativeModel
-from redoxmc.native.plan import read_plan
+from redoxmc.native.reader import read_plan
 
 LIMITS = (1e-8, 1e-5, 1e-6)  # eV/atom, eV/Å, virial relative
 

@@ -164,7 +164,7 @@ def _generate(
 ) -> None:
     from redoxmc.models.export import load_script
     from redoxmc.native.emit import emit
-    from redoxmc.native.plan import read_plan
+    from redoxmc.native.reader import read_plan
 
     try:
         plan = read_plan(load_script(model)[0].model)

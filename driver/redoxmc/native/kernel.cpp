@@ -113,8 +113,9 @@ template <class L> void find_edges(const Kernel &k, int i, Edges &e, bool with_s
   constexpr double per_angstrom = 1.0 / L::STEP;
   const int *pair = PAIR[k.species[i]];
   for (int a = 0; a < e.n; a++) {
-    const double u = std::min(e.r[a] * per_angstrom, static_cast<double>(L::INTERVALS));
-    const int row = static_cast<int>(u);
+    const double u = e.r[a] * per_angstrom;
+    // the last row is zero; a distance that is not a number goes there, too, and stays visible in t
+    const int row = u < L::INTERVALS ? static_cast<int>(u) : L::INTERVALS;
     const int node = static_cast<int>(k.sender[begin + a]);
     e.t[a] = static_cast<S>(u - row);
     e.row[a] = pair[k.species[node]] * (L::INTERVALS + 1) + row;
