@@ -1,5 +1,7 @@
 """What mace-torch offers besides the shapes of our own training, and what is refused by name."""
 
+import platform
+
 import pytest
 import torch
 from native_models import compare, edge_mace, mace_module, make_cell, torch_energies_and_gradients
@@ -7,7 +9,7 @@ from native_models import compare, edge_mace, mace_module, make_cell, torch_ener
 from mace import modules  # isort: skip
 from e3nn import o3
 
-from redoxmc.native.build import compile_source, find_compiler
+from redoxmc.native.build import Compiler, compile_source, find_compiler
 from redoxmc.native.emit import emit
 from redoxmc.native.errors import CannotGenerateError
 from redoxmc.native.library import NativeModel
@@ -16,8 +18,8 @@ from redoxmc.native.reader import read_plan
 LIMITS = (1e-8, 1e-5, 1e-6)  # eV/atom, eV/Å, virial relative
 
 
-def compiled(module, path, scalar=False):
-    compiler = find_compiler(scalar=scalar)
+def compiled(module, path, compiler=None):
+    compiler = compiler or find_compiler()
     compile_source(emit(read_plan(module), "float64", compiler.vector_bytes), compiler, path)
     return NativeModel(path)
 
@@ -42,12 +44,22 @@ def test_what_mace_torch_offers_besides(name, tmp_path):
     compare(compiled(module, tmp_path / "k.so"), expected, cell, cell.graph, LIMITS)
 
 
-def test_a_build_without_vector_instructions_agrees(tmp_path):
+def machines():
+    """Compilers for other vector registers than this machine's, as far as it can run the result."""
+    yield find_compiler(scalar=True)
+    name = find_compiler().command[0]
+    if platform.machine() == "x86_64":
+        yield Compiler((name, "-march=x86-64"), "", 16)
+        if find_compiler().vector_bytes >= 32:
+            yield Compiler((name, "-march=x86-64-v3"), "", 32)
+
+
+@pytest.mark.parametrize("compiler", machines(), ids=lambda c: f"{c.vector_bytes}-bytes")
+def test_any_size_of_vector_registers_gives_the_same(compiler, tmp_path):
     module = mace_module(rows=3)
     cell = make_cell(rows=3)
-    assert find_compiler(scalar=True).vector_bytes == 8
     expected = torch_energies_and_gradients(edge_mace(module), cell.graph)
-    native = compiled(module, tmp_path / "k.so", scalar=True)
+    native = compiled(module, tmp_path / "k.so", compiler)
     compare(native, expected, cell, cell.graph, LIMITS)
 
 
