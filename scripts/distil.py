@@ -1,21 +1,21 @@
 """Distil a data set: run the trajectories that a TOML file lists and split what they leave."""
 
+import functools
 import itertools
 import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.build import make_supercell
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 from ase.optimize import FIRE
 
+from redoxmc.data.cells import Cell, make_cell, root_order
 from redoxmc.data.distil import (
     Tally,
     Teaching,
@@ -26,89 +26,25 @@ from redoxmc.data.distil import (
     relaxation,
     with_states,
 )
-from redoxmc.data.extxyz import write_labelled
+from redoxmc.data.extxyz import read_labelled, write_labelled
+from redoxmc.data.led import WALKS, Guide, label_walk
+from redoxmc.data.splits import split_by_order
 from redoxmc.data.teacher import BondBias, evaluate
+from redoxmc.engines.lammps import LammpsSession
 from redoxmc.models.calculator import ModelCalculator
-from redoxmc.models.card import Bonds
+from redoxmc.models.card import Bonds, load_card
 from redoxmc.results.files import replace_atomically
 from redoxmc.species import Species
-from redoxmc.structures.lattice import Lattice, occupancy_key
+from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
 from redoxmc.structures.reference_start import make_distorter
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 
 Task = tuple[str, Callable[[np.random.Generator], Tally]]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A supercell of the host with its symmetry, and the cell of the empty host."""
-
-    name: str
-    lattice: Lattice
-    symmetry: SiteSymmetry
-    empty: np.ndarray
-
-    def atoms(self, occupancy: np.ndarray) -> Atoms:
-        sites, species = self.lattice.atoms(occupancy)
-        atoms = Atoms(
-            [s.element for s in species],
-            scaled_positions=self.lattice.scaled[sites],
-            cell=self.lattice.cell,
-            pbc=True,
-        )
-        return with_states(atoms, [str(s) for s in species])
-
-    def key(self, occupancy: np.ndarray) -> str:
-        return self.name + ":" + occupancy_key(self.lattice, self.symmetry.canonical(occupancy))
-
-    def distinct_orders(self) -> list[np.ndarray]:
-        n = self.lattice.n_redox
-        every = (np.array(bits, dtype=np.int8) for bits in itertools.product((0, 1), repeat=2 * n))
-        neutral = (o for o in every if self.lattice.total_charge(o) == 0)
-        distinct = {self.symmetry.canonical(o).tobytes() for o in neutral}
-        return [np.frombuffer(b, dtype=np.int8) for b in sorted(distinct)]
-
-    def random_order(self, n_ions: int, rng: np.random.Generator) -> np.ndarray:
-        n = self.lattice.n_redox
-        occupancy = np.zeros(2 * n, dtype=np.int8)
-        occupancy[rng.permutation(n)[:n_ions]] = 1
-        occupancy[n + rng.permutation(n)[:n_ions]] = 1
-        return occupancy
-
-    def random_cell(self, x: float, config: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
-        """Half of the time near the cell of this x, else anywhere between the end members."""
-        overshoot = config["cell_overshoot"]
-        mix = rng.normal(x, 0.15) if rng.random() < 0.5 else rng.uniform(-overshoot, 1 + overshoot)
-        mix = float(np.clip(mix, -overshoot, 1 + overshoot))
-        cell = (1 - mix) * self.empty + mix * self.lattice.cell
-        noise = rng.normal(0, config["cell_noise"], (3, 3)) * np.where(np.eye(3) > 0, 1, 0.5)
-        return cell @ (np.eye(3) + (noise + noise.T) / 2)
-
-
-def make_cell(config: dict[str, Any], folder: Path, supercell: list[int]) -> Cell:
-    unit = read(folder / config["host"])
-    atoms = make_supercell(unit, np.diag(supercell))
-    of_element = {s.element: s for s in map(Species.parse, config["species"])}
-    reduced = Species.parse(config["reduced"])
-    of_element[reduced.element] = reduced
-    symbols = np.array(atoms.get_chemical_symbols())
-    lattice = Lattice(
-        np.array(atoms.cell),
-        atoms.get_scaled_positions(),
-        tuple(of_element[s] for s in symbols),
-        np.flatnonzero(symbols == reduced.element),
-        np.flatnonzero(symbols == Species.parse(config["ion"]).element),
-        reduced,
-        Species.parse(config["oxidised"]),
-        "",
-        1,
-    )
-    empty = np.diag(np.array(config["empty_cell_A"]) * supercell)
-    return Cell("x".join(map(str, supercell)), lattice, find_symmetry(lattice), empty)
-
-
 def state_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
-    part = config["states"]
+    part = config.get("states")
+    if part is None:
+        return
     cell = make_cell(config, folder, [1, 1, 1])
     for n, atoms in enumerate(read(folder / part["file"], ":")):
         given = {
@@ -150,7 +86,9 @@ def match_order(cell: Cell, atoms: Atoms, config: dict[str, Any]) -> np.ndarray:
 
 
 def reference_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
-    part = config["reference"]
+    part = config.get("reference")
+    if part is None:
+        return
     cell = make_cell(config, folder, part["supercell"])
     for n, order in enumerate(cell.distinct_orders()):
         for k in range(part["cells_per_order"]):
@@ -158,7 +96,7 @@ def reference_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) ->
 
 
 def large_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
-    for part in config["large"]:
+    for part in config.get("large", []):
         cell = make_cell(config, folder, part["supercell"])
         for n_ions in range(1, cell.lattice.n_ions):
             for k in range(part["orders_per_concentration"]):
@@ -198,7 +136,9 @@ def relax_task(
 
 
 def swap_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
-    part = config["swap"]
+    part = config.get("swap")
+    if part is None:
+        return
     cell = make_cell(config, folder, part["supercell"])
     n_redox = cell.lattice.n_redox
     for n, order in enumerate(cell.distinct_orders()):
@@ -300,6 +240,71 @@ def model_path(
     return tally
 
 
+def led_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    """Walks of the model, round by round, so that a set cut short is a smaller set of all kinds.
+
+    The seed of a walk follows from its name: more walks leave the others as they were.
+    """
+    led = config.get("led")
+    if led is None:
+        return
+    session = LammpsSession(load_card(folder / led["path"]))
+    parts = [
+        (part, Guide(make_cell(config, folder, part["supercell"]), session, *led_bias(config)))
+        for part in led["walks"]
+    ]
+    rounds = max(n for part, _ in parts for n in part["rounds"].values())
+    for k in range(rounds):
+        for (part, guide), kind in itertools.product(parts, WALKS):
+            for n_ions in range(guide.cell.lattice.n_ions + 1) if k < part["rounds"][kind] else ():
+                name = f"led_{kind}_{guide.cell.name}_{n_ions}_{k}"
+                yield name, led_task(config, guide, kind, n_ions, name, teaching)
+
+
+def led_bias(config: dict[str, Any]) -> tuple[dict[str, Bonds], float]:
+    return bias_bonds(config), config["bias"]["strength"]
+
+
+def led_task(
+    config: dict[str, Any], guide: Guide, kind: str, n_ions: int, name: str, teaching: Teaching
+) -> Callable[[np.random.Generator], Tally]:
+    def run(_: np.random.Generator) -> Tally:
+        led, cell = config["led"], guide.cell
+        rng = np.random.default_rng([config["seed"], *name.encode()])
+        order = cell.random_order(n_ions, rng)
+        if rng.random() < led["lowest_share"]:
+            ions = lowest_electrostatic(cell.lattice, cell.symmetry, n_ions)
+            order = lowest_charge_order(cell.lattice, ions)
+        box = cell.stretched_cell(led["cell_beyond"], led["shear"], rng)
+        if rng.random() < led["host_cell_share"]:
+            box = guide.host(n_ions).cell
+        walk = WALKS[kind](guide, order, box, rng)
+        labels = {"origin": f"led_{kind}", "order": cell.key(order)}
+        return label_walk(walk, teaching, kind == "equalised", **labels)
+
+    return run
+
+
+def split_with_reused(
+    frames: list[Atoms], config: dict[str, Any], folder: Path
+) -> dict[str, list[Atoms]]:
+    """Add the frames of earlier files; their test orders stay test orders, the others training."""
+    cell_of = functools.cache(lambda factors: make_cell(config, folder, list(factors)))
+    fixed: dict[str, str] = {}
+    groups: dict[str, list[Atoms]] = {}
+    classes: dict[str, str] = {}
+    for file, part in [*config["reuse"].items(), ("", "")]:
+        for frame in read_labelled(folder / file) if file else frames:
+            order = root_order(frame.info["order"], cell_of)
+            if file and fixed.setdefault(order, part) != part:
+                raise SystemExit(f"{file}: order {order} is in another part already")
+            groups.setdefault(order, []).append(frame)
+            cell, occupancy = frame.info["order"].split(":")
+            classes[order] = f"{cell}:{occupancy.partition('|')[0].count('1')}"
+    shares = {"valid": config["valid_fraction"], "test": config["test_fraction"]}
+    return split_by_order(groups, classes, shares, fixed, np.random.default_rng(config["seed"]))
+
+
 def split(frames: list[Atoms], config: dict[str, Any]) -> dict[str, list[Atoms]]:
     """Hold out whole orders for the test; draw the validation frames from the rest.
 
@@ -338,18 +343,21 @@ def rounded(frame: Atoms) -> Atoms:
     return copy
 
 
+def bias_bonds(config: dict[str, Any]) -> dict[str, Bonds]:
+    return {
+        name: Bonds(b["mean_A"], b["coordination"], Species.parse(b["ligand"]))
+        for name, b in config["bias"]["bonds"].items()
+    }
+
+
 def load_teaching(config: dict[str, Any]) -> Teaching:
     import torch
     from chgnet.model.dynamics import CHGNetCalculator
 
     torch.set_num_threads(1)
-    bonds = {
-        name: Bonds(b["mean_A"], b["coordination"], Species.parse(b["ligand"]))
-        for name, b in config["bias"]["bonds"].items()
-    }
     return Teaching(
         CHGNetCalculator(use_device="cpu"),
-        BondBias(config["bias"]["strength"], bonds),
+        BondBias(config["bias"]["strength"], bias_bonds(config)),
         Species.parse(config["reduced"]),
         Species.parse(config["oxidised"]),
         config["moment_threshold"],
@@ -363,7 +371,7 @@ def main(path: Path) -> None:
     folder, stem = path.parent, path.stem
     parts = folder / f"{stem}.parts"
     teaching = load_teaching(config)
-    makers = (state_tasks, reference_tasks, swap_tasks, large_tasks, model_tasks)
+    makers = (state_tasks, reference_tasks, swap_tasks, large_tasks, model_tasks, led_tasks)
     tasks = [task for maker in makers for task in maker(config, folder, teaching)]
     frames, dropped = [], 0
     for number, (name, run) in enumerate(tasks):
@@ -380,8 +388,11 @@ def main(path: Path) -> None:
         print(
             f"{number + 1}/{len(tasks)} {name}: {len(frames)} kept, {dropped} dropped", flush=True
         )
-    for name, chosen in split(frames, config).items():
-        out = folder / f"{stem.removeprefix('distil_')}_{name}.extxyz"
+    reuses = "reuse" in config
+    parted = split_with_reused(frames, config, folder) if reuses else split(frames, config)
+    for name, chosen in parted.items():
+        prefix = config.get("prefix", f"{stem.removeprefix('distil_')}_")
+        out = folder / f"{prefix}{name}.extxyz"
         write_labelled(out, [rounded(frame) for frame in chosen])
         print(f"{out.name}: {len(chosen)} frames")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
 
 from redoxmc.data.distil import shaken
@@ -44,19 +45,19 @@ def variants(
         copy.info.update(made_by="rattle", rattle_A=width)
         yield copy
     for temperature in variety.temperatures:
-        yield from _snapshots(state, temperature, variety, session, rng)
+        yield from snapshots(state, temperature, variety, SessionCalculator(session), rng)
 
 
-def _snapshots(
+def snapshots(
     state: Atoms,
     temperature: float,
     variety: Variety,
-    session: LammpsSession,
+    calculator: Calculator,
     rng: np.random.Generator,
 ) -> Iterator[Atoms]:
     """Yield snapshots of Langevin dynamics at constant cell until an atom leaves its site."""
     atoms = state.copy()
-    atoms.calc = SessionCalculator(session)
+    atoms.calc = calculator
     widths = np.sqrt(atoms.get_masses() * units.kB * temperature)
     atoms.set_momenta(rng.normal(size=(len(atoms), 3)) * widths[:, None])
     dynamics = Langevin(
