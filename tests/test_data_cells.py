@@ -79,8 +79,10 @@ def test_stretched_cells_fill_the_range_and_stay_in_it() -> None:
     lengths = np.array([np.diag(cell.stretched_cell(0.03, 0.0, rng)) for _ in range(400)])
     low, high = 0.97 * np.diag(cell.empty), 1.03 * np.diag(cell.lattice.cell)
     place = (lengths - low) / (high - low)
-    assert place.min() >= 0 and place.max() <= 1
-    assert place.min() < 0.1 and place.max() > 0.9
+    assert place.min() >= 0
+    assert place.max() <= 1
+    assert place.min() < 0.1
+    assert place.max() > 0.9
     assert np.corrcoef(place.T)[0, 1] > 0.5
     sheared = cell.stretched_cell(0.03, 0.01, rng)
     assert np.abs(sheared - np.diag(np.diag(sheared))).max() > 0.01
