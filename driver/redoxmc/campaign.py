@@ -10,21 +10,25 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
-from math import comb
+from collections.abc import Callable, Sequence
+from itertools import product
+from math import comb, inf
 from pathlib import Path
 from typing import Any
 
 from redoxmc.errors import InputError
 from redoxmc.parallel import Ranks, distribute, split_ranks
+from redoxmc.report.gaps import GapWatch
 from redoxmc.report.progress import Progress
 from redoxmc.report.summary import write_report
 from redoxmc.results.store import Store, load, save
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain, make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
+from redoxmc.sampling.stopping import step_targets
 from redoxmc.system import System, load_system, versions
 
+Work = tuple[Ladder, int]  # and the number of attempted moves that it is to have made
 STOPPED = 75  # exit code: stopped on request, resumable
 CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
 
@@ -70,7 +74,7 @@ def run_campaign(
 def prepare(config: Path, concentration: float | None = None) -> tuple[System, Ranks]:
     """Load the system on every rank, with a LAMMPS session on this rank's group."""
     system = load_system(config, concentration)
-    if system.config.sampling.ensemble != "relaxed":
+    if system.config.sampling.ensemble == "md":
         raise InputError(
             f"{config}: sampling.ensemble = 'md' is not available in this version; use 'relaxed'."
         )
@@ -103,8 +107,8 @@ def _open(system: System, out: Path, resume: bool) -> Store:
     store = load(path)
     if store.header["identity"] != header["identity"]:
         raise InputError(
-            f"{path} belongs to another config (only sampling.steps, sampling.burn_in, [parallel] "
-            "and [report] may change); choose another --out."
+            f"{path} belongs to another config (only sampling.steps, burn_in and standard_error, "
+            "[parallel] and [report] may change); choose another --out."
         )
     store.header = header
     return store
@@ -113,12 +117,23 @@ def _open(system: System, out: Path, resume: bool) -> Store:
 def _ladders(system: System) -> list[Ladder]:
     sampling = system.config.sampling
     ladders: list[Ladder] = []
-    for x in system.config.ions.concentrations:
-        for seed in sampling.seeds:
-            ions = system.ions(x, seed)
-            chains = [make_chain(system.lattice, x, ions, t, seed) for t in sampling.temperatures]
+    for x, seed in product(system.config.ions.concentrations, sampling.seeds):
+        ions = system.ions(x, seed)
+        potentials: Sequence[float | None] = sampling.chemical_potential or [None]
+        for potential in potentials:
+            chains = [
+                make_chain(system.lattice, x, ions, temperature, seed, potential)
+                for temperature in sampling.temperatures
+            ]
+            if sampling.annealing:
+                for chain in chains:
+                    chain.anneal_from = sampling.annealing.start
+                    chain.anneal_steps = sampling.annealing.steps
             groups = [chains] if sampling.tempering else [[chain] for chain in chains]
             ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
+        if sampling.uniform_draws:
+            draws = make_chain(system.lattice, x, ions, inf, seed)
+            ladders.append(make_ladder([draws], sampling.exchange_interval))
     return ladders
 
 
@@ -131,32 +146,49 @@ def _rounds(
     display: Progress,
 ) -> bool:
     """Advance all ladders to the end; returns False where it was stopped before."""
-    steps = system.config.sampling.steps
     saved = time.monotonic()
+    watch = GapWatch(system, display.say)
     while True:
-        todo = [ladder for ladder in store.ladders if not ladder.finished(steps)]
+        todo = _todo(system, store) if ranks.root else []
         stop = any(ranks.world.allgather(stopping())) or ranks.world.bcast((out / "STOP").exists())
         unfinished = ranks.world.bcast(bool(todo))
         if stop or not unfinished:
             return not unfinished
         mine = ranks.scatter(_assign(system, todo, ranks) if ranks.root else None)
-        _advance_for_a_while(system, ranks, mine, store, steps, stopping, display)
+        _advance_for_a_while(system, ranks, mine, store, stopping, display)
         store.cache.merge(ranks.gather(store.cache.take_fresh()))
-        parts = ranks.gather(mine)
+        parts = ranks.gather([ladder for ladder, _ in mine])
         if ranks.root:
             for part in parts:
                 store.absorb(part)
             display.update(store)
+            watch.look(store)
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 save(store, out / "results.h5")
                 saved = time.monotonic()
 
 
-def _assign(system: System, todo: list[Ladder], ranks: Ranks) -> list[list[Ladder]]:
+def _todo(system: System, store: Store) -> list[Work]:
+    """Ladders that are not where they are to be."""
+    sampling = system.config.sampling
+    wanted = sampling.standard_error
+    targets = step_targets(
+        store.ladders,
+        {name: trace.energies for name, trace in store.traces.items()},
+        steps=sampling.steps,
+        uniform_draws=sampling.uniform_draws,
+        burn_in=sampling.burn_in,
+        wanted=None if wanted is None else wanted * system.lattice.formula_units,
+    )
+    work = zip(store.ladders, targets, strict=True)
+    return [(ladder, target) for ladder, target in work if not ladder.finished(target)]
+
+
+def _assign(system: System, todo: list[Work], ranks: Ranks) -> list[list[Work]]:
     """Ladders of one concentration go together: they ask for the same states."""
-    bundles: dict[int, list[Ladder]] = {}
-    for ladder in todo:
-        bundles.setdefault(ladder.chains[0].n_ions, []).append(ladder)
+    bundles: dict[int, list[Work]] = {}
+    for ladder, target in todo:
+        bundles.setdefault(ladder.chains[0].n_ions, []).append((ladder, target))
 
     def cost(n_ions: int) -> int:
         return comb(system.lattice.n_redox, system.lattice.n_reduced(n_ions) or 0)
@@ -168,14 +200,13 @@ def _assign(system: System, todo: list[Ladder], ranks: Ranks) -> list[list[Ladde
 def _advance_for_a_while(
     system: System,
     ranks: Ranks,
-    ladders: list[Ladder],
+    work: list[Work],
     store: Store,
-    steps: int,
     stopping: Callable[[], bool],
     display: Progress,
 ) -> None:
-    share = system.config.parallel.sync_seconds / max(len(ladders), 1)
-    for ladder in ladders:
+    share = system.config.parallel.sync_seconds / max(len(work), 1)
+    for ladder, target in work:
         energies = system.energies(ladder.chains[0].n_ions, store.cache)
         begin = time.monotonic()
 
@@ -185,7 +216,7 @@ def _advance_for_a_while(
             # the ranks of a group stop at the same move
             return bool(ranks.group.bcast(over)) if ranks.group.Get_size() > 1 else over
 
-        advance(ladder, energies, system.mixture, steps, stop)
+        advance(ladder, energies, system.mixture, target, stop)
         elapsed = time.monotonic() - begin
         for chain in ladder.chains:
             chain.wall += elapsed / len(ladder.chains)

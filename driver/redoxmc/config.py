@@ -66,23 +66,40 @@ class RelaxConfig(_Table):
     max_iterations: Count = 2000
 
 
+class AnnealingConfig(_Table):
+    """[sampling.annealing]: cool from `start` (K) to each temperature over the first `steps`."""
+
+    start: Positive
+    steps: Count
+
+
 class SamplingConfig(_Table):
     """[sampling]: ensemble, temperatures (K), attempted moves per replica, seeds, moves."""
 
-    ensemble: Literal["relaxed", "md"] = "relaxed"
+    ensemble: Literal["relaxed", "semigrand", "md"] = "relaxed"
     temperatures: list[Positive] = Field(min_length=1)
     steps: Count
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    # eV per ion with its electrons, of the semigrand ensemble; one or several
+    chemical_potential: list[float] | None = None
     tempering: bool = False
     exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
+    annealing: AnnealingConfig | None = None
+    uniform_draws: Annotated[int, Field(ge=0)] = 0  # per (x, seed): they anchor the entropy
+    standard_error: Positive | None = None  # eV/f.u.: an x whose energies are so well known stops
     burn_in: Annotated[float, Field(ge=0, lt=1)] = 0.1  # fraction of the steps left out of averages
     audit: Annotated[float, Field(ge=0, le=1)] = 0.02  # fraction of energies recomputed
     moves: dict[str, Positive] = {"charge_swap": 1.0}
 
+    @field_validator("chemical_potential", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, int | float) else value
+
     @model_validator(mode="after")
     def _distinct(self) -> "SamplingConfig":
-        for name in ("temperatures", "seeds"):
-            values = getattr(self, name)
+        for name in ("temperatures", "seeds", "chemical_potential"):
+            values = getattr(self, name) or []
             if len(set(values)) != len(values):
                 raise ValueError(f"{name} {values} holds a value twice")
         return self
@@ -118,13 +135,17 @@ class Config(_Table):
         return self.model_dump(mode="json")
 
     def identity(self, model_sha256: str, host_text: str) -> str:
-        """Hash of what determines the chains: all but `steps`, `[parallel]`, `[report]` and paths.
+        """Hash of what determines the chains: not how long they are, `[parallel]`, `[report]`.
 
         model_sha256, host_text: stand for the files behind the paths.
         """
         data = self.echo()
-        del data["parallel"], data["report"], data["sampling"]["steps"], data["model"]
-        data["sampling"].pop("burn_in")
+        del data["parallel"], data["report"], data["model"]
+        for name in ("steps", "burn_in", "standard_error"):
+            del data["sampling"][name]
+        for name in ("chemical_potential", "annealing", "uniform_draws"):
+            if not data["sampling"][name]:  # results from before these keys stay resumable
+                del data["sampling"][name]
         data["host"]["structure"] = host_text
         data["model_sha256"] = model_sha256
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
@@ -152,6 +173,54 @@ def _sentence(schema: type[BaseModel], fault: Any) -> str:
     return f"{key or 'the file'} = {json.dumps(fault['input'], default=str)}: {message}"
 
 
+def check_combinations(config: Config, source: Path) -> None:
+    """Raise InputError for keys that do not go together."""
+    sampling, ordering, moves = config.sampling, config.ions.ordering, set(config.sampling.moves)
+    ion_moves = sorted(moves & {"ion_swap", "ion_charge_swap"})
+    potential = sampling.chemical_potential
+    problem = ""
+    if sampling.ensemble == "semigrand":
+        if not potential:
+            problem = (
+                "sampling.ensemble = 'semigrand' needs sampling.chemical_potential, in eV per ion"
+            )
+        elif "insertion_removal" not in moves or ordering != "sampled":
+            problem = (
+                "sampling.ensemble = 'semigrand' needs the move insertion_removal and "
+                f"ions.ordering = 'sampled'; it has {sorted(moves)} and {ordering!r}"
+            )
+        elif sampling.uniform_draws or sampling.standard_error:
+            problem = (
+                "sampling.uniform_draws and sampling.standard_error are for ensembles of fixed x; "
+                "leave them out with ensemble = 'semigrand'"
+            )
+    elif potential is not None:
+        problem = (
+            f"sampling.chemical_potential = {potential} has no meaning with sampling.ensemble = "
+            f"'{sampling.ensemble}'; use 'semigrand' or leave it out"
+        )
+    elif ordering == "sampled" and not ion_moves:
+        problem = (
+            f"ions.ordering = 'sampled' needs the move ion_swap or ion_charge_swap in "
+            f"sampling.moves, which has {sorted(moves)}"
+        )
+    elif ordering != "sampled" and ion_moves:
+        problem = (
+            f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
+            f"'sampled'; it is {ordering!r}"
+        )
+    annealing, hottest = sampling.annealing, max(sampling.temperatures)
+    if annealing and sampling.tempering:
+        problem = "sampling.annealing does not go with sampling.tempering = true; choose one"
+    elif annealing and annealing.start <= hottest:
+        problem = (
+            f"sampling.annealing.start = {annealing.start:g} K is not above the temperature "
+            f"{hottest:g} K that it cools to"
+        )
+    if problem:
+        raise InputError(f"{source}: {problem}.")
+
+
 def _keys(schema: type[BaseModel], location: list[str]) -> list[str]:
     for part in location:
         annotation = schema.model_fields[part].annotation
@@ -174,6 +243,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def load_config(path: Path) -> Config:
     """Read, check and complete a campaign file; relative paths become absolute from its folder."""
     config = parse_table(Config, read_toml(path), path)
+    check_combinations(config, path)
     base = path.resolve().parent
     ordering = config.ions.ordering
     if ordering not in ("ewald", "random", "sampled"):

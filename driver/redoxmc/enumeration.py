@@ -27,9 +27,13 @@ def enumerate_states(config: Path) -> dict[str, Any]:
     Returns {"states": …, "failed": …, "thermo": …} as in the contract, energies in eV. The ion
     order is that of the first seed, or all of them with ordering = "sampled". A state whose
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
-    Raises InputError above 200,000 states of one concentration.
+    Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
     """
     system, ranks = prepare(config)
+    if system.config.sampling.ensemble == "semigrand":
+        raise InputError(
+            f"{config}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = 'relaxed'."
+        )
     spaces = {x: _space(system, x) for x in system.counts}
     system.relax_hosts(ranks)
     cache = EnergyCache()

@@ -1,6 +1,7 @@
 """What a config describes: model, lattice, symmetry, moves. Runs and enumerations start here."""
 
 import importlib.metadata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import HostGeometry, RelaxedEngine, host_geometry
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import ModelCard, load_card
+from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
 from redoxmc.parallel import Ranks
 from redoxmc.sampling.cache import EnergyCache
-from redoxmc.sampling.energies import RelaxedEnergies
+from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count
 from redoxmc.structures.ordering import ion_order
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.thermo.shells import neighbour_shells
 
 
 @dataclass
@@ -46,7 +49,18 @@ class System:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
         return ion_order(self.lattice, self.symmetry, n_ions, self.config.ions.ordering, rng)
 
-    def energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
+    @property
+    def reachable_counts(self) -> list[int]:
+        """Numbers of ions that the chains may have."""
+        return _reachable_counts(self.config, self.lattice, self.counts.values())
+
+    def energies(self, n_ions: int, cache: EnergyCache) -> Energies:
+        """The relaxed energies that a chain asks for which starts with n_ions ions."""
+        if self.config.sampling.ensemble != "semigrand":
+            return self.relaxed_energies(n_ions, cache)
+        return EnergiesOfAnyCount(self.lattice, lambda n: self.relaxed_energies(n, cache))
+
+    def relaxed_energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
         relax = self.config.relax
         engine = RelaxedEngine(self.lattice, self.hosts[n_ions], self.session, relax)
@@ -55,7 +69,7 @@ class System:
             self.symmetry,
             engine,
             cache,
-            self.mixture,
+            self.mixture.at_fixed_count() or ChargeSwap(self.lattice.n_redox),
             audit=self.config.sampling.audit,
             from_previous=relax.start == "previous",
         )
@@ -65,7 +79,7 @@ class System:
 
         Raises InputError where a model cannot relax it: no state of that concentration would start.
         """
-        missing = [n for n in sorted(set(self.counts.values())) if n not in self.hosts]
+        missing = [n for n in self.reachable_counts if n not in self.hosts]
         found: dict[int, HostGeometry | str] = {}
         for n_ions in missing[ranks.index :: ranks.n_groups]:
             try:
@@ -93,21 +107,50 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
     counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
-    moves = dict(config.sampling.moves)
-    sampled = config.ions.ordering == "sampled"
-    if sampled != ("ion_swap" in moves):
-        raise InputError(
-            f"{path}: ions.ordering = {config.ions.ordering!r} with sampling.moves = {moves}: "
-            "'sampled' needs the move 'ion_swap', and no other ordering may have it."
-        )
-    mixture = build_moves(moves, lattice.n_redox, lattice.n_ions)
-    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in counts.values()])
+    mixture = _moves(config, lattice)
+    reachable = _reachable_counts(config, lattice, counts.values())
+    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])
     if concentration is not None:
         counts = _only(counts, concentration, path)
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
         config = config.model_copy(update={"ions": ions})
     symmetry = find_symmetry(lattice)
     return System(config, card, lattice, symmetry, mixture, counts, LammpsSession(card))
+
+
+def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
+    sites = lattice.scaled @ lattice.cell
+    redox, ions = sites[lattice.redox_sites], sites[lattice.ion_sites]
+    semigrand = config.sampling.ensemble == "semigrand"
+    return build_moves(
+        config.sampling.moves,
+        lattice.n_redox,
+        lattice.n_ions,
+        redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
+        ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
+        electrons=_electrons(lattice) if semigrand else 1,
+        semigrand=semigrand,
+    )
+
+
+def _electrons(lattice: Lattice) -> int:
+    """Redox sites that one ion reduces; InputError where that is no whole number."""
+    ion = lattice.species[lattice.ion_sites[0]]
+    number: int
+    number, rest = divmod(ion.charge, lattice.oxidised.charge - lattice.reduced.charge)
+    if rest or number < 1:
+        raise InputError(
+            f"ions.species = '{ion}' does not reduce a whole number of {lattice.oxidised} to "
+            f"{lattice.reduced}."
+        )
+    return number
+
+
+def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -> list[int]:
+    """Numbers of ions that chains of the campaign may have."""
+    if config.sampling.ensemble == "semigrand":
+        return [n for n in range(lattice.n_ions + 1) if lattice.n_reduced(n) is not None]
+    return sorted(set(counts))
 
 
 def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:

@@ -10,6 +10,9 @@ from redoxmc.errors import InputError
 from redoxmc.moves.base import Move, Occupancy, Proposal
 from redoxmc.moves.catalogue import Sites, check_name, make_move
 from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.insertion import InsertionRemoval
+from redoxmc.moves.ion_charge_swap import IonChargeSwap
+from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.multi_swap import MultiSwap
 from redoxmc.moves.neighbour_swap import NeighbourSwap
 
@@ -37,6 +40,20 @@ class WeightedMixture(Move):
         self.moves = tuple(moves)
         self.probabilities = tuple(w / total for w in weights)
         self._cumulative = np.cumsum(self.probabilities)
+
+    @property
+    def moves_ions(self) -> bool:
+        """Whether one of its moves changes the ion order."""
+        return any(isinstance(m, IonSwap | IonChargeSwap | InsertionRemoval) for m in self.moves)
+
+    def at_fixed_count(self) -> Move | None:
+        """The same without moves that change the number of ions; None where none is left."""
+        kept = [
+            (move, p)
+            for move, p in zip(self.moves, self.probabilities, strict=True)
+            if not isinstance(move, InsertionRemoval)
+        ]
+        return WeightedMixture(*zip(*kept, strict=True)) if kept else None
 
     def choose(self, rng: np.random.Generator) -> Move:
         """Draw a move (one random number), for a chain that keeps statistics for each."""
@@ -97,19 +114,28 @@ def build_moves(
 
 def _refuse_unconnected(moves: Sequence[Move]) -> None:
     """Raise InputError where no move of the mixture can reach all charge orders by itself."""
-    if any(isinstance(move, ChargeSwap) for move in moves):
+    if any(_reaches_all(move) for move in moves):
         return
     for move in moves:
-        if isinstance(move, MultiSwap) and move.k > 1:
+        reason = "it changes charges together with ions only"
+        if isinstance(move, MultiSwap):
             reason = "it cannot make small changes"
-        elif isinstance(move, NeighbourSwap) and not move.connected:
+        elif isinstance(move, NeighbourSwap):
             reason = "the neighbour pairs leave the redox sites in separate groups"
-        else:
-            continue
+        elif isinstance(move, IonSwap):
+            reason = "it changes no charge"
         raise InputError(
             f"sampling.moves.{move.name} without charge_swap cannot reach all charge orders:"
             f" {reason}; add charge_swap with a small weight."
         )
+
+
+def _reaches_all(move: Move) -> bool:
+    if isinstance(move, MultiSwap):
+        return move.k == 1
+    if isinstance(move, NeighbourSwap):
+        return move.connected
+    return isinstance(move, ChargeSwap | InsertionRemoval)
 
 
 def refuse_idle_moves(mixture: WeightedMixture, starts: Iterable[Occupancy]) -> None:

@@ -1,5 +1,6 @@
 """Atomic file writing: a reader sees the old file or the new one, never half of it."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,17 @@ def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise InputError(f"{path} cannot be written: {error.strerror or error}.") from None
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise
+
+
+def _discard(temporary: Path) -> None:
+    """Remove what is left of it; where that fails, the first error is the one to tell."""
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:

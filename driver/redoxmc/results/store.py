@@ -20,18 +20,22 @@ import numpy as np
 from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
 from redoxmc.results.files import replace_atomically
-from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.sampling.cache import EnergyCache, Entry, ions_of_key
 from redoxmc.sampling.chain import Chain, MoveCount
-from redoxmc.sampling.ladder import Ladder
+from redoxmc.sampling.ladder import Ladder, make_ladder
 
 SCHEMA = 1
 _PLAIN = ("x", "n_ions", "temperature", "seed", "key", "energy", "step", "relaxations")
 _COUNTS = ("cache_hits", "force_evaluations", "wall", "failure")
+_LATER = ("chemical_potential", "anneal_from", "anneal_steps")  # absent in older files
 
 
 @dataclass
 class Trace:
-    """The history of a chain: energy (eV) and state key after each attempted move."""
+    """The history of a chain: energy (eV) and state key after each attempted move.
+
+    A uniform draw that did not relax has the energy nan.
+    """
 
     energies: list[float] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -50,8 +54,13 @@ class Store:
 
     @property
     def chains(self) -> list[Chain]:
-        """The chains of all ladders."""
-        return [chain for ladder in self.ladders for chain in ladder.chains]
+        """The chains of all ladders, but for uniform draws."""
+        return [c for ladder in self.ladders for c in ladder.chains if not c.uniform]
+
+    @property
+    def uniform_chains(self) -> list[Chain]:
+        """The uniform draws."""
+        return [c for ladder in self.ladders for c in ladder.chains if c.uniform]
 
     def absorb(self, ladders: Sequence[Ladder]) -> None:
         """Take back ladders that a group has advanced, and their new history."""
@@ -128,7 +137,7 @@ def _write(store: Store, path: Path) -> None:
             group = file.create_group(f"hosts/{n_ions}")
             group["cell_A"], group["positions_A"] = host.cell, host.positions
             group.attrs["force_evaluations"] = host.force_evaluations
-        for chain in store.chains:
+        for chain in store.chains + store.uniform_chains:
             trace = store.traces.get(chain.name, Trace())
             group = file.create_group(f"replicas/{chain.name}")
             group.attrs["checkpoint"] = json.dumps(_checkpoint(chain))
@@ -145,7 +154,7 @@ def _write_geometries(file: Any, store: Store) -> None:
     by_count: dict[int, list[int]] = {}
     for n, (key, entry) in enumerate(store.cache.entries.items()):
         if entry.positions is not None:
-            by_count.setdefault(key.split("|")[1].count("1"), []).append(n)
+            by_count.setdefault(ions_of_key(key), []).append(n)
     entries = list(store.cache.entries.values())
     for n_ions, members in by_count.items():
         group = file.create_group(f"geometries/{n_ions}")
@@ -156,7 +165,7 @@ def _write_geometries(file: Any, store: Store) -> None:
 
 def _checkpoint(chain: Chain) -> dict[str, Any]:
     return {
-        **{name: getattr(chain, name) for name in _PLAIN + _COUNTS},
+        **{name: getattr(chain, name) for name in _PLAIN + _COUNTS + _LATER},
         "occupancy": chain.occupancy.tolist(),
         "rng": chain.rng.bit_generator.state,
         "moves": {name: asdict(count) for name, count in chain.moves.items()},
@@ -171,6 +180,9 @@ def _ladder_data(ladder: Ladder) -> dict[str, Any]:
         "exchanges": ladder.exchanges,
         "tried": ladder.tried,
         "accepted": ladder.accepted,
+        "walkers": ladder.walkers,
+        "ends": ladder.ends,
+        "round_trips": ladder.round_trips,
     }
 
 
@@ -238,6 +250,7 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
 def _chain(data: dict[str, Any]) -> Chain:
     return Chain(
         **{name: data[name] for name in _PLAIN + _COUNTS},
+        **{name: data[name] for name in _LATER if name in data},
         occupancy=np.array(data["occupancy"], dtype=np.int8),
         rng=_generator(data["rng"]),
         moves={name: MoveCount(**count) for name, count in data["moves"].items()},
@@ -246,5 +259,9 @@ def _chain(data: dict[str, Any]) -> Chain:
 
 def _ladder(data: dict[str, Any], chains: dict[str, Chain]) -> Ladder:
     own = [chains[name] for name in data["chains"]]
-    rest = {name: data[name] for name in ("interval", "exchanges", "tried", "accepted")}
-    return Ladder(own, _generator(data["rng"]), **rest)
+    ladder = make_ladder(own, data["interval"])
+    ladder.rng = _generator(data["rng"])
+    for name in ("exchanges", "tried", "accepted", "walkers", "ends", "round_trips"):
+        # in a file from before round trips were counted, counting begins now
+        setattr(ladder, name, data.get(name, getattr(ladder, name)))
+    return ladder

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from redoxmc.structures.lattice import Floats
 
 
+def ions_of_key(key: str) -> int:
+    """Number of ions of a state, from its key '0110|1100'."""
+    return key.partition("|")[2].count("1")
+
+
 @dataclass(frozen=True)
 class Entry:
     """What is known of one canonical state.

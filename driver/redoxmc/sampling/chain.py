@@ -1,12 +1,15 @@
 """One Markov chain: advance, propose, look up, decide, record."""
 
+import math
+import struct
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.acceptance import metropolis_accept
-from redoxmc.sampling.energies import Lookup, RelaxedEnergies
+from redoxmc.sampling.cache import ions_of_key
+from redoxmc.sampling.energies import Energies, Lookup
 from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.units import KB
 
@@ -26,7 +29,12 @@ class MoveCount:
 class Chain:
     """The whole state of a replica at one (x, temperature, seed); plain data, picklable.
 
+    x, n_ions: of the start; they stay the same but in the semigrand ensemble. energy: relaxed, eV.
     energies, keys: of the state after each attempted move, since they were last taken.
+    chemical_potential: eV per ion (with its electrons), None at fixed x. anneal_from, anneal_steps:
+    the chain begins at that temperature (K) and is cooled to its own over so many attempted moves.
+    A chain at infinite temperature draws a state of its x at random at every step; one that does
+    not relax is recorded with the energy nan.
     """
 
     x: float
@@ -46,11 +54,36 @@ class Chain:
     energies: list[float] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     failure: str = ""
+    chemical_potential: float | None = None
+    anneal_from: float = 0.0
+    anneal_steps: int = 0
 
     @property
     def name(self) -> str:
         """Unique within a campaign, and fit for file names and HDF5 groups."""
-        return f"x{self.x:.6g}_T{self.temperature:g}_seed{self.seed}"
+        what = "uniform" if self.uniform else f"T{self.temperature:g}"
+        if self.chemical_potential is not None:
+            what = f"mu{self.chemical_potential:.6g}_{what}"
+        return f"x{self.x:.6g}_{what}_seed{self.seed}"
+
+    @property
+    def uniform(self) -> bool:
+        """Whether it draws states at random, as at infinite temperature."""
+        return math.isinf(self.temperature)
+
+    @property
+    def present_temperature(self) -> float:
+        """Temperature (K) of the next move: geometric cooling, then the chain's own."""
+        if self.step >= self.anneal_steps:
+            return self.temperature
+        share = self.step / self.anneal_steps
+        return self.anneal_from * math.pow(self.temperature / self.anneal_from, share)
+
+    def potential(self, energy: float, key: str) -> float:
+        """What the chain accepts on, eV: the energy, E − μ n_ions in the semigrand ensemble."""
+        if self.chemical_potential is None:
+            return energy
+        return energy - self.chemical_potential * ions_of_key(key)
 
     @property
     def started(self) -> bool:
@@ -58,16 +91,35 @@ class Chain:
         return bool(self.key)
 
 
-def make_chain(lattice: Lattice, x: float, ions: Occupancy, temperature: float, seed: int) -> Chain:
+def make_chain(
+    lattice: Lattice,
+    x: float,
+    ions: Occupancy,
+    temperature: float,
+    seed: int,
+    chemical_potential: float | None = None,
+) -> Chain:
     """A chain on a random neutral charge order over the given ion order (n_ion_sites,).
 
-    Its generator depends on (seed, number of ions, temperature) alone, so that adding a
-    temperature or a concentration to a campaign changes no other chain.
+    Its generator depends on (seed, number of ions, temperature, chemical potential) alone, so that
+    adding a temperature or a concentration to a campaign changes no other chain. temperature: K,
+    inf for uniform draws.
     """
     n_ions = int(ions.sum())
-    sequence = np.random.SeedSequence(seed, spawn_key=(n_ions, round(temperature * 1e6)))
-    rng = np.random.default_rng(sequence)
-    return Chain(x, n_ions, temperature, seed, rng, _random_occupancy(lattice, ions, rng))
+    if math.isinf(temperature):
+        spawn_key: tuple[int, ...] = (n_ions, 0, 1)
+    else:
+        spawn_key = (n_ions, round(temperature * 1e6), *seed_words(chemical_potential))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
+    occupancy = _random_occupancy(lattice, ions, rng)
+    chain = Chain(x, n_ions, temperature, seed, rng, occupancy)
+    chain.chemical_potential = chemical_potential
+    return chain
+
+
+def seed_words(value: float | None) -> tuple[int, ...]:
+    """A number (nothing for None) as what a SeedSequence takes: integers of at least 0."""
+    return () if value is None else struct.unpack("<II", struct.pack("<d", value))
 
 
 def _random_occupancy(lattice: Lattice, ions: Occupancy, rng: np.random.Generator) -> Occupancy:
@@ -78,8 +130,10 @@ def _random_occupancy(lattice: Lattice, ions: Occupancy, rng: np.random.Generato
     return np.concatenate([charges, ions])
 
 
-def start(chain: Chain, energies: RelaxedEnergies) -> None:
+def start(chain: Chain, energies: Energies) -> None:
     """Give the chain an initial state with an energy; it has failed where none is found."""
+    if chain.uniform:
+        return  # it needs none
     reason = ""
     for _ in range(INITIAL_TRIES):
         found = _look_up(chain, energies, chain.occupancy)
@@ -92,29 +146,58 @@ def start(chain: Chain, energies: RelaxedEnergies) -> None:
     chain.failure = f"no state of {INITIAL_TRIES} random ones relaxes: {reason}"
 
 
-def step(chain: Chain, energies: RelaxedEnergies, mixture: WeightedMixture) -> None:
-    """One attempted move, accepted with min(1, exp(-dE/kT + log a-priori ratio))."""
-    move = mixture.choose(chain.rng)
-    count = chain.moves.setdefault(move.name, MoveCount())
-    count.proposed += 1
-    proposal = move.propose(chain.occupancy, chain.rng)
-    if proposal is not None:
-        trial = proposal.apply(chain.occupancy)
-        found = _look_up(chain, energies, trial)
-        if found.entry.energy is None:
-            count.failed += 1
-        else:
-            log_ratio = -(found.entry.energy - chain.energy) / (KB * chain.temperature)
-            if metropolis_accept(log_ratio + proposal.log_apriori_ratio, chain.rng):
-                chain.occupancy, chain.key = trial, found.key
-                chain.energy = found.entry.energy
-                count.accepted += 1
+def step(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
+    """One attempted move, accepted with min(1, exp(-dE/kT + log a-priori ratio)).
+
+    dE: of the chain's potential. A chain of uniform draws draws instead.
+    """
+    if chain.uniform:
+        _draw(chain, energies, mixture)
+    else:
+        _attempt(chain, energies, mixture)
     chain.step += 1
     chain.energies.append(chain.energy)
     chain.keys.append(chain.key)
 
 
-def _look_up(chain: Chain, energies: RelaxedEnergies, occupancy: Occupancy) -> Lookup:
+def _attempt(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
+    move = mixture.choose(chain.rng)
+    count = chain.moves.setdefault(move.name, MoveCount())
+    count.proposed += 1
+    proposal = move.propose(chain.occupancy, chain.rng)
+    if proposal is None:
+        return
+    trial = proposal.apply(chain.occupancy)
+    found = _look_up(chain, energies, trial)
+    if found.entry.energy is None:
+        count.failed += 1
+        return
+    change = chain.potential(found.entry.energy, found.key)
+    change -= chain.potential(chain.energy, chain.key)
+    log_ratio = -change / (KB * chain.present_temperature)
+    if metropolis_accept(log_ratio + proposal.log_apriori_ratio, chain.rng):
+        chain.occupancy, chain.key = trial, found.key
+        chain.energy = found.entry.energy
+        count.accepted += 1
+
+
+def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
+    """A uniform draw of the charge order, and of the ion order where the moves change it."""
+    lattice = energies.lattice
+    ions = chain.occupancy[lattice.n_redox :]
+    if mixture.moves_ions:
+        ions = chain.rng.permutation(ions)
+    chain.occupancy = _random_occupancy(lattice, ions, chain.rng)
+    found = _look_up(chain, energies, chain.occupancy)
+    count = chain.moves.setdefault("uniform_draw", MoveCount())
+    count.proposed += 1
+    count.failed += found.entry.energy is None
+    count.accepted += found.entry.energy is not None
+    chain.key = found.key
+    chain.energy = math.nan if found.entry.energy is None else found.entry.energy
+
+
+def _look_up(chain: Chain, energies: Energies, occupancy: Occupancy) -> Lookup:
     found = energies.look_up(occupancy, chain.occupancy if chain.started else None)
     if found.computed:
         chain.relaxations += 1

@@ -1,7 +1,9 @@
 """Looks an occupancy up: canonical form, cache, relaxation, path audit."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -22,13 +24,47 @@ class Lookup:
     computed: bool
 
 
+class Energies(Protocol):
+    """What a chain asks for energies."""
+
+    @property
+    def lattice(self) -> Lattice:
+        """Whose occupancies are meant."""
+
+    def look_up(self, occupancy: Occupancy, current: Occupancy | None = None) -> Lookup:
+        """Find or compute; a failed relaxation is an entry without an energy."""
+
+
+@dataclass
+class EnergiesOfAnyCount:
+    """Relaxed energies whatever the number of ions, for chains that change it.
+
+    of_count: the energies of one number of ions.
+    """
+
+    lattice: Lattice
+    of_count: Callable[[int], Energies]
+    _made: dict[int, Energies] = field(default_factory=dict)
+
+    def look_up(self, occupancy: Occupancy, current: Occupancy | None = None) -> Lookup:
+        """Ask the energies of this number of ions; another number's state is no start for them."""
+        n_redox = self.lattice.n_redox
+        n_ions = int(occupancy[n_redox:].sum())
+        if n_ions not in self._made:
+            self._made[n_ions] = self.of_count(n_ions)
+        if current is not None and int(current[n_redox:].sum()) != n_ions:
+            current = None
+        return self._made[n_ions].look_up(occupancy, current)
+
+
 @dataclass
 class RelaxedEnergies:
     """The relaxed energy of any occupancy of one concentration.
 
     The energy is always that of the canonical representative from its reference start, so it does
-    not depend on who asked first. audit: the share of energies that are computed once more, along
-    the path of a move there and back; which ones depends on their key alone. from_previous: relax
+    not depend on who asked first. move: a move that keeps the number of ions, for the audit. audit:
+    the share of energies that are computed once more, along the path of a move there and back;
+    which ones depends on their key alone. from_previous: relax
     from the current state of the chain instead, which is faster and makes the energy depend on the
     path as far as the audit says.
     """

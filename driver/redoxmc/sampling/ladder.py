@@ -7,9 +7,11 @@ import numpy as np
 
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.acceptance import metropolis_accept
-from redoxmc.sampling.chain import Chain, start, step
-from redoxmc.sampling.energies import RelaxedEnergies
+from redoxmc.sampling.chain import Chain, seed_words, start, step
+from redoxmc.sampling.energies import Energies
 from redoxmc.units import KB
+
+UP, DOWN = 1, -1
 
 
 @dataclass
@@ -18,6 +20,10 @@ class Ladder:
 
     rng: of the exchanges. interval: attempted moves between two exchanges. exchanges: done so far.
     tried, accepted: exchanges between neighbours, (n_chains - 1,).
+    walkers: which walker (the label that goes with a state when it is exchanged) is at each
+    temperature. ends: by walker, the end of the ladder where it was last: UP (on its way up: the
+    coldest), DOWN (the hottest, and the coldest before), 0 (none). round_trips: by walker, how
+    often it went from the coldest to the hottest temperature and back.
     """
 
     chains: list[Chain]
@@ -26,6 +32,14 @@ class Ladder:
     exchanges: int
     tried: list[int]
     accepted: list[int]
+    walkers: list[int]
+    ends: list[int]
+    round_trips: list[int]
+
+    @property
+    def name(self) -> str:
+        """Unique within a campaign."""
+        return self.chains[0].name
 
     def finished(self, steps: int) -> bool:
         """Whether no chain has anything left to do."""
@@ -33,16 +47,22 @@ class Ladder:
 
 
 def make_ladder(chains: list[Chain], interval: int) -> Ladder:
-    """Bring chains of one (x, seed) together; the exchange generator follows from these two."""
+    """Bring chains of one (x, seed), or (x, seed, chemical potential), together.
+
+    The exchange generator follows from these.
+    """
     ordered = sorted(chains, key=lambda chain: chain.temperature)
-    sequence = np.random.SeedSequence(ordered[0].seed, spawn_key=(ordered[0].n_ions,))
-    gaps = len(ordered) - 1
-    return Ladder(ordered, np.random.default_rng(sequence), interval, 0, [0] * gaps, [0] * gaps)
+    first, n = ordered[0], len(ordered)
+    spawn_key = (first.n_ions, *seed_words(first.chemical_potential))
+    rng = np.random.default_rng(np.random.SeedSequence(first.seed, spawn_key=spawn_key))
+    gaps = [0] * (n - 1)
+    walkers, ends = list(range(n)), [UP] + [0] * (n - 1)
+    return Ladder(ordered, rng, interval, 0, gaps, gaps.copy(), walkers, ends, [0] * n)
 
 
 def advance(
     ladder: Ladder,
-    energies: RelaxedEnergies,
+    energies: Energies,
     mixture: WeightedMixture,
     steps: int,
     stop: Callable[[], bool],
@@ -60,7 +80,7 @@ def advance(
             continue
         target = min(steps, boundary) if exchanging else steps
         for chain in alive:
-            if not chain.started:
+            if not chain.started and not chain.uniform:
                 start(chain, energies)
                 if stop():
                     return
@@ -73,8 +93,9 @@ def advance(
 def _exchange(ladder: Ladder) -> None:
     """Exchange states of neighbouring temperatures, even pairs and odd pairs in turn.
 
-    Accepted with min(1, exp[(1/kT_i - 1/kT_j)(E_i - E_j)]) (Geyer 1991; Hukushima & Nemoto 1996).
-    The temperature and the generator stay with the chain, the state moves.
+    Accepted with min(1, exp[(1/kT_i - 1/kT_j)(E_i - E_j)]) (Geyer 1991; Hukushima & Nemoto 1996),
+    with E − μ n_ions for E in the semigrand ensemble. The temperature and the generator stay with
+    the chain, the state moves.
     """
     for i in range(ladder.exchanges % 2, len(ladder.chains) - 1, 2):
         cold, hot = ladder.chains[i], ladder.chains[i + 1]
@@ -82,10 +103,23 @@ def _exchange(ladder: Ladder) -> None:
             continue
         beta = 1 / (KB * cold.temperature) - 1 / (KB * hot.temperature)
         ladder.tried[i] += 1
-        if metropolis_accept(beta * (cold.energy - hot.energy), ladder.rng):
+        gain = cold.potential(cold.energy, cold.key) - hot.potential(hot.energy, hot.key)
+        if metropolis_accept(beta * gain, ladder.rng):
             ladder.accepted[i] += 1
+            walkers = ladder.walkers
+            walkers[i], walkers[i + 1] = walkers[i + 1], walkers[i]
             for name in ("occupancy", "key", "energy"):
                 mine, theirs = getattr(cold, name), getattr(hot, name)
                 setattr(cold, name, theirs)
                 setattr(hot, name, mine)
     ladder.exchanges += 1
+    _count_round_trips(ladder)
+
+
+def _count_round_trips(ladder: Ladder) -> None:
+    coldest, hottest = ladder.walkers[0], ladder.walkers[-1]
+    if ladder.ends[hottest] == UP:
+        ladder.ends[hottest] = DOWN
+    if ladder.ends[coldest] == DOWN:
+        ladder.round_trips[coldest] += 1
+    ladder.ends[coldest] = UP

@@ -1,10 +1,12 @@
 """Symmetry of occupancies: equivalent states share one canonical form, hence one relaxed energy."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 
 TOLERANCE = 1e-3  # Å: spglib's symprec, and the match of an image with a site
@@ -53,15 +55,13 @@ class SiteSymmetry:
 def find_symmetry(lattice: Lattice) -> SiteSymmetry:
     """Find the operations with spglib and how they permute the sites.
 
+    Raises InputError where spglib finds none (two atoms on one site).
+
     Source: Togo, Shinohara, Tanaka, Sci. Technol. Adv. Mater.: Methods 4, 2384822 (2024).
     """
-    import spglib
     from scipy.spatial import cKDTree
 
-    elements = {s.element: n for n, s in enumerate(lattice.species, start=1)}
-    numbers = [elements[s.element] for s in lattice.species]
-    found = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
-    rotations, translations = found["rotations"].astype(np.int64), found["translations"]
+    rotations, translations = _operations(lattice)
     home = np.mod(lattice.scaled, 1.0)
     tree = cKDTree(np.where(home >= 1.0, 0.0, home), boxsize=1.0)
     sites = np.empty((len(rotations), len(home)), dtype=np.int64)
@@ -76,6 +76,30 @@ def find_symmetry(lattice: Lattice) -> SiteSymmetry:
     entry = np.full(len(home), -1)
     entry[order] = np.arange(len(order))
     return SiteSymmetry(rotations, translations, sites, entry[sites[:, order]])
+
+
+def _operations(lattice: Lattice) -> tuple[Ints, Floats]:
+    """Rotations (n_ops, 3, 3) and translations (n_ops, 3) of the sites, from spglib."""
+    import spglib
+
+    elements = {s.element: n for n, s in enumerate(lattice.species, start=1)}
+    numbers = [elements[s.element] for s in lattice.species]
+    # From 2.7 on spglib raises what it used to return as None, where it is told to; the switch is
+    # one for the whole process and other libraries rely on the old way, so it is put back.
+    errors: Any = getattr(spglib, "error", None)
+    before = getattr(errors, "OLD_ERROR_HANDLING", None)
+    if before is not None:
+        errors.OLD_ERROR_HANDLING = False
+    try:
+        found = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
+    except getattr(errors, "SpglibError", ()) as error:
+        raise InputError(f"host.structure: spglib finds no symmetry in it ({error}).") from None
+    finally:
+        if before is not None:
+            errors.OLD_ERROR_HANDLING = before
+    if found is None:
+        raise InputError("host.structure: spglib finds no symmetry in it.")
+    return found["rotations"].astype(np.int64), found["translations"]
 
 
 def symmetrize_cell(symmetry: SiteSymmetry, reference: Floats, cell: Floats) -> Floats:
