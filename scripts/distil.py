@@ -42,9 +42,20 @@ Task = tuple[str, Callable[[np.random.Generator], Tally]]
 
 
 def state_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
-    part = config.get("states")
-    if part is None:
-        return
+    if "states" in config:
+        yield from around_states(config, config["states"], folder, teaching)
+
+
+def end_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Iterator[Task]:
+    """More frames of the end members."""
+    for part in config.get("ends", []):
+        yield from around_states(config, part, folder, teaching)
+
+
+def around_states(
+    config: dict[str, Any], part: dict[str, Any], folder: Path, teaching: Teaching
+) -> Iterator[Task]:
+    """Relaxed states of a file, those of the concentrations `only` where given, and around them."""
     cell = make_cell(config, folder, [1, 1, 1])
     for n, atoms in enumerate(read(folder / part["file"], ":")):
         given = {
@@ -56,16 +67,18 @@ def state_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Ite
         redox = [i for i, s in enumerate(names) if s == config["reduced"]]
         for i, site in enumerate(redox):
             names[site] = config["reduced" if i in given["reduced"] else "oxidised"]
+        x = len(given["ions"]) / len(redox)
+        if x not in part.get("only", [x]):
+            continue
         atoms = with_states(atoms, names)
         atoms.info = {}
         key = cell.key(match_order(cell, atoms, config))
 
         def run(rng: np.random.Generator, atoms: Atoms = atoms, key: str = key) -> Tally:
-            return around(
-                atoms, teaching, rng, part["rattle_A"], part["strain"], origin="state", order=key
-            )
+            widths, name = part["rattle_A"] * part.get("repeats", 1), part.get("name", "state")
+            return around(atoms, teaching, rng, widths, part["strain"], origin=name, order=key)
 
-        yield f"state_{n:02d}", run
+        yield f"{part.get('name', 'state')}_{n:02d}", run
 
 
 def match_order(cell: Cell, atoms: Atoms, config: dict[str, Any]) -> np.ndarray:
@@ -371,7 +384,15 @@ def main(path: Path) -> None:
     folder, stem = path.parent, path.stem
     parts = folder / f"{stem}.parts"
     teaching = load_teaching(config)
-    makers = (state_tasks, reference_tasks, swap_tasks, large_tasks, model_tasks, led_tasks)
+    makers = (
+        state_tasks,
+        reference_tasks,
+        swap_tasks,
+        large_tasks,
+        model_tasks,
+        led_tasks,
+        end_tasks,
+    )
     tasks = [task for maker in makers for task in maker(config, folder, teaching)]
     frames, dropped = [], 0
     for number, (name, run) in enumerate(tasks):
@@ -388,8 +409,12 @@ def main(path: Path) -> None:
         print(
             f"{number + 1}/{len(tasks)} {name}: {len(frames)} kept, {dropped} dropped", flush=True
         )
-    reuses = "reuse" in config
-    parted = split_with_reused(frames, config, folder) if reuses else split(frames, config)
+    if "part" in config:  # an addition to one part of another set
+        parted = {config["part"]: frames}
+    elif "reuse" in config:
+        parted = split_with_reused(frames, config, folder)
+    else:
+        parted = split(frames, config)
     for name, chosen in parted.items():
         prefix = config.get("prefix", f"{stem.removeprefix('distil_')}_")
         out = folder / f"{prefix}{name}.extxyz"
