@@ -250,9 +250,8 @@ def test_summary_holds_the_keys_of_the_contract(campaign, tmp_path):
             "ideal_finite_size_kB_per_site", "free_energy_eV_per_fu", "free_energy_standard_error",
             "r_hat",
         } <= set(record)  # fmt: skip
-    assert summary["voltage"] == [
-        {"x_low": 0.0, "x_high": 1.0, "temperature_K": 0.0, "voltage_V": None}
-    ]
+    plateau = {"x_low": 0.0, "x_high": 1.0, "voltage_V": None}
+    assert summary["voltage"] == [{**plateau, "temperature_K": t} for t in (0.0, 300.0, 900.0)]
     for name in ("hull", "energy_traces", "states", "electronic_entropy", "heat_capacity"):
         assert (out / "plots" / f"{name}.png").stat().st_size > 5000
 
@@ -332,6 +331,6 @@ def test_the_page_is_self_contained(campaign, tmp_path):
     out = tmp_path / "run"
     run_campaign(campaign(x=[0.0, 0.5, 1.0], temperatures=[300.0, 600.0]), out, progress=False)
     page = (out / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     assert "NaFePO4" in page
     assert "http" not in page

@@ -147,7 +147,7 @@ def _rounds(
 ) -> bool:
     """Advance all ladders to the end; returns False where it was stopped before."""
     saved = time.monotonic()
-    watch = GapWatch(system, display.say)
+    watch = GapWatch(system.config.sampling.steps, display.say)
     while True:
         todo = _todo(system, store) if ranks.root else []
         stop = any(ranks.world.allgather(stopping())) or ranks.world.bcast((out / "STOP").exists())

@@ -12,7 +12,7 @@ from redoxmc.campaign import prepare
 from redoxmc.errors import InputError
 from redoxmc.parallel import Ranks
 from redoxmc.report.progress import track
-from redoxmc.report.spectrum import Spectrum, electronic_entropy
+from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.structures.lattice import Occupancy, occupancy_key, occupancy_of_key
 from redoxmc.system import System
@@ -110,16 +110,18 @@ def _thermo(
     records = []
     for temperature in system.config.sampling.temperatures if len(levels) else []:
         averages = canonical_averages(levels, degeneracies, temperature)
-        entropy = averages.entropy
+        ionic, electronic = None, averages.entropy
         if sampled:
-            entropy = electronic_entropy(spectrum, lattice, system.symmetry, temperature)
+            ionic, electronic = split_entropies(spectrum, lattice, system.symmetry, temperature)
+            ionic /= lattice.n_redox
         records.append(
             {
                 "x": x,
                 "temperature_K": temperature,
                 "energy_eV_per_fu": averages.mean_energy / lattice.formula_units,
                 "heat_capacity_kB_per_site": averages.heat_capacity / lattice.n_redox,
-                "electronic_entropy_kB_per_site": entropy / lattice.n_redox,
+                "electronic_entropy_kB_per_site": electronic / lattice.n_redox,
+                "ionic_entropy_kB_per_site": ionic,
                 "free_energy_eV_per_fu": averages.free_energy / lattice.formula_units,
             }
         )

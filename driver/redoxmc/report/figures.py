@@ -10,18 +10,24 @@ from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.plots import (
     Curve,
+    Isotherm,
     Points,
     StateHistogram,
     Trace,
     plot_entropy,
     plot_heat_capacity,
     plot_hull,
+    plot_isotherms,
+    plot_phase_diagram,
     plot_states,
     plot_traces,
+    plot_voltage,
 )
+from redoxmc.sampling.cache import ions_of_key
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies
+from redoxmc.thermo.voltage import Plateau
 
 
 def write_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
@@ -40,22 +46,56 @@ def write_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> 
     if histograms:
         written.append(folder / "states.png")
         plot_states(written[-1], histograms)
-    entropy = _curves(analysis, summary, "electronic_entropy_kB_per_site", "thermo")
+    entropy = _entropy_curves(analysis, summary)
     if entropy:
         written.append(folder / "electronic_entropy.png")
         plot_entropy(written[-1], entropy)
-    capacity = _curves(analysis, summary, "heat_capacity_kB_per_site", "runs")
+    capacity = _capacity_curves(analysis, summary)
     if capacity:
         written.append(folder / "heat_capacity.png")
         plot_heat_capacity(written[-1], capacity)
+    return written + _phase_figures(analysis, summary, folder)
+
+
+def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
+    """Phase diagram, voltage, and mean x against chemical potential."""
+    written = []
+    diagram = [(d["temperature_K"], d["two_phase"]) for d in summary["phase_diagram"]]
+    if len(diagram) > 1:
+        written.append(folder / "phase_diagram.png")
+        plot_phase_diagram(written[-1], diagram)
+    plateaus: dict[float, list[Plateau]] = {}
+    for p in summary["voltage"]:
+        if p["voltage_V"] is not None:
+            own = plateaus.setdefault(p["temperature_K"], [])
+            own.append(Plateau(p["x_low"], p["x_high"], p["voltage_V"]))
+    if plateaus:
+        written.append(folder / "voltage.png")
+        plot_voltage(written[-1], sorted(plateaus.items()))
+    if analysis.semigrand and len({r["chemical_potential_eV"] for r in summary["thermo"]}) > 1:
+        written.append(folder / "isotherms.png")
+        plot_isotherms(written[-1], _isotherms(summary))
     return written
+
+
+def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:
+    groups: dict[float, list[tuple[float, float, float]]] = {}
+    for record in summary["thermo"]:
+        if record["x"] is not None:
+            point = (
+                record["chemical_potential_eV"],
+                record["x"],
+                record["x_standard_error"] or 0.0,
+            )
+            groups.setdefault(record["temperature_K"], []).append(point)
+    return [Isotherm(t, *np.array(sorted(points)).T) for t, points in sorted(groups.items())]
 
 
 def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats]:
     """x and formation energy (eV/f.u.) of every relaxed state, where both end members are known."""
     redox, units = analysis.lattice.n_redox, analysis.lattice.formula_units
     points = [
-        (key.split("|")[1].count("1") / redox, entry.energy / units)
+        (ions_of_key(key) / redox, entry.energy / units)
         for key, entry in analysis.store.cache.entries.items()
         if entry.energy is not None
     ]
@@ -100,7 +140,7 @@ def _histograms(analysis: Analysis) -> list[StateHistogram]:
     visits: dict[tuple[float, float, int], dict[str, int]] = {}
     spectra = {}
     for chain in analysis.store.chains:
-        if analysis.is_single_state(chain):
+        if analysis.semigrand or analysis.is_single_state(chain):
             continue
         spectrum = analysis.spectra[chain.name]
         group = (chain.x, chain.temperature, id(spectrum))
@@ -134,29 +174,41 @@ def _histograms(analysis: Analysis) -> list[StateHistogram]:
     return histograms
 
 
-def _curves(analysis: Analysis, summary: dict[str, Any], key: str, table: str) -> list[Curve]:
-    """A quantity against temperature for every x that has it at two temperatures or more."""
-    by_x: dict[float, dict[float, list[float]]] = {}
-    errors: dict[tuple[float, float], float] = {}
-    for record in summary[table]:
-        value = record[key]
-        if value is not None:
-            values = by_x.setdefault(record["x"], {})
-            values.setdefault(record["temperature_K"], []).append(value)
-            error = record.get("electronic_entropy_standard_error") or 0.0
-            errors[record["x"], record["temperature_K"]] = error
-    curves = []
+def _entropy_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]:
+    """Electronic entropy against temperature for every x that has it between its temperatures."""
     sites = analysis.lattice.n_redox
-    counts = {chain.x: chain.n_ions for chain in analysis.store.chains}
-    for x, values in sorted(by_x.items()):
-        n_reduced = analysis.lattice.n_reduced(counts[x]) or 0
-        if len(values) < 2 or n_reduced in (0, sites):
+    key = "electronic_entropy_kB_per_site"
+    curves = []
+    for record in summary["curves"]:
+        n_reduced = _n_reduced(analysis, record["x"])
+        if n_reduced in (0, sites) or any(value is None for value in record[key]):
             continue
-        temperatures = sorted(values)
-        means = [float(np.mean(values[t])) for t in temperatures]
-        is_entropy = table == "thermo"
-        own = [errors[x, t] for t in temperatures] if is_entropy else None
-        ideal = ideal_entropy(n_reduced / sites) if is_entropy else None
-        finite = finite_size_entropy(sites, n_reduced) if is_entropy else None
-        curves.append(Curve(x, temperatures, means, own, ideal, finite))
+        errors = [error or 0.0 for error in record["electronic_entropy_standard_error"]]
+        ideal, finite = ideal_entropy(n_reduced / sites), finite_size_entropy(sites, n_reduced)
+        curves.append(
+            Curve(record["x"], record["temperature_K"], record[key], errors, ideal, finite)
+        )
     return curves
+
+
+def _capacity_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]:
+    """Heat capacity, mean over seeds, for every x that has it at two temperatures or more."""
+    by_x: dict[float, dict[float, list[float]]] = {}
+    for record in summary["runs"]:
+        value = record["heat_capacity_kB_per_site"]
+        if value is not None and _n_reduced(analysis, record["x"]) not in (
+            0,
+            analysis.lattice.n_redox,
+        ):
+            own = by_x.setdefault(record["x"], {})
+            own.setdefault(record["temperature_K"], []).append(value)
+    return [
+        Curve(x, sorted(values), [float(np.mean(values[t])) for t in sorted(values)])
+        for x, values in sorted(by_x.items())
+        if len(values) > 1
+    ]
+
+
+def _n_reduced(analysis: Analysis, x: float) -> int:
+    counts = {chain.x: chain.n_ions for chain in analysis.store.chains}
+    return analysis.lattice.n_reduced(counts[x]) or 0

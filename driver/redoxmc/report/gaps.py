@@ -8,7 +8,6 @@ from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
 from redoxmc.structures.lattice import Floats
-from redoxmc.system import System
 from redoxmc.thermo.exchange import suggest_ladder
 
 EARLY = 0.1  # share of a run after which a gap is reported
@@ -47,8 +46,8 @@ def working_ladder(store: Store, ladder: Ladder, steps: int) -> list[float] | No
 class GapWatch:
     """Looks at a running campaign and says once for each x where its ladder leaves gaps."""
 
-    def __init__(self, system: System, say: Callable[[str], None]):
-        self._steps = system.config.sampling.steps
+    def __init__(self, steps: int, say: Callable[[str], None]):
+        self._steps = steps
         self._say = say
         self._looked: set[str] = set()
         self._told: set[float] = set()

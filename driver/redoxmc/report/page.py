@@ -14,8 +14,11 @@ _CAPTIONS = {
     "states": "Visits of the distinct states; dashes are exact Boltzmann probabilities.",
     "electronic_entropy": "Electronic entropy against temperature, with the ideal limits.",
     "heat_capacity": "Configurational heat capacity against temperature.",
+    "phase_diagram": "Temperature-composition phase diagram by common tangents, at the sampled x.",
+    "voltage": "Equilibrium voltage against the ion metal; 0 K: from the lowest energies known.",
+    "isotherms": "Mean x against the chemical potential of the ion.",
 }
-_COLUMNS = {
+_THERMO = {
     "x": ("x", "{:.4g}"),
     "T (K)": ("temperature_K", "{:g}"),
     "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
@@ -27,6 +30,30 @@ _COLUMNS = {
     "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.5f}"),
     "R-hat": ("r_hat", "{:.3f}"),
 }
+_SEMIGRAND = {
+    "μ (eV)": ("chemical_potential_eV", "{:.4f}"),
+    "T (K)": ("temperature_K", "{:g}"),
+    "x": ("x", "{:.4f}"),
+    "±": ("x_standard_error", "{:.4f}"),
+    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
+    "V": ("voltage_V", "{:.3f}"),
+    "R-hat": ("r_hat", "{:.3f}"),
+}
+_LOWEST = {
+    "x": ("x", "{:.4g}"),
+    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
+    "state": ("key", "{}"),
+    "charge order": ("order", "{}"),
+}
+_EXCHANGES = {
+    "x": ("x", "{:.4g}"),
+    "seed": ("seed", "{}"),
+    "round trips": ("round_trips", "{}"),
+    "acceptance of neighbours": ("acceptance", "{}"),
+    "gaps (K)": ("gaps_K", "{}"),
+    "temperatures (K) that would work": ("working_temperatures_K", "{}"),
+}
+Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
@@ -44,6 +71,7 @@ def write_page(
     failed = len(summary["failed_states"])
     audits = [run["path_audit_eV"] for run in summary["runs"] if run["path_audit_eV"]["checked"]]
     largest = max((audit["max"] for audit in audits), default=None)
+    semigrand = config["sampling"]["ensemble"] == "semigrand"
     facts = [
         f"{host['n_redox_sites']} redox sites, {host['n_ion_sites']} ion sites",
         f"model {model['name']} ({model['architecture']}, sha256 {model['sha256'][:12]}…)",
@@ -56,8 +84,11 @@ def write_page(
         f"<h1>Charge orders of {escape(host['formula'])}</h1>",
         "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in facts) + "</ul>",
         "<h2>Thermodynamics</h2>",
-        _table(summary["thermo"]),
+        _table(_SEMIGRAND if semigrand else _THERMO, summary["thermo"]),
         *[_figure(plot) for plot in plots],
+        "<h2>Lowest states</h2>",
+        _table(_LOWEST, summary["lowest_states"]),
+        *_exchanges(summary["exchanges"]),
         "<h2>Config, with all defaults</h2>",
         f"<pre>{escape(_lines(config))}</pre>",
         "<footer>"
@@ -72,12 +103,24 @@ def write_page(
     )
 
 
-def _table(records: Sequence[dict[str, Any]]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+def _exchanges(records: Sequence[dict[str, Any]]) -> list[str]:
+    if not records:
+        return []
+    shown = [
+        {**r, "acceptance": ", ".join("–" if a is None else f"{a:.0%}" for a in r["acceptance"])}
+        for r in records
+    ]
+    return ["<h2>Exchanges between temperatures</h2>", _table(_EXCHANGES, shown)]
+
+
+def _table(columns: Columns, records: Sequence[dict[str, Any]]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in columns)
     rows = []
     for record in records:
-        cells = ((record[key], form) for key, form in _COLUMNS.values())
-        texts = ("–" if value is None else form.format(value) for value, form in cells)
+        cells = ((record[key], form) for key, form in columns.values())
+        texts = (
+            "–" if value in (None, []) else escape(form.format(value)) for value, form in cells
+        )
         rows.append("<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 

@@ -40,6 +40,16 @@ class Curve:
     finite_size: float | None = None
 
 
+@dataclass(frozen=True)
+class Isotherm:
+    """Mean x against chemical potential at one temperature: [n] in eV, [n], and its errors."""
+
+    temperature: float
+    potentials: ArrayLike
+    x: ArrayLike
+    errors: ArrayLike
+
+
 def plot_entropy(path: Path, curves: Sequence[Curve]) -> None:
     """Draw electronic entropy against temperature with the ideal and finite-size limits."""
     _plot_curves(path, curves, "Electronic entropy ($k_\\mathrm{B}$ per redox site)", limits=True)
@@ -69,6 +79,25 @@ def plot_voltage(path: Path, plateaus: Sequence[tuple[float, Sequence[Plateau]]]
         axes.margins(y=0.15)
         axes.set_xlabel("$x$ (ions per redox site)")
         axes.set_ylabel("Voltage against the ion metal (V)")
+        axes.legend(loc="best")
+        save(figure, path)
+
+
+def plot_isotherms(path: Path, isotherms: Sequence[Isotherm]) -> None:
+    """Draw mean x against the chemical potential of the ion, a curve for each temperature."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.4, 3.2))
+        axes = figure.add_subplot()
+        colours = temperature_colours(i.temperature for i in isotherms)
+        for own in isotherms:
+            axes.errorbar(
+                np.asarray(own.potentials), np.asarray(own.x), yerr=np.asarray(own.errors),
+                fmt="o-", markersize=4, capsize=2, color=colours[own.temperature],
+                label=f"{own.temperature:g} K",
+            )  # fmt: skip
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_xlabel("Chemical potential of the ion (eV)")
+        axes.set_ylabel("$x$ (ions per redox site)")
         axes.legend(loc="best")
         save(figure, path)
 

@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from redoxmc.report.plot_curves import (
     Curve,
+    Isotherm,
     plot_entropy,
     plot_heat_capacity,
+    plot_isotherms,
     plot_phase_diagram,
     plot_voltage,
 )
@@ -42,12 +44,14 @@ from redoxmc.thermo.hull import hull_vertices
 
 __all__ = [
     "Curve",
+    "Isotherm",
     "Points",
     "StateHistogram",
     "Trace",
     "plot_entropy",
     "plot_heat_capacity",
     "plot_hull",
+    "plot_isotherms",
     "plot_phase_diagram",
     "plot_states",
     "plot_traces",

@@ -6,6 +6,7 @@ from math import comb
 import numpy as np
 
 from redoxmc.results.store import Store
+from redoxmc.sampling.cache import ions_of_key
 from redoxmc.structures.lattice import Floats, Lattice, Occupancy, occupancy_of_key
 from redoxmc.structures.symmetry import SiteSymmetry
 from redoxmc.thermo.entropy import boltzmann_probabilities, split_entropy
@@ -29,6 +30,11 @@ class Spectrum:
         """Whether every state of the space is known."""
         return sum(self.degeneracies) == self.n_states
 
+    @property
+    def some_failed(self) -> bool:
+        """Whether states are known that do not relax."""
+        return bool(np.isnan(self.energies).any())
+
     def valid(self) -> tuple[Floats, Floats]:
         """Energies (eV) and degeneracies of the states that relaxed."""
         good = ~np.isnan(self.energies)
@@ -50,7 +56,7 @@ def known_spectrum(
         n_states *= comb(lattice.n_ions, n_ions)
     keys, degeneracies, energies = [], [], []
     for key, entry in store.cache.entries.items():
-        if key.split("|")[1].count("1") != n_ions:
+        if ions_of_key(key) != n_ions:
             continue
         orbit = symmetry.orbit(occupancy_of_key(key))
         inside = sampled | (orbit[:, lattice.n_redox :] == ions).all(axis=1)
@@ -61,12 +67,13 @@ def known_spectrum(
     return Spectrum(keys, degeneracies, np.array(energies), n_states)
 
 
-def electronic_entropy(
+def split_entropies(
     spectrum: Spectrum, lattice: Lattice, symmetry: SiteSymmetry, temperature: float
-) -> float:
-    """Entropy (k_B per cell) that charges add once the ion order is known, of a complete spectrum.
+) -> tuple[float, float]:
+    """Ionic and electronic entropy (k_B per cell) of a complete spectrum of ion and charge orders.
 
-    The spectrum holds ion and charge orders; see thermo.entropy.split_entropy.
+    The electronic one is what charges add once the ion order is known; see
+    thermo.entropy.split_entropy.
     """
     good = np.flatnonzero(~np.isnan(spectrum.energies))
     orbits = [symmetry.orbit(occupancy_of_key(spectrum.keys[n])) for n in good]
@@ -74,4 +81,4 @@ def electronic_entropy(
     ions = np.concatenate(orbits)[:, lattice.n_redox :]
     labels = np.unique(ions, axis=0, return_inverse=True)[1].ravel()
     weights = boltzmann_probabilities(energies, np.ones(len(energies)), temperature)
-    return split_entropy(weights, labels)[1]
+    return split_entropy(weights, labels)

@@ -9,13 +9,17 @@ import numpy as np
 
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
-from redoxmc.report.analysis import Analysis
+from redoxmc.report.analysis import Analysis, number
 from redoxmc.report.figures import write_figures
+from redoxmc.report.gaps import gaps, potentials, working_ladder
 from redoxmc.report.page import write_page
+from redoxmc.report.semigrand import semigrand_records
+from redoxmc.report.thermo import phase_diagram, thermo_records, voltages
 from redoxmc.results.files import write_atomically
 from redoxmc.results.store import Store, load, merge, save
+from redoxmc.sampling.ladder import Ladder
 from redoxmc.structures.lattice import occupancy_of_key
-from redoxmc.thermo.voltage import voltage_profile
+from redoxmc.thermo.exchange import expected_acceptance
 
 
 def write_report(store: Store, out: Path) -> dict[str, Any]:
@@ -50,9 +54,17 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
 
 
 def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
-    """The content of summary.json. structures: file of the best structure by name of the chain."""
+    """The content of summary.json.
+
+    structures: files of the best structures by name of the chain, lowest ones by x0.5_lowest.
+    """
     store, lattice = analysis.store, analysis.lattice
     versions = store.header["versions"]
+    curves: list[dict[str, Any]] = []
+    if analysis.semigrand:
+        thermo = semigrand_records(analysis)
+    else:
+        thermo, curves = thermo_records(analysis)
     return {
         "schema": 1,
         "complete": store.complete,
@@ -69,52 +81,82 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
             for key, entry in store.cache.entries.items()
             if entry.energy is None
         ],
-        "exchanges": [
+        "lowest_states": _lowest(analysis, structures),
+        "exchanges": [_exchange(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        "uniform_draws": [
             {
-                "x": ladder.chains[0].x,
-                "seed": ladder.chains[0].seed,
-                "temperatures_K": [chain.temperature for chain in ladder.chains],
-                "tried": ladder.tried,
-                "accepted": ladder.accepted,
+                "x": chain.x,
+                "seed": chain.seed,
+                "drawn": chain.step,
+                "failed": sum(count.failed for count in chain.moves.values()),
+                "relaxations": chain.relaxations,
+                "force_evaluations": chain.force_evaluations,
             }
-            for ladder in store.ladders
-            if len(ladder.chains) > 1
+            for chain in store.uniform_chains
         ],
         "runs": [analysis.run_record(chain, structures.get(chain.name)) for chain in store.chains],
-        "thermo": analysis.thermo_records(),
-        "voltage": _voltage(analysis),
+        "thermo": thermo,
+        "curves": curves,
+        "phase_diagram": [] if analysis.semigrand else phase_diagram(analysis, thermo, curves),
+        "voltage": voltages(analysis, [] if analysis.semigrand else thermo),
     }
 
 
-def _voltage(analysis: Analysis) -> list[dict[str, Any]]:
-    """Plateaus between the lowest energies found (0 K); null without a reference for the metal."""
-    lowest: dict[float, float] = {}
-    for chain in analysis.store.chains:
-        trace = analysis.store.traces.get(chain.name)
-        if trace and trace.energies:
-            energy = min(trace.energies) / analysis.lattice.formula_units
-            lowest[chain.x] = min(energy, lowest.get(chain.x, np.inf))
-    if len(lowest) < 2:
-        return []
-    x = sorted(lowest)
-    ion = analysis.lattice.species[analysis.lattice.ion_sites[0]].charge
-    metal = analysis.config["ions"]["metal_energy"]
-    # x counts ions per redox site; a formula unit holds one redox site or more
-    per_unit = analysis.lattice.n_redox / analysis.lattice.formula_units
-    plateaus = voltage_profile([v * per_unit for v in x], [lowest[v] for v in x], metal, ion)
+def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, Any]]:
+    """The lowest state known at each x, in numbers and words."""
+    lattice = analysis.lattice
     return [
         {
-            "x_low": p.x_low / per_unit,
-            "x_high": p.x_high / per_unit,
-            "temperature_K": 0.0,
-            "voltage_V": p.voltage,
+            "x": n_ions / lattice.n_redox,
+            "key": key,
+            "energy_eV_per_fu": energy / lattice.formula_units,
+            "order": analysis.order.describe(key),
+            "peaks": analysis.order.peaks(key),
+            "structure": structures.get(_lowest_name(analysis, n_ions)),
         }
-        for p in plateaus
+        for n_ions, (key, energy) in analysis.lowest_states().items()
     ]
 
 
+def _lowest_name(analysis: Analysis, n_ions: int) -> str:
+    return f"x{n_ions / analysis.lattice.n_redox:.6g}_lowest"
+
+
+def _exchange(store: Store, ladder: Ladder) -> dict[str, Any]:
+    """How the temperatures of one ladder exchange, and what would work where they do not.
+
+    round_trips: of each walker, from the coldest to the hottest temperature and back.
+    expected_acceptance: between all pairs, from the sampled energies.
+    """
+    first, temperatures = ladder.chains[0], [chain.temperature for chain in ladder.chains]
+    series = [potentials(store, chain) for chain in ladder.chains]
+    steps = store.header["config"]["sampling"]["steps"]
+    found = gaps(ladder)
+    matrix = expected_acceptance(temperatures, series)
+    record = {
+        "x": first.x,
+        "seed": first.seed,
+        "temperatures_K": temperatures,
+        "tried": ladder.tried,
+        "accepted": ladder.accepted,
+        "acceptance": [
+            a / t if t else None for t, a in zip(ladder.tried, ladder.accepted, strict=True)
+        ],
+        "expected_acceptance": [[number(round(float(v), 6)) for v in row] for row in matrix],
+        "round_trips": ladder.round_trips,
+        "gaps_K": [list(pair) for pair in found],
+        "working_temperatures_K": working_ladder(store, ladder, steps) if found else None,
+    }
+    if first.chemical_potential is not None:
+        record["chemical_potential_eV"] = first.chemical_potential
+    return record
+
+
 def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
-    """Best and final state of every chain; returns the best ones' files relative to `out`."""
+    """Best and final state of every chain, lowest of every x.
+
+    Returns files relative to `out`: the best ones' by chain, the lowest ones' by x0.5_lowest.
+    """
     written = {}
     for chain in analysis.store.chains:
         trace = analysis.store.traces.get(chain.name)
@@ -129,6 +171,12 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
             write_labelled(out / name, [atoms])
             if what == "best":
                 written[chain.name] = name
+    for n_ions, (key, _) in analysis.lowest_states().items():
+        name = _lowest_name(analysis, n_ions)
+        atoms = relaxed_atoms(analysis, key)
+        if atoms is not None:
+            write_labelled(out / f"structures/{name}.extxyz", [atoms])
+            written[name] = f"structures/{name}.extxyz"
     return written
 
 

@@ -17,6 +17,15 @@ _THERMO: Columns = {
     "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.4f}"),
     "R-hat": ("r_hat", "{:.3f}"),
 }
+_SEMIGRAND: Columns = {
+    "μ (eV)": ("chemical_potential_eV", "{:.4f}"),
+    "T (K)": ("temperature_K", "{:g}"),
+    "x": ("x", "{:.4f}"),
+    "± x": ("x_standard_error", "{:.4f}"),
+    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
+    "V": ("voltage_V", "{:.3f}"),
+    "R-hat": ("r_hat", "{:.3f}"),
+}
 _STATES: Columns = {
     "x": ("x", "{:.4g}"),
     "state": ("key", "{}"),
@@ -36,7 +45,8 @@ _EXACT: Columns = {
 def print_thermo(summary: dict[str, Any]) -> None:
     """Print the thermodynamics of a summary, one line for each (x, T)."""
     title = f"{summary['host']['formula']}, model {summary['model']['name']}"
-    print_records(title, _THERMO, summary["thermo"])
+    semigrand = any("chemical_potential_eV" in record for record in summary["thermo"])
+    print_records(title, _SEMIGRAND if semigrand else _THERMO, summary["thermo"])
 
 
 def print_spectrum(result: dict[str, Any]) -> None:

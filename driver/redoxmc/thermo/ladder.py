@@ -1,4 +1,4 @@
-"""Entropy and free energy of every temperature of a ladder, anchored at infinite temperature."""
+"""Entropy and free energy of every temperature of a ladder, anchored where they are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from redoxmc.thermo.entropy import averages_of_levels
 from redoxmc.thermo.jackknife import densities_without_blocks, jackknife_error
 from redoxmc.thermo.mbar import DensityOfStates, NoOverlapError
 from redoxmc.thermo.moments import Estimate, heat_capacity, mean_energy
+from redoxmc.units import KB
 
 _FIELDS = ("mean_energy", "heat_capacity", "entropy", "free_energy")
 # What an anchor must show: see ladder_averages.
@@ -23,8 +24,9 @@ _ONE_LEVEL = 1e-6  # eV
 class LadderAverages:
     """Averages of a whole cell at one temperature, with standard errors.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchored: whether infinite
-    temperature was reached (see ladder_averages); entropy and free energy are NaN where it was not.
+    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchored: whether the ladder reaches
+    from the ground states to infinite temperature (see ladder_averages); entropy and free energy
+    are NaN where it does not.
     """
 
     temperature: float
@@ -51,14 +53,19 @@ def ladder_averages(
     interpolating between them is safe, extrapolating is not. ground_degeneracy: number of states
     at the lowest sampled energy (within 1e-6 eV), the size of its symmetry orbit.
 
-    ln Z(β) follows from MBAR relative to ln Z(0) = log_n_states, where the entropy is known
-    exactly; F = −k_B T ln Z, S = k_B (ln Z + β⟨E⟩). Samples alone cannot tell a ladder that is hot
-    from one that never saw the states which fill the entropy (a frozen chain would claim S = ln of
-    all states). So entropy and free energy are given only where 50 effective samples reach β = 0
-    and either the ladder contains uniformly drawn states, or the number of ground states that it
-    implies agrees with ground_degeneracy (to 3 standard errors, which must be below 0.5); else
-    they are NaN. Where temperatures do not overlap at all, each chain speaks for its own energy and
-    heat capacity alone.
+    MBAR gives ln Z(β) up to a constant, which is known at either end: ln Z = log_n_states at β = 0,
+    and g_0 e^(−βE_0) is the ground states' part of Z. F = −k_B T ln Z, S = k_B (ln Z + β⟨E⟩).
+    With uniformly drawn states in the ladder, or a temperature so hot that k_B T exceeds the range
+    of all sampled energies, the constant comes from β = 0. Else it comes from the ground states:
+    colder chains hardly ever visit the highest states, which matter at β = 0, and what they missed
+    leaves no trace in their scatter, hence none in an error estimate.
+
+    Samples alone cannot tell a ladder that is hot from one that never saw the states which fill the
+    entropy (a frozen chain would claim S = ln of all states). So entropy and free energy are given
+    only where 50 effective samples reach β = 0 and either the ladder contains uniformly drawn
+    states, or the two ends agree: the number of ground states implied by β = 0 is ground_degeneracy
+    (to 3 standard errors, which must be below 0.5); else they are NaN. Where temperatures do not
+    overlap at all, each chain speaks for its own energy and heat capacity alone.
 
     Errors: delete-one-block jackknife over 20 blocks of time, the same times at all temperatures,
     so that autocorrelation shorter than a block and correlation by tempering are both contained;
@@ -71,9 +78,15 @@ def ladder_averages(
         full, partial = densities_without_blocks(temperatures, series, log_n_states)
     except NoOverlapError:
         return [_alone(t, temperatures, series) for t in targets]
+    uniform = KB * max(temperatures) >= full.energies[-1] - full.energies[0]
     anchored = full.effective_samples(np.inf) >= _ANCHOR_SAMPLES and (
         np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy)
     )
+    if anchored and not uniform and ground_degeneracy is not None:
+        ceiling = full.energies[0] + _ONE_LEVEL
+        full, *partial = [
+            _with_ground_states(dos, ground_degeneracy, ceiling) for dos in [full, *partial]
+        ]
     result = []
     for t in targets:
         values, errors = _table([full], t)[0], jackknife_error(_table(partial, t))
@@ -110,14 +123,21 @@ def _ground_agrees(
     if degeneracy is None:
         return False
     ceiling = full.energies[0] + _ONE_LEVEL
-
-    def log_count(dos: DensityOfStates) -> float:
-        ground = dos.log_degeneracies[dos.energies <= ceiling]
-        return float(logsumexp(ground)) if len(ground) else -np.inf
-
-    counts = np.array([[log_count(dos)] for dos in partial])
+    counts = np.array([[_log_ground(dos, ceiling)] for dos in partial])
     if not np.all(np.isfinite(counts)):
         return False
     error = float(jackknife_error(counts)[0]) if len(counts) else np.nan
-    difference = abs(log_count(full) - np.log(degeneracy))
+    difference = abs(_log_ground(full, ceiling) - np.log(degeneracy))
     return bool(error < _ANCHOR_ERROR and difference <= 3.0 * error + 1e-9)
+
+
+def _log_ground(dos: DensityOfStates, ceiling: float) -> float:
+    """Ln of the number of states up to this energy (eV)."""
+    ground = dos.log_degeneracies[dos.energies <= ceiling]
+    return float(logsumexp(ground)) if len(ground) else -np.inf
+
+
+def _with_ground_states(dos: DensityOfStates, degeneracy: int, ceiling: float) -> DensityOfStates:
+    """The same density with the known number of ground states."""
+    shift = np.log(degeneracy) - _log_ground(dos, ceiling)
+    return DensityOfStates(dos.energies, dos.log_degeneracies + shift, dos.counts)

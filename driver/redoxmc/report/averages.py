@@ -1,0 +1,143 @@
+"""Entropy and free energy of each state space at any temperature, from all that a store knows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from redoxmc.report.analysis import Analysis
+from redoxmc.report.spectrum import Spectrum, split_entropies
+from redoxmc.sampling.chain import Chain
+from redoxmc.structures.lattice import Floats
+from redoxmc.thermo.combine import best_averages
+from redoxmc.units import KB
+
+MIN_LADDER_STEPS = 40  # for the blocks of an error estimate
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """Of a whole cell at one temperature; nan where it cannot be known.
+
+    entropy: of all that is sampled, k_B. ionic, electronic: its parts; ionic is nan where the ion
+    order is fixed. free_energy: eV. Errors are standard errors.
+    """
+
+    entropy: float = _NAN
+    entropy_error: float = _NAN
+    ionic: float = _NAN
+    electronic: float = _NAN
+    free_energy: float = _NAN
+    free_energy_error: float = _NAN
+
+    def as_row(self) -> list[float]:
+        """The six numbers, in order."""
+        return [
+            self.entropy,
+            self.entropy_error,
+            self.ionic,
+            self.electronic,
+            self.free_energy,
+            self.free_energy_error,
+        ]
+
+
+def thermal_averages(
+    analysis: Analysis, chains: Sequence[Chain], temperatures: Sequence[float]
+) -> list[Thermal]:
+    """Averages of one x at each temperature (K), from its chains.
+
+    Exact from the spectrum where every state of the space is known, else from the chains of all
+    temperatures (see thermo.ladder), else unknown. With ion orders that differ between seeds, the
+    mean over the seeds and the error of that mean.
+    """
+    spaces = {id(s): s for s in (analysis.spectra[chain.name] for chain in chains)}
+    tables = [
+        np.array([t.as_row() for t in _space(analysis, space, temperatures)])
+        for space in spaces.values()
+    ]
+    if len(tables) == 1:
+        return [Thermal(*row) for row in tables[0]]
+    stack = np.array(tables)  # (n_spaces, n_T, 6)
+    means, errors = stack.mean(axis=0), stack.std(axis=0, ddof=1) / np.sqrt(len(stack))
+    means[:, 1], means[:, 5] = errors[:, 0], errors[:, 4]
+    return [Thermal(*row) for row in means]
+
+
+def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]) -> list[Thermal]:
+    levels, degeneracies = spectrum.valid()
+    unknown = [Thermal()] * len(temperatures)
+    if not len(levels):
+        return unknown
+    log_states, log_error = math.log(degeneracies.sum()), 0.0  # what does not relax is no state
+    sampled_at: list[float] = []
+    series: list[Floats] = []
+    if not spectrum.complete:
+        count = _log_count(analysis, spectrum)
+        sampled_at, series = _series(analysis, spectrum)
+        if count is None or not series or series[0].shape[1] < MIN_LADDER_STEPS:
+            return unknown
+        log_states, log_error = count
+    found = best_averages(
+        sampled_at, series, log_states, levels, degeneracies, at=list(temperatures)
+    )
+    result = []
+    for averages in found:
+        if not averages.anchored:
+            result.append(Thermal())
+            continue
+        entropy, free = averages.entropy, averages.free_energy
+        ionic, electronic = _NAN, entropy.value
+        if analysis.sampled:
+            electronic = _NAN  # the chains give the joint entropy of ions and charges only
+            if spectrum.complete:
+                ionic, electronic = split_entropies(
+                    spectrum, analysis.lattice, analysis.symmetry, averages.temperature
+                )
+        error = math.hypot(entropy.standard_error, log_error)
+        free_error = math.hypot(free.standard_error, KB * averages.temperature * log_error)
+        result.append(Thermal(entropy.value, error, ionic, electronic, free.value, free_error))
+    return result
+
+
+def _log_count(analysis: Analysis, spectrum: Spectrum) -> tuple[float, float] | None:
+    """Ln of the number of states that relax, and its error; None where it cannot be known.
+
+    Without failed states it is the size of the space. With them, uniform draws tell their share.
+    """
+    log_all = math.log(spectrum.n_states)
+    if not spectrum.some_failed:
+        return log_all, 0.0
+    draws = _uniform_draws(analysis, spectrum)
+    good = int(np.isfinite(draws).sum())
+    if not good:
+        return None
+    share = good / len(draws)
+    return log_all + math.log(share), math.sqrt((1 - share) / good)
+
+
+def _uniform_draws(analysis: Analysis, spectrum: Spectrum) -> Floats:
+    own = [c for c in analysis.store.uniform_chains if analysis.spectra[c.name] is spectrum]
+    return np.concatenate([np.empty(0), *(analysis.drawn(chain) for chain in own)])
+
+
+def _series(analysis: Analysis, spectrum: Spectrum) -> tuple[list[float], list[Floats]]:
+    """Temperatures and energies [n_seeds, n_steps] of all chains in one space.
+
+    Uniform draws come last, at infinite temperature.
+    """
+    found: dict[float, list[Floats]] = {}
+    for chain in analysis.store.chains:
+        if analysis.spectra[chain.name] is spectrum and not chain.failure:
+            found.setdefault(chain.temperature, []).append(analysis.kept(chain)[0])
+    length = min((len(s) for group in found.values() for s in group), default=0)
+    temperatures = sorted(found)
+    series = [np.array([s[:length] for s in found[t]]) for t in temperatures]
+    draws = _uniform_draws(analysis, spectrum)
+    draws = draws[np.isfinite(draws)]
+    if series and len(draws) >= MIN_LADDER_STEPS:
+        temperatures.append(math.inf)
+        series.append(draws[None, :])
+    return temperatures, series

@@ -1,0 +1,103 @@
+"""Charge orders as numbers and in words: of what a chain visited, and of single states."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from redoxmc.structures.lattice import Floats, Ints, Lattice, occupancy_of_key
+from redoxmc.thermo.naming import describe_order, dominant_layers
+from redoxmc.thermo.order import cross_warren_cowley, structure_factor, warren_cowley
+from redoxmc.thermo.shells import neighbour_shells
+
+N_SHELLS = 3
+_PEAKS = 3
+
+
+@dataclass(frozen=True)
+class OrderParameters:
+    """The lattice as order parameters see it.
+
+    redox_shells, ion_shells: neighbour pairs of redox sites among themselves and with ion sites, by
+    shell, nearest first. repeats: unit cells of the host along the vectors of the supercell.
+    """
+
+    lattice: Lattice
+    redox_shells: list[Ints]
+    ion_shells: list[Ints]
+    repeats: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, lattice: Lattice, supercell: Sequence[Any]) -> "OrderParameters":
+        """supercell: as in the config; a matrix is its own unit cell."""
+        sites = lattice.scaled @ lattice.cell
+        redox, ions = sites[lattice.redox_sites], sites[lattice.ion_sites]
+        own, _ = neighbour_shells(lattice.cell, redox, N_SHELLS)
+        cross, _ = neighbour_shells(lattice.cell, redox, N_SHELLS, others=ions)
+        diagonal = not isinstance(supercell[0], Sequence)
+        a, b, c = supercell if diagonal else (1, 1, 1)
+        return cls(lattice, own, cross, (a, b, c))
+
+    def of_visits(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Means over visited states, and the most visited one in words."""
+        counts = Counter(keys)
+        if not counts:
+            unknown = [None] * N_SHELLS
+            return {"warren_cowley": unknown, "warren_cowley_ions": unknown, "dominant": None}
+        weights = np.array(list(counts.values()), dtype=float) / len(keys)
+        own = weights @ np.array([self._redox(key) for key in counts])
+        cross = weights @ np.array([self._ions(key) for key in counts])
+        return {
+            "warren_cowley": [_number(value) for value in own],
+            "warren_cowley_ions": [_number(value) for value in cross],
+            "dominant": self.describe(counts.most_common(1)[0][0]),
+        }
+
+    def nearest(self, keys: Sequence[str]) -> Floats:
+        """The Warren-Cowley parameter of nearest redox neighbours of each of the states, (n,)."""
+        known = {key: self._redox(key)[0] for key in set(keys)}
+        return np.array([known[key] for key in keys])
+
+    def describe(self, key: str) -> str:
+        """The charge order of a state in words."""
+        charges = occupancy_of_key(key)[: self.lattice.n_redox]
+        return describe_order(dominant_layers(charges, self._fractional, self.repeats))
+
+    def peaks(self, key: str) -> list[dict[str, Any]]:
+        """The largest peaks of the structure factor of a charge order.
+
+        q: in reciprocal vectors of the host's unit cell. share: of what full order at q would give.
+        """
+        charges = occupancy_of_key(key)[: self.lattice.n_redox]
+        ranges = [range(-n, n + 1) for n in self.repeats]
+        waves = np.array([w for w in product(*ranges) if w > (0, 0, 0)])
+        values = structure_factor(charges, self._fractional, waves)
+        if not np.isfinite(values).all():
+            return []
+        shares = values / self.lattice.n_redox
+        order = np.argsort(-np.round(shares, 9), kind="stable")[:_PEAKS]
+        return [
+            {"q": (waves[n] / self.repeats).tolist(), "share": float(shares[n])}
+            for n in order
+            if shares[n] > 1e-9
+        ]
+
+    @property
+    def _fractional(self) -> Floats:
+        return self.lattice.scaled[self.lattice.redox_sites]
+
+    def _redox(self, key: str) -> list[float]:
+        return warren_cowley(occupancy_of_key(key)[: self.lattice.n_redox], self.redox_shells)
+
+    def _ions(self, key: str) -> list[float]:
+        occupancy = occupancy_of_key(key)
+        redox, ions = np.split(occupancy, [self.lattice.n_redox])
+        return cross_warren_cowley(redox, ions, self.ion_shells)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

@@ -1,0 +1,202 @@
+"""The thermodynamics of a campaign: one record for each (x, T), hulls, phases, curves, voltages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from redoxmc.report.analysis import Analysis, number
+from redoxmc.report.averages import Thermal, thermal_averages
+from redoxmc.sampling.chain import Chain
+from redoxmc.thermo.correlation import split_r_hat, standard_error
+from redoxmc.thermo.entropy import finite_size_entropy
+from redoxmc.thermo.hull import formation_energies, on_hull, two_phase_regions
+from redoxmc.thermo.voltage import voltage_profile
+
+_GRID = 40  # temperatures of a curve between the coldest and the hottest chain
+Record = dict[str, Any]
+
+
+def thermo_records(analysis: Analysis) -> tuple[list[Record], list[Record]]:
+    """The entries under "thermo" of summary.json, one for each (x, T), and under "curves".
+
+    A curve holds entropy and free energy of one x between the coldest and the hottest temperature,
+    where they are known.
+    """
+    by_x: dict[float, dict[float, list[Chain]]] = {}
+    for chain in analysis.store.chains:
+        by_x.setdefault(chain.x, {}).setdefault(chain.temperature, []).append(chain)
+    records, curves = [], []
+    for x, groups in sorted(by_x.items()):
+        temperatures = sorted(groups)
+        # bounds that are exact, so that the ends of a curve are the sampled temperatures
+        grid = np.geomspace(temperatures[0], temperatures[-1], _GRID)[1:-1]
+        between = sorted({*temperatures, *np.round(grid, 2)}) if len(temperatures) > 1 else []
+        every = [*temperatures, *between]
+        chains = [chain for group in groups.values() for chain in group]
+        averages = thermal_averages(analysis, chains, every)
+        own = dict(zip(temperatures, averages, strict=False))
+        records += [_record(analysis, x, t, groups[t], own[t]) for t in temperatures]
+        curve = _curve(analysis, x, between, averages[len(temperatures) :])
+        curves += [curve] if curve else []
+    for temperature in sorted({r["temperature_K"] for r in records}):
+        _add_hull([r for r in records if r["temperature_K"] == temperature])
+    return records, curves
+
+
+def _record(
+    analysis: Analysis, x: float, temperature: float, chains: list[Chain], thermal: Thermal
+) -> Record:
+    lattice = analysis.lattice
+    units, sites = lattice.formula_units, lattice.n_redox
+    kept = [analysis.kept(chain) for chain in chains if not chain.failure]
+    length = min((len(energies) for energies, _ in kept), default=0)
+    together = np.array([energies[:length] for energies, _ in kept])
+    error, order_r_hat = 0.0, None
+    if not analysis.is_single_state(chains[0]):
+        error = standard_error(together) / units if length >= 4 else np.nan
+    if length >= 4 and chains[0].n_ions > 0:
+        order = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
+        order_r_hat = number(split_r_hat(order)) if np.isfinite(order).all() else None
+    return {
+        "x": x,
+        "temperature_K": temperature,
+        "energy_eV_per_fu": float(together.mean()) / units if length else None,
+        "energy_standard_error_eV_per_fu": number(error),
+        "formation_energy_eV_per_fu": None,
+        "on_hull": None,
+        "electronic_entropy_kB_per_site": number(thermal.electronic / sites),
+        "electronic_entropy_standard_error": _known_with(
+            thermal.electronic, thermal.entropy_error / sites
+        ),
+        "ionic_entropy_kB_per_site": number(thermal.ionic / sites),
+        "configurational_entropy_kB_per_site": number(thermal.entropy / sites),
+        "configurational_entropy_standard_error": number(thermal.entropy_error / sites),
+        "ideal_finite_size_kB_per_site": finite_size_entropy(
+            sites, lattice.n_reduced(chains[0].n_ions) or 0
+        ),
+        "free_energy_eV_per_fu": number(thermal.free_energy / units),
+        "free_energy_standard_error": number(thermal.free_energy_error / units),
+        "formation_free_energy_eV_per_fu": None,
+        "on_free_energy_hull": None,
+        "r_hat": number(split_r_hat(together)) if length >= 4 else None,
+        "r_hat_order": order_r_hat,
+    }
+
+
+def _known_with(value: float, error: float) -> float | None:
+    return number(error) if np.isfinite(value) else None
+
+
+def _curve(
+    analysis: Analysis, x: float, temperatures: Sequence[float], averages: Sequence[Thermal]
+) -> Record | None:
+    table = np.array([t.as_row() for t in averages]).reshape(-1, 6)
+    if not len(table) or not np.isfinite(table[:, 4]).all():
+        return None
+    units, sites = analysis.lattice.formula_units, analysis.lattice.n_redox
+    return {
+        "x": x,
+        "temperature_K": [float(t) for t in temperatures],
+        "electronic_entropy_kB_per_site": [number(v / sites) for v in table[:, 3]],
+        "electronic_entropy_standard_error": [
+            _known_with(v, e / sites) for v, e in table[:, [3, 1]]
+        ],
+        "free_energy_eV_per_fu": [float(v / units) for v in table[:, 4]],
+    }
+
+
+def _add_hull(records: list[Record]) -> None:
+    """Formation energies and hulls of one temperature, where both end members are known."""
+    for value, formed, flag in (
+        ("energy_eV_per_fu", "formation_energy_eV_per_fu", "on_hull"),
+        ("free_energy_eV_per_fu", "formation_free_energy_eV_per_fu", "on_free_energy_hull"),
+    ):
+        known = [r for r in records if r[value] is not None]
+        ends = {r["x"]: r[value] for r in known if r["x"] in (0.0, 1.0)}
+        if len(ends) < 2:
+            continue
+        x = [r["x"] for r in known]
+        formation = formation_energies(x, [r[value] for r in known], ends[0.0], ends[1.0])
+        for record, energy, stable in zip(known, formation, on_hull(x, formation), strict=True):
+            record[formed], record[flag] = float(energy), bool(stable)
+
+
+def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record]) -> list[Record]:
+    """Two-phase regions at each temperature of which every x has a free energy, and at 0 K.
+
+    At 0 K they follow from the lowest energies known. Empty with fewer than three x.
+    """
+    wanted = {record["x"] for record in records}
+    if len(wanted) < 3:
+        return []
+    by_t: dict[float, dict[float, float]] = {0.0: lowest_energies(analysis)}
+    for curve in curves:
+        points = zip(curve["temperature_K"], curve["free_energy_eV_per_fu"], strict=True)
+        for temperature, energy in points:
+            by_t.setdefault(temperature, {})[curve["x"]] = energy
+    for record in records:
+        if record["free_energy_eV_per_fu"] is not None:
+            own = by_t.setdefault(record["temperature_K"], {})
+            own[record["x"]] = record["free_energy_eV_per_fu"]
+    diagram = []
+    for temperature, energies in sorted(by_t.items()):
+        if wanted <= set(energies):
+            x = sorted(wanted)
+            regions = two_phase_regions(x, [energies[v] for v in x])
+            diagram.append(
+                {
+                    "temperature_K": temperature,
+                    "two_phase": [list(region) for region in regions],
+                    "stable": sorted({v for region in regions for v in region}),
+                }
+            )
+    return diagram
+
+
+def lowest_energies(analysis: Analysis) -> dict[float, float]:
+    """Lowest energy known (eV per formula unit) by x, of the campaign's x."""
+    lattice = analysis.lattice
+    counts = {chain.n_ions: chain.x for chain in analysis.store.chains}
+    return {
+        counts.get(n_ions, n_ions / lattice.n_redox): energy / lattice.formula_units
+        for n_ions, (_, energy) in analysis.lowest_states().items()
+    }
+
+
+def voltages(analysis: Analysis, records: list[Record]) -> list[Record]:
+    """Plateaus at 0 K, from the lowest energies, and at each temperature with free energies.
+
+    The voltage is null without a reference for the metal.
+    """
+    found = _plateaus(analysis, 0.0, lowest_energies(analysis))
+    free: dict[float, dict[float, float]] = {}
+    for record in records:
+        if record["free_energy_eV_per_fu"] is not None:
+            own = free.setdefault(record["temperature_K"], {})
+            own[record["x"]] = record["free_energy_eV_per_fu"]
+    every = {record["x"] for record in records}
+    for temperature, energies in sorted(free.items()):
+        if set(energies) == every:
+            found += _plateaus(analysis, temperature, energies)
+    return found
+
+
+def _plateaus(analysis: Analysis, temperature: float, energies: dict[float, float]) -> list[Record]:
+    if len(energies) < 2:
+        return []
+    lattice, x = analysis.lattice, sorted(energies)
+    ion = lattice.species[lattice.ion_sites[0]].charge
+    # x counts ions per redox site; a formula unit holds one redox site or more
+    per_unit = lattice.n_redox / lattice.formula_units
+    metal = analysis.config["ions"]["metal_energy"]
+    plateaus = voltage_profile([v * per_unit for v in x], [energies[v] for v in x], metal, ion)
+    return [
+        {
+            "x_low": p.x_low / per_unit,
+            "x_high": p.x_high / per_unit,
+            "temperature_K": temperature,
+            "voltage_V": p.voltage,
+        }
+        for p in plateaus
+    ]
