@@ -96,7 +96,7 @@ template <class L>
 void forward_atom(const Kernel &k, int i, Scratch &s, const Local &local, double *energy)
 {
   const int z = static_cast<int>(k.species[i]);
-  find_edges<L>(k, i, s.edges, L::LAST);
+  find_edges<L, L::LAST>(k, i, s.edges);
   aggregate<L>(k, s.edges, local.phi);
   S *a = L::LAST ? local.a : k.mixed[L::INDEX].data() + static_cast<std::size_t>(i) * MIXED;
   L::mix(W, z, local.phi, a);
@@ -112,7 +112,7 @@ template <class L>
 void backward_atom(const Kernel &k, int i, Scratch &s, const Local &local, double *gradient)
 {
   const int z = static_cast<int>(k.species[i]);
-  if (!L::LAST) find_edges<L>(k, i, s.edges, true);
+  if (!L::LAST) find_edges<L, true>(k, i, s.edges);
   const S *a = L::LAST ? local.a : k.mixed[L::INDEX].data() + static_cast<std::size_t>(i) * MIXED;
   const Pointers p(k, i, local.hidden);
   L::node_adjoint(W, z, p.node, local.d_products);

@@ -12,8 +12,8 @@ template <class L> constexpr int width() { return L::FEATURES * CHANNELS; }
 
 constexpr int MIXED = N_HARMONICS * CHANNELS;
 
-// Directions, table rows and harmonics of the edges of atom i.
-template <class L> void find_edges(const Kernel &k, int i, Edges &e, bool with_slopes)
+// Directions, table rows and harmonics of the edges of atom i; their slopes where SLOPES.
+template <class L, bool SLOPES> void find_edges(const Kernel &k, int i, Edges &e)
 {
   const std::int64_t begin = k.first[i];
   e.reserve(static_cast<int>(k.first[i + 1] - begin), L::TERMS);
@@ -39,10 +39,10 @@ template <class L> void find_edges(const Kernel &k, int i, Edges &e, bool with_s
     e.sender[a] = node;
   }
   for (int a = e.n; a < e.stride; a++) e.x[a] = e.y[a] = e.z[a] = 0;
-  // slopes go into the space behind the harmonics also where nobody reads them: cheaper than asking
-  (void) with_slopes;
   for (int a = 0; a < e.stride; a += LANES) {
-    harmonics(ld(e.x + a), ld(e.y + a), ld(e.z + a), e.Y + a, e.G + a, e.stride);
+    const V x = ld(e.x + a), y = ld(e.y + a), z = ld(e.z + a);
+    harmonics(x, y, z, e.Y + a, e.stride);
+    if constexpr (SLOPES) harmonic_slopes(x, y, z, e.G + a, e.stride);
     L::terms(e.Y + a, e.T + a, e.stride);
   }
 }
@@ -62,15 +62,6 @@ template <class L> const S *features_of(const Kernel &k, int node)
     return k.features[L::INDEX].data() + static_cast<std::size_t>(node) * width<L>();
 }
 
-template <class L> void prefetch_row(const Edges &e, int a, int block)
-{
-  constexpr std::size_t SIZE = COEFFICIENTS * L::PATHS * LANES;
-  const S *row =
-      W + L::TABLE + (static_cast<std::size_t>(e.row[a]) * (CHANNELS / LANES) + block) * SIZE;
-  for (std::size_t line = 0; line < SIZE * sizeof(S); line += 64)
-    __builtin_prefetch(reinterpret_cast<const char *>(row) + line);
-}
-
 // Sum of the messages to an atom.
 template <class L> void aggregate(const Kernel &k, const Edges &e, S *phi)
 {
@@ -79,7 +70,6 @@ template <class L> void aggregate(const Kernel &k, const Edges &e, S *phi)
     V total[L::PHI];
     for (int q = 0; q < L::PHI; q++) total[q] = V{};
     for (int a = 0; a < e.n; a++) {
-      if (a + 2 < e.n) prefetch_row<L>(e, a + 2, b);
       const S *features = features_of<L>(k, e.sender[a]) + b * LANES;
       V h[L::FEATURES];
       for (int m = 0; m < L::FEATURES; m++) h[m] = ld(features + m * CHANNELS);
@@ -104,7 +94,6 @@ void scatter(const Kernel &k, const Edges &e, const S *dphi, Scratch &s, double 
         L::FIRST ? nullptr : sums + static_cast<std::size_t>(slot ? slot[node] : node) * width<L>();
 #pragma GCC unroll 1
     for (int b = 0; b < CHANNELS / LANES; b++) {
-      if (a + 1 < e.n) prefetch_row<L>(e, a + 1, b);
       V h[L::FEATURES], dh[L::FEATURES];
       for (int m = 0; m < L::FEATURES; m++) {
         h[m] = ld(features + m * CHANNELS + b * LANES);

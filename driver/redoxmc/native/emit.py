@@ -121,11 +121,17 @@ def _harmonics(plan: Plan) -> str:
 constexpr int N_SLOPES = {len(slopes)};
 static_assert(N_HARMONICS == {len(plan.harmonics)}, "");
 
-// Y: harmonics of a unit vector, G: their non-zero derivatives, each ns apart.
-static inline void harmonics(V x, V y, V z, S *Y, S *G, int ns)
+// Harmonics of a unit vector, ns apart.
+static inline void harmonics(V x, V y, V z, S *Y, int ns)
 {{
-  (void) x; (void) y; (void) z; (void) Y; (void) G; (void) ns;
+  (void) x; (void) y; (void) z; (void) Y; (void) ns;
   {n.join(values)}
+}}
+
+// Their derivatives by x, y and z that are not zero, ns apart.
+static inline void harmonic_slopes(V x, V y, V z, S *G, int ns)
+{{
+  (void) x; (void) y; (void) z; (void) G; (void) ns;
   {n.join(slopes)}
 }}
 
