@@ -35,6 +35,7 @@ from redoxmc.models.calculator import ModelCalculator
 from redoxmc.models.card import Bonds, load_card
 from redoxmc.results.files import replace_atomically
 from redoxmc.species import Species
+from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
 from redoxmc.structures.reference_start import make_distorter
 
@@ -309,11 +310,13 @@ def split_with_reused(
     for file, part in [*config["reuse"].items(), ("", "")]:
         for frame in read_labelled(folder / file) if file else frames:
             order = root_order(frame.info["order"], cell_of)
+            supercell, _, occupancy = frame.info["order"].partition(":")
+            a, b, c = map(int, supercell.split("x"))
+            frame.info["ion_order"] = cell_of((a, b, c)).ion_key(occupancy_of_key(occupancy))
             if file and fixed.setdefault(order, part) != part:
                 raise SystemExit(f"{file}: order {order} is in another part already")
             groups.setdefault(order, []).append(frame)
-            cell, occupancy = frame.info["order"].split(":")
-            classes[order] = f"{cell}:{occupancy.partition('|')[0].count('1')}"
+            classes[order] = f"{supercell}:{occupancy.partition('|')[0].count('1')}"
     shares = {"valid": config["valid_fraction"], "test": config["test_fraction"]}
     return split_by_order(groups, classes, shares, fixed, np.random.default_rng(config["seed"]))
 

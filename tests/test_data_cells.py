@@ -65,6 +65,17 @@ def test_equivalent_orders_have_one_name() -> None:
     assert names == {cell.key(order)}
 
 
+def test_equivalent_ion_orders_have_one_name_whatever_the_charges() -> None:
+    cell = cell_of((1, 1, 2))
+    rng = np.random.default_rng(5)
+    order = cell.random_order(3, rng)
+    name = cell.ion_key(order)
+    for image in cell.symmetry.orbit(order):
+        image[:8] = rng.permutation(image[:8])
+        assert cell.ion_key(image) == name
+    assert len({cell.ion_key(cell.random_order(2, rng)) for _ in range(40)}) > 3
+
+
 def test_random_orders_are_neutral_and_the_distinct_ones_are_all() -> None:
     cell = cell_of((1, 1, 1))
     rng = np.random.default_rng(2)

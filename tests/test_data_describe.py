@@ -11,7 +11,7 @@ from ase import Atoms
 from dft_files import TRUTH, frames
 
 from redoxmc.data.compare import compare
-from redoxmc.data.describe import describe_set, order_of, shared_orders, write_card
+from redoxmc.data.describe import Still, describe_set, order_of, shared_orders, write_card
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
 
@@ -45,9 +45,42 @@ def test_card(tmp_path: Path) -> None:
     moments = data["moments_muB"]
     assert moments["Fe2+"]["mean"] == pytest.approx(3.779, abs=0.01)
     assert moments["gap Fe2+ Fe3+"] == pytest.approx(0.56, abs=0.03)
-    assert set(moments) == {"Fe2+", "Fe3+", "gap Fe2+ Fe3+"}
+    assert set(moments) == {"Fe2+", "Fe3+", "gap Fe2+ Fe3+", "gap Fe2+ Fe3+, inner 98 %"}
+    low, high = moments["Fe2+"]["inner_98_percent"]
+    assert moments["Fe2+"]["min"] <= low < high <= moments["Fe2+"]["max"]
+    assert moments["gap Fe2+ Fe3+, inner 98 %"] >= moments["gap Fe2+ Fe3+"]
+    assert data["frames_per_cell"] == {"a": 4, "b": 1}
     assert "| a:10 | 0 / 30 |" in (tmp_path / "data.md").read_text()
     assert (tmp_path / "data.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_energies_of_orders_are_of_still_frames_only() -> None:
+    some = labelled(0)
+    some[2].calc.results["forces"] = some[2].calc.results["forces"] + 5.0  # one order of a:10
+    assert max(np.abs(atoms.get_forces()).max() for atoms in (*some[:2], *some[3:])) < 4.0
+    assert "a:10" in describe_set(some)["charge_orders_meV_per_site"]
+    assert "a:10" not in describe_set(some, Still(4.0))["charge_orders_meV_per_site"]
+    assert "a:10" in describe_set(some, Still(stress=0.1))["charge_orders_meV_per_site"]
+    some[3].calc.results["stress"] = np.full(6, -0.2)  # the other one
+    assert "a:10" not in describe_set(some, Still(stress=0.1))["charge_orders_meV_per_site"]
+
+
+def test_equivalent_ion_orders_are_one() -> None:
+    some = labelled(0)
+    for atoms, ion_order in zip(some[2:], ("10", "10", "10"), strict=True):
+        atoms.info["order"] = "a:01|10" if atoms is some[2] else "a:01|01"
+        atoms.info["ion_order"] = ion_order
+    energies = describe_set(some)["charge_orders_meV_per_site"]
+    assert list(energies) == ["a:10"]
+    assert len(energies["a:10"]) == 2
+
+
+def test_a_frame_says_where_it_comes_from() -> None:
+    some = labelled(0)
+    for atoms in some[:2]:
+        del atoms.info["made_by"]
+        atoms.info["origin"] = "swap"
+    assert describe_set(some)["made_by"] == {"rattle": 3, "swap": 2}
 
 
 def test_a_set_without_orders_and_moments() -> None:

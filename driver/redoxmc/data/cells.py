@@ -57,6 +57,12 @@ class Cell:
         """The name of an order, the same for all equivalent ones."""
         return self.name + ":" + occupancy_key(self.lattice, self.symmetry.canonical(occupancy))
 
+    def ion_key(self, occupancy: Occupancy) -> str:
+        """The name of the ion order alone, the same for all equivalent ones."""
+        ions = occupancy.copy()
+        ions[: self.lattice.n_redox] = 0
+        return occupancy_key(self.lattice, self.symmetry.canonical(ions)).partition("|")[2]
+
     def distinct_orders(self) -> list[Occupancy]:
         """All neutral orders up to symmetry; of a cell of a few redox sites only."""
         n = self.lattice.n_redox

@@ -69,7 +69,7 @@ def _charge_orders(lowest: dict[Order, tuple[float, float]]) -> list[dict[str, A
 
     groups: dict[tuple[str, str], list[tuple[Order, tuple[float, float]]]] = {}
     for order, energies in lowest.items():
-        groups.setdefault((order.cell, order.ions), []).append((order, energies))
+        groups.setdefault((order.cell, order.ion_order), []).append((order, energies))
     out = []
     for (cell, ions), entries in sorted(groups.items()):
         if len(entries) < 2:

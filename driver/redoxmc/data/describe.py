@@ -7,7 +7,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,35 @@ from redoxmc.species import Species
 if TYPE_CHECKING:
     from ase import Atoms
 
+_INNER = (0.01, 0.99)  # quantiles: the few atoms at a threshold say little of the gap
+
+
+@dataclass(frozen=True)
+class Still:
+    """Which frames count as relaxed: none of their forces (eV/Å), stresses (eV/Å^3) is larger."""
+
+    force: float = np.inf
+    stress: float = np.inf
+
+    def holds(self, frame: "Atoms") -> bool:
+        """Whether a frame is within the limits; a frame without a stress has none."""
+        stress = frame.calc.results.get("stress", np.zeros(6))
+        return bool(
+            np.abs(frame.get_forces()).max() < self.force and np.abs(stress).max() < self.stress
+        )
+
 
 @dataclass(frozen=True)
 class Order:
-    """The order of a frame, from `info["order"]`: cell (may be empty), redox bits, ion bits."""
+    """The order of a frame, from `info["order"]`: cell (may be empty), redox bits, ion bits.
+
+    ion_order: a name that equivalent ion orders share, from `info["ion_order"]`, else the ion bits.
+    """
 
     cell: str
     redox: str
     ions: str
+    ion_order: str = field(default="", compare=False)
 
     @property
     def x(self) -> float:
@@ -42,7 +63,8 @@ def order_of(frame: "Atoms") -> Order | None:
     text = str(frame.info.get("order", ""))
     cell, _, occupancy = text.rpartition(":")
     redox, bar, ions = occupancy.partition("|")
-    return Order(cell, redox, ions) if bar and redox else None
+    ion_order = str(frame.info.get("ion_order", ions))
+    return Order(cell, redox, ions, ion_order) if bar and redox else None
 
 
 def shared_orders(one: "Sequence[Atoms]", two: "Sequence[Atoms]") -> set[Order]:
@@ -51,26 +73,34 @@ def shared_orders(one: "Sequence[Atoms]", two: "Sequence[Atoms]") -> set[Order]:
     return {order for order in map(order_of, two) if order in first and order is not None}
 
 
-def describe_set(frames: "Sequence[Atoms]") -> dict[str, Any]:
+def describe_set(frames: "Sequence[Atoms]", still: Still = Still()) -> dict[str, Any]:
     """Return what a data card says of a set.
 
-    frames, atoms; frames_per_x; made_by; moments by species (µB: mean, min, max) of elements with
-    several charge states, and the gap between neighbours; spread of charge-order energies at fixed
-    ion order (meV per redox site), from the lowest frame of each order.
+    still: the frames that energies of orders are taken from.
+    frames, atoms; frames_per_x; frames_per_cell; made_by (how, from `info`); moments by species
+    (µB) of elements with several charge states, and the gap between neighbours, of all atoms and
+    of the inner 98 % of each species; spread of charge-order energies at fixed ion order (meV per
+    redox site), from the lowest frame of each order.
     """
     orders = [order_of(frame) for frame in frames]
     per_x = Counter(order.x for order in orders if order is not None)
-    made_by = Counter(str(f.info["made_by"]) for f in frames if "made_by" in f.info)
+    made_by = Counter(str(f.info[key]) for f in frames if (key := _maker_key(f)))
+    per_cell = Counter(order.cell for order in orders if order is not None and order.cell)
     return {
         "frames": len(frames),
         "atoms": {"least": min(map(len, frames)), "most": max(map(len, frames))},
         "frames_per_x": {f"{x:g}": per_x[x] for x in sorted(per_x)},
+        "frames_per_cell": dict(sorted(per_cell.items())),
         "orders": len(set(orders) - {None}),
-        "made_by": dict(made_by),
+        "made_by": dict(sorted(made_by.items())),
         "moments_muB": _moments(frames),
-        "charge_orders_meV_per_site": charge_order_energies(frames),
+        "charge_orders_meV_per_site": charge_order_energies(frames, still),
         "largest_force_eV_per_A": max(float(np.abs(f.get_forces()).max()) for f in frames),
     }
+
+
+def _maker_key(frame: "Atoms") -> str | None:
+    return next((key for key in ("made_by", "origin") if key in frame.info), None)
 
 
 def moments_by_species(frames: "Sequence[Atoms]") -> dict[str, np.ndarray]:
@@ -96,6 +126,7 @@ def _moments(frames: "Sequence[Atoms]") -> dict[str, Any]:
             "mean": float(values.mean()),
             "min": float(values.min()),
             "max": float(values.max()),
+            "inner_98_percent": [float(q) for q in np.quantile(values, _INNER)],
             "atoms": int(values.size),
         }
         for name, values in pools.items()
@@ -104,25 +135,29 @@ def _moments(frames: "Sequence[Atoms]") -> dict[str, Any]:
     for low, high in pairwise(by_mean):
         if Species.parse(low).element == Species.parse(high).element:
             out[f"gap {low} {high}"] = float(pools[high].min() - pools[low].max())
+            inner = np.quantile(pools[high], _INNER[0]) - np.quantile(pools[low], _INNER[1])
+            out[f"gap {low} {high}, inner 98 %"] = float(inner)
     return out
 
 
-def lowest_energies(frames: "Sequence[Atoms]") -> dict[Order, float]:
-    """Return the lowest energy (eV per redox site) of each order."""
+def lowest_energies(frames: "Sequence[Atoms]", still: Still = Still()) -> dict[Order, float]:
+    """Return the lowest energy (eV per redox site) of each order, of frames that are still."""
     lowest: dict[Order, float] = {}
     for frame in frames:
         order = order_of(frame)
-        if order is not None:
+        if order is not None and still.holds(frame):
             energy = energy_of(frame) / len(order.redox)
             lowest[order] = min(energy, lowest.get(order, np.inf))
     return lowest
 
 
-def charge_order_energies(frames: "Sequence[Atoms]") -> dict[str, list[float]]:
+def charge_order_energies(
+    frames: "Sequence[Atoms]", still: Still = Still()
+) -> dict[str, list[float]]:
     """Return, by cell and ion order, the energies of charge orders above the lowest, meV/site."""
     groups: dict[str, list[float]] = {}
-    for order, energy in lowest_energies(frames).items():
-        name = f"{order.cell}:{order.ions}" if order.cell else order.ions
+    for order, energy in lowest_energies(frames, still).items():
+        name = f"{order.cell}:{order.ion_order}" if order.cell else order.ion_order
         groups.setdefault(name, []).append(energy)
     return {
         name: [round(1000 * (e - min(energies)), 3) for e in sorted(energies)]
@@ -131,9 +166,9 @@ def charge_order_energies(frames: "Sequence[Atoms]") -> dict[str, list[float]]:
     }
 
 
-def write_card(frames: "Sequence[Atoms]", folder: Path) -> dict[str, Any]:
+def write_card(frames: "Sequence[Atoms]", folder: Path, still: Still = Still()) -> dict[str, Any]:
     """Write data.json, data.md and the plots of a set into folder; returns the data."""
-    data = describe_set(frames)
+    data = describe_set(frames, still)
     write_atomically(folder / "data.json", json.dumps(data, indent=2) + "\n")
     write_atomically(folder / "data.md", _markdown(data))
     _plot(frames, data, folder / "data.png")
@@ -148,11 +183,18 @@ def _markdown(data: dict[str, Any]) -> str:
         "|---|---|",
     ]
     lines += [f"| {x} | {n} |" for x, n in data["frames_per_x"].items()]
-    lines += ["", "| species | moment, µB | range | atoms |", "|---|---|---|---|"]
+    for title, counts in (("supercell", data["frames_per_cell"]), ("made by", data["made_by"])):
+        if counts:
+            lines += ["", f"| {title} | frames |", "|---|---|"]
+            lines += [f"| {name} | {n} |" for name, n in counts.items()]
+    lines += ["", "| species | moment, µB | inner 98 % | range | atoms |", "|---|---|---|---|---|"]
     for name, values in data["moments_muB"].items():
         if isinstance(values, dict):
             extent = f"{values['min']:.2f} to {values['max']:.2f}"
-            lines.append(f"| {name} | {values['mean']:.3f} | {extent} | {values['atoms']} |")
+            inner = "{:.2f} to {:.2f}".format(*values["inner_98_percent"])
+            lines.append(
+                f"| {name} | {values['mean']:.3f} | {inner} | {extent} | {values['atoms']} |"
+            )
     gaps = [(n, v) for n, v in data["moments_muB"].items() if not isinstance(v, dict)]
     lines += ["", *(f"{name}: {value:.2f} µB" for name, value in gaps)]
     lines += ["", "| ion order | charge orders above the lowest, meV per redox site |", "|---|---|"]
@@ -186,10 +228,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--still", type=float, nargs=2, metavar=("EV_PER_A", "EV_PER_A3"))
     arguments = parser.parse_args()
     try:
         frames = [frame for file in arguments.files for frame in read_labelled(file)]
-        write_card(frames, arguments.out)
+        write_card(frames, arguments.out, Still(*arguments.still) if arguments.still else Still())
     except InputError as error:
         raise SystemExit(f"describe: {error}") from None
 
