@@ -1,0 +1,164 @@
+"""Molecular dynamics in a LAMMPS session: pieces of trajectories, and forces along a path."""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from redoxmc.engines.lammps import LammpsSession, State
+from redoxmc.engines.md_phase import Phase
+from redoxmc.errors import EngineError, InputError
+from redoxmc.species import Species
+from redoxmc.structures.lattice import Floats
+
+T = TypeVar("T")
+
+
+class Dynamics(Protocol):
+    """What a replica asks of its dynamics; EngineError where something fails."""
+
+    def trajectory(
+        self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
+    ) -> tuple[Phase, float]:
+        """Newton's equations over steps of `time_step` ps: the end, and its potential energy."""
+
+    def begin(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
+        """Load a structure whose forces are wanted along a path."""
+
+    def forces(self, positions: Floats, species: Sequence[Species]) -> tuple[float, Floats]:
+        """Energy (eV) and forces (n, 3) eV/Å at positions (n, 3) Å, as species."""
+
+    def minimize(
+        self,
+        cell: Floats,
+        positions: Floats,
+        species: Sequence[Species],
+        *,
+        force_tolerance: float,
+        max_iterations: int,
+    ) -> State:
+        """Relax the ions in a fixed cell."""
+
+
+class MdSession(LammpsSession):
+    """A LAMMPS session that integrates. As in its parent, a result depends on the call alone.
+
+    `trajectory` and `begin` load their structure anew, so that a run that is stopped and resumed
+    goes on bit for bit. `forces` is a call on what `begin` has loaded.
+    """
+
+    _rotation: Floats
+    _cell: Floats
+    _inverse: Floats
+    _start_positions: Floats
+    _present: list[Species]
+
+    def trajectory(
+        self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
+    ) -> tuple[Phase, float]:
+        """Newton's equations at constant cell over `steps` of `time_step` (ps): velocity Verlet.
+
+        Returns the end and its potential energy (eV). Raises EngineError on NaN or a lost atom.
+        """
+        return self._caught(lambda: self._trajectory(cell, start, species, steps, time_step))
+
+    def begin(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
+        """Load a structure whose forces are wanted along a path."""
+        self._caught(lambda: self._begin(cell, positions, species))
+
+    def forces(self, positions: Floats, species: Sequence[Species]) -> tuple[float, Floats]:
+        """Energy (eV) and forces (eV/Å) of the loaded atoms at positions (n, 3) Å, as species."""
+        return self._caught(lambda: self._forces(positions, species))
+
+    def dump(self, path: Path, phase: Phase, cell: Floats, species: Sequence[Species]) -> None:
+        """Append a frame to a LAMMPS dump: id, species, element, positions, velocities.
+
+        The time step written is the number of frames before it.
+        """
+        self._caught(lambda: self._dump(path, phase, cell, species))
+
+    def _caught(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except (EngineError, InputError):
+            self.close()
+            raise
+        except Exception as error:  # what LAMMPS throws comes as plain exceptions
+            self.close()
+            raise EngineError(str(error).strip()) from None
+
+    def _begin(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
+        self._rotation = self._load(cell, positions, species)
+        self._cell, self._start_positions = cell, positions
+        self._inverse = np.linalg.inv(cell)
+        self._present = list(species)
+
+    def _trajectory(
+        self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
+    ) -> tuple[Phase, float]:
+        self._begin(cell, start.positions, species)
+        self._scatter("v", start.velocities)
+        self._set("dt", time_step)
+        self._set("steps", steps)
+        self._lammps.file(str(self.inputs / "md.lmp"))
+        energy = float(self._lammps.get_thermo("pe"))
+        positions, velocities = self._unwrapped(self._gather("x")), self._gather("v")
+        if not (np.isfinite(energy) and np.isfinite(positions).all()):
+            raise EngineError("the energy or a position is not a number")
+        return Phase(positions, velocities), energy
+
+    def _forces(self, positions: Floats, species: Sequence[Species]) -> tuple[float, Floats]:
+        for atom, (old, new) in enumerate(zip(self._present, species, strict=True), start=1):
+            if old != new:
+                self._retype(atom, new)
+        self._present = list(species)
+        # wrapped before it is written: an atom must not jump over a subdomain to its owner
+        scaled = positions @ self._inverse
+        self._scatter("x", (scaled - np.floor(scaled)) @ self._cell)
+        self._lammps.command("run 0 post no")
+        energy = float(self._lammps.get_thermo("pe"))
+        forces = self._gather("f")
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise EngineError("the energy or a force is not a number")
+        return energy, forces
+
+    def _retype(self, atom: int, species: Species) -> None:
+        self._lammps.command(f"set atom {atom} type {self._types[species]}")
+        charge = self.card.lammps_charges.get(str(species))
+        if charge is not None:
+            self._lammps.command(f"set atom {atom} charge {charge!r}")
+
+    def _dump(self, path: Path, phase: Phase, cell: Floats, species: Sequence[Species]) -> None:
+        self._begin(cell, phase.positions, species)
+        self._scatter("v", phase.velocities)
+        frame = 0
+        if self._rank == 0 and path.is_file():
+            with path.open(encoding="utf-8") as file:
+                frame = sum(line.startswith("ITEM: TIMESTEP") for line in file)
+        frame = int(self.comm.bcast(frame)) if self.comm is not None else frame
+        self._lammps.command(f"reset_timestep {frame}")
+        elements = " ".join(s.element for s in self.card.species)
+        self._lammps.command("labelmap clear")
+        labels = " ".join(f"{kind} {s}" for s, kind in self._types.items())
+        self._lammps.command(f"labelmap atom {labels}")
+        self._lammps.command(
+            f'write_dump all custom "{path}" id typelabel element x y z vx vy vz '
+            f"modify append yes sort id element {elements} format float %.10g"
+        )
+        self._lammps.command("labelmap clear")
+
+    def _scatter(self, name: str, values: Floats) -> None:
+        flat = np.ascontiguousarray(values @ self._rotation.T).ravel()
+        self._lammps.scatter_atoms(name, 1, 3, flat.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+
+    def _gather(self, name: str) -> Floats:
+        raw: Any = self._lammps.gather_atoms(name, 1, 3)
+        return np.array(np.ctypeslib.as_array(raw)).reshape(-1, 3) @ self._rotation
+
+    def _unwrapped(self, positions: Floats) -> Floats:
+        now = positions @ self._inverse
+        now -= np.round(now - self._start_positions @ self._inverse)
+        result: Floats = now @ self._cell
+        return result

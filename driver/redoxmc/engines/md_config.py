@@ -1,0 +1,53 @@
+"""[md]: how a campaign with ensemble = "md" moves in time and changes charges."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+LONGEST_PATH = 2048  # steps that the automatic choice tries
+FEMTOSECOND = 1e-3  # ps
+
+
+class MdConfig(BaseModel):
+    """Molecular dynamics at temperature with charge swaps over short paths.
+
+    A step of the sampling is `interval` pieces of `segment` time steps, then one candidate move.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    time_step: Positive = 1.0  # fs
+    damping: Positive = 100.0  # fs: how long velocities are remembered (Langevin bath)
+    segment: Count = 10  # time steps between two refreshes of the velocities
+    interval: Count = 5  # pieces between two candidate moves
+    # accept every piece on the change of its energy: exact for any time step. False above some
+    # thousand atoms, where that change grows with the number of atoms
+    metropolize: bool = True
+    equilibration: Positive = 1000.0  # fs, before the first move is counted
+    pressure: float | None = None  # GPa; none: the cell of [relax] is kept
+    protocol_steps: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    pilot_moves: Count = 12  # for each length that the automatic choice tries
+    schedule: Literal["linear", "smooth"] = "smooth"
+    escort: bool = True  # move the local distortion along with the charges
+    mobile_radius: Positive | None = None  # Å: atoms farther from the swapped ions stand still
+    site_tolerance: Positive | None = None  # Å: refuse what takes an atom farther from its site
+    swaps: bool = True  # False: plain MD on the first charge order
+    trajectory_interval: Annotated[int, Field(ge=0)] = 0  # steps between frames; 0 writes none
+
+    @model_validator(mode="after")
+    def _bath(self) -> "MdConfig":
+        if self.damping < self.time_step:
+            raise ValueError(
+                f"damping = {self.damping:g} fs is below time_step = {self.time_step:g} fs; "
+                "the bath must not forget velocities faster than a step, take 50 to 500 fs"
+            )
+        if self.segment * self.time_step > 2 * self.damping:
+            raise ValueError(
+                f"segment = {self.segment} steps of {self.time_step:g} fs is longer than twice "
+                f"damping = {self.damping:g} fs, so that the bath acts too rarely; take at most "
+                f"{max(1, int(2 * self.damping / self.time_step))} steps"
+            )
+        return self
