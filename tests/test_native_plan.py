@@ -72,6 +72,11 @@ REFUSED = {
     "pair repulsion": lambda: {"pair_repulsion": True},
     "RealAgnosticDensityInteractionBlock": density_blocks,
     "edge irreps": lambda: {"edge_irreps": o3.Irreps("4x0e+4x1o")},
+    "both parities": lambda: {"hidden_irreps": o3.Irreps("4x0e+4x1o+4x1e")},
+    "beyond the spherical harmonics": lambda: {
+        "hidden_irreps": o3.Irreps("4x0e+4x1o+4x2e"),
+        "max_ell": 1,
+    },
     "heads": lambda: {
         "heads": ["a", "b"],
         "atomic_inter_scale": [1.0, 2.0],

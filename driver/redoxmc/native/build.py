@@ -15,6 +15,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -133,6 +134,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     try:
         with _lock(path):
             if not _is_complete(path):  # another process may have made it while this one waited
+                print(f"redoxmc: compiling native kernels for {model}, once ...", file=sys.stderr)
                 _generate(model, metadata, dtype, compiler, path)
     except OSError as error:
         raise NativeUnavailableError(

@@ -67,6 +67,11 @@ class _Reader:
         scale, shift = self._scale_shift()
         residual = [probe.class_name(i) == RESIDUAL for i in self.interactions]
         degrees = [(0,)] + [c.degrees for c in self.contractions]
+        for found in degrees:
+            if len(set(found)) < len(found):
+                raise CannotGenerateError("hidden irreps with both parities of a degree")
+            if max(found) > self.l_max:
+                raise CannotGenerateError("hidden irreps beyond the spherical harmonics")
         skips = [
             self._skip(k, degrees[k], degrees[k + 1]) if residual[k] else {}
             for k in range(len(self.interactions))

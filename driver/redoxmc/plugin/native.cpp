@@ -143,7 +143,7 @@ std::string find_native(const std::string &file)
 
   const char *python = std::getenv("REDOXMC_PYTHON");
   const std::string command =
-      quoted(python ? python : "python3") + " -m redoxmc.native " + quoted(file) + " 2>/dev/null";
+      quoted(python ? python : "python3") + " -W ignore -m redoxmc.native " + quoted(file);
   std::string answer;
   if (FILE *pipe = popen(command.c_str(), "r")) {
     char part[1024];
