@@ -5,7 +5,6 @@ The only module that knows LAMMPS. A session holds one model; every call loads i
 that makes relaxed energies bit-reproducible whatever was computed before.
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -148,9 +147,6 @@ class LammpsSession:
         from redoxmc.plugin.load import import_lammps
 
         lammps = import_lammps().lammps
-        # Importing lammps put our plugin on the path of those that load by themselves. A session
-        # loads it when it needs it, and only then: a classical model needs no libtorch.
-        os.environ.pop("LAMMPS_PLUGIN_PATH", None)
         arguments = ["-log", "none", "-screen", "none", "-nocite"]
         comm = self.comm if self.comm is not None else MPI.COMM_SELF
         lmp = self._lammps = lammps(cmdargs=arguments, comm=comm)
@@ -168,10 +164,7 @@ class LammpsSession:
         if self.card.is_classical:
             lmp.file(str(self.card.energy_file))
         else:
-            from redoxmc.plugin.build import ensure_plugin
-
-            lmp.command(f"plugin load {ensure_plugin()}")
-            lmp.command("pair_style redoxmc")
+            lmp.command("pair_style redoxmc")  # of the plugin, which LAMMPS loads by itself
             names = " ".join(str(species) for species in self.card.species)
             lmp.command(f'pair_coeff * * "{self.card.energy_file}" {names}')
 
