@@ -51,3 +51,62 @@ def test_identity_ignores_steps_and_parallel_but_not_physics(campaign):
     assert identity(temperatures=[601.0]) != same
     assert identity(cell="per_x") != same
     assert load_config(campaign()).identity("other model", "host") != same
+
+
+SEMIGRAND = "ensemble = 'semigrand'\n"
+INSERTION = "[sampling.moves]\ninsertion_removal = 1.0\ncharge_swap = 1.0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"more": SEMIGRAND + INSERTION, "ordering": "sampled"}, "needs sampling.chemical_pot"),
+        ({"more": SEMIGRAND + "chemical_potential = -2.0"}, "needs the move insertion_removal"),
+        (
+            {"more": SEMIGRAND + "chemical_potential = -2.0\n" + INSERTION},
+            "ions.ordering = 'sampled'; it has .* and 'ewald'",
+        ),
+        ({"more": "chemical_potential = -2.0"}, "no meaning with sampling.ensemble = 'relaxed'"),
+        (
+            {
+                "more": SEMIGRAND + "chemical_potential = 1\nuniform_draws = 9\n" + INSERTION,
+                "ordering": "sampled",
+            },
+            "are for ensembles of fixed x",
+        ),
+        ({"ordering": "sampled"}, "needs the move ion_swap or ion_charge_swap"),
+        (
+            {"more": "[sampling.moves]\ncharge_swap = 1.0\nion_charge_swap = 1.0"},
+            "ion_charge_swap changes the ion order",
+        ),
+        (
+            {"more": "tempering = true\nannealing = {start = 3000.0, steps = 9}"},
+            "does not go with sampling.tempering",
+        ),
+        ({"more": "annealing = {start = 300.0, steps = 9}"}, "300 K is not above .* 600 K"),
+        ({"more": "annealing = {start = 900.0}"}, "'sampling.annealing.steps' is missing"),
+        ({"more": "uniform_draws = -1"}, "sampling.uniform_draws = -1"),
+        ({"more": "chemical_potential = [1, 1.0]"}, "holds a value twice"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(campaign, changes, sentence):
+    path = campaign(**changes)
+    with pytest.raises(InputError, match=sentence) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+
+
+def test_one_chemical_potential_is_a_list_of_one(campaign):
+    more = SEMIGRAND + "chemical_potential = 10.5\n" + INSERTION
+    config = load_config(campaign(ordering="sampled", more=more))
+    assert config.sampling.chemical_potential == [10.5]
+
+
+def test_identity_of_older_campaigns_stays_what_it_was(campaign):
+    """Keys that came later and are not used do not enter: old results stay resumable."""
+    sampling = load_config(campaign()).model_dump()["sampling"]
+    assert {"chemical_potential", "annealing", "uniform_draws"} <= set(sampling)
+    plain = load_config(campaign()).identity("model", "host")
+    assert plain == "741bbb59988fd17a37d99e9e46e037d913967ac6ad519a7e17cd73c1cd27ddbd"
+    assert load_config(campaign(more="uniform_draws = 5")).identity("model", "host") != plain
+    assert load_config(campaign(more="standard_error = 0.1")).identity("model", "host") == plain

@@ -98,7 +98,7 @@ class Analysis:
         """The entry of one chain under "runs" of summary.json."""
         energies, keys = self.kept(chain)
         units, sites = self.lattice.formula_units, self.lattice.n_redox
-        exact = self.is_single_state(chain)
+        exact = self.is_single_state(chain) and len(keys) > 0
         trace = self.store.traces.get(chain.name)
         lowest = min(trace.energies) / units if trace and trace.energies else None
         occupancy = chain.occupancy

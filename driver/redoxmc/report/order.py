@@ -73,7 +73,7 @@ class OrderParameters:
         q: in reciprocal vectors of the host's unit cell. share: of what full order at q would give.
         """
         charges = occupancy_of_key(key)[: self.lattice.n_redox]
-        ranges = [range(-n, n + 1) for n in self.repeats]
+        ranges = [range(-n, n + 1) for n in (max(n, 2) for n in self.repeats)]
         waves = np.array([w for w in product(*ranges) if w > (0, 0, 0)])
         values = structure_factor(charges, self._fractional, waves)
         if not np.isfinite(values).all():

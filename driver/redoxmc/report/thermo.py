@@ -52,9 +52,11 @@ def _record(
     kept = [analysis.kept(chain) for chain in chains if not chain.failure]
     length = min((len(energies) for energies, _ in kept), default=0)
     together = np.array([energies[:length] for energies, _ in kept])
-    error, order_r_hat = 0.0, None
-    if not analysis.is_single_state(chains[0]):
-        error = standard_error(together) / units if length >= 4 else np.nan
+    error, order_r_hat = np.nan, None
+    if analysis.is_single_state(chains[0]) and length:
+        error = 0.0
+    elif length >= 4:
+        error = standard_error(together) / units
     if length >= 4 and chains[0].n_ions > 0:
         order = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
         order_r_hat = number(split_r_hat(order)) if np.isfinite(order).all() else None
