@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from native_models import export
 
-from redoxmc.native.build import find_compiler, library_name, native_library
+from redoxmc.native.build import library_name, native_library
+from redoxmc.native.compiler import find_compiler
 from redoxmc.native.errors import NativeUnavailableError
 from redoxmc.native.library import NativeModel
 
@@ -52,6 +53,14 @@ def test_no_compiler(model, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert "'no-such-compiler'" in refusal(model)
     assert "does not exist" in refusal(model)
+
+
+def test_without_a_compiler_the_library_of_another_node_is_used(model, monkeypatch):
+    path = native_library(model)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert native_library(model) == path
+    path.write_bytes(b"")
+    assert "no-such-compiler" in refusal(model)
 
 
 def test_a_compiler_that_fails(model, cache, tmp_path, monkeypatch):

@@ -9,7 +9,8 @@ from native_models import compare, edge_mace, mace_module, make_cell, torch_ener
 from mace import modules  # isort: skip
 from e3nn import o3
 
-from redoxmc.native.build import Compiler, compile_source, find_compiler
+from redoxmc.native.build import compile_source
+from redoxmc.native.compiler import Compiler, find_compiler
 from redoxmc.native.emit import emit
 from redoxmc.native.errors import CannotGenerateError
 from redoxmc.native.library import NativeModel

@@ -7,21 +7,21 @@ made on another kind of CPU is never found. The cache is `$REDOXMC_CACHE`, or `r
 """
 
 import contextlib
+import ctypes
 import fcntl
 import functools
 import hashlib
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redoxmc.native.compiler import Compiler, find_compiler, first_error, run
 from redoxmc.native.errors import CannotGenerateError, NativeUnavailableError
 
 if TYPE_CHECKING:
@@ -29,66 +29,6 @@ if TYPE_CHECKING:
 
 SOURCES = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
-_VECTOR_BYTES = (("__AVX512F__", 64), ("__AVX__", 32), ("__SSE2__", 16), ("__ARM_NEON", 16))
-
-
-@dataclass(frozen=True)
-class Compiler:
-    """A C++ compiler for this machine.
-
-    command: with the flags that select the machine's instructions. identity: changes with compiler
-    or CPU. vector_bytes: size of the vector registers; 8 where there are none.
-    """
-
-    command: tuple[str, ...]
-    identity: str
-    vector_bytes: int
-
-
-def find_compiler(name: str | None = None, scalar: bool = False) -> Compiler:
-    """The compiler `name`, or `$CXX`, or the first of g++, clang++, c++.
-
-    scalar: do not use vector instructions. Raises NativeUnavailableError where none works.
-    """
-    return _find_compiler(name or os.environ.get("CXX", ""), scalar)
-
-
-@functools.cache
-def _find_compiler(wanted: str, scalar: bool) -> Compiler:
-    names = wanted.split() or next(
-        ([n] for n in ("g++", "clang++", "c++") if shutil.which(n)), ["g++"]
-    )
-    problem = "it does not exist"
-    for machine in ([] if scalar else ["-march=native"], ["-mcpu=native"], []):
-        command = (*names, *machine)
-        try:
-            macros = _run([*command, "-dM", "-E", "-x", "c++", os.devnull])
-            version = _run([*names, "--version"])
-        except FileNotFoundError:
-            break
-        except subprocess.CalledProcessError as error:
-            problem = _first_error(error)
-            continue
-        known = sorted(macros.splitlines())
-        size = next((n for macro, n in _VECTOR_BYTES if f"#define {macro} 1" in known), 8)
-        identity = "\n".join([*command, version, *known])
-        return Compiler(command, identity, 8 if scalar else size)
-    raise NativeUnavailableError(
-        f"the C++ compiler {' '.join(names)!r} cannot be used: {problem}; set CXX to another."
-    )
-
-
-def _run(command: list[str]) -> str:
-    environment = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, env=environment
-    ).stdout
-
-
-def _first_error(error: subprocess.CalledProcessError) -> str:
-    lines = [line for line in str(error.stderr).splitlines() if line.strip()]
-    wanted = [line for line in lines if "error" in line.lower()] or lines
-    return wanted[0].strip().rstrip(".") if wanted else f"it ended with code {error.returncode}"
 
 
 def cache_folder() -> Path:
@@ -98,12 +38,13 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(base) / "redoxmc"
 
 
-def library_name(model: bytes, dtype: str, compiler: Compiler) -> str:
-    """File name of the library for a model file in a precision."""
+def library_name(model: bytes, dtype: str, compiler: Compiler | None) -> str:
+    """File name of the library for a model file; a pattern where the compiler is None."""
     digest = hashlib.sha256(b"redoxmc native 1\0")
-    for part in (model, dtype.encode(), compiler.identity.encode(), _generator()):
+    for part in (model, dtype.encode(), _generator()):
         digest.update(hashlib.sha256(part).digest())
-    return f"native-{digest.hexdigest()[:32]}.so"
+    machine = hashlib.sha256(compiler.identity.encode()).hexdigest()[:12] if compiler else "*"
+    return f"native-{digest.hexdigest()[:24]}-{machine}.so"
 
 
 @functools.cache
@@ -126,8 +67,15 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
             f"{model} is a {metadata['architecture']} model, and native kernels are for MACE."
         )
     dtype = dtype or str(metadata["dtype"])
-    compiler = compiler or find_compiler()
     content = model.read_bytes()
+    try:
+        compiler = compiler or find_compiler()
+    except NativeUnavailableError:
+        # a compute node without a compiler uses what the login node made, if its CPU can
+        for found in sorted(cache_folder().glob(library_name(content, dtype, None))):
+            if _is_complete(found) and ctypes.CDLL(str(found)).redoxmc_native_usable():
+                return found
+        raise
     path = cache_folder() / library_name(content, dtype, compiler)
     if _is_complete(path):
         return path
@@ -192,12 +140,12 @@ def compile_source(source: "Source", compiler: Compiler, path: Path, metadata: s
         command += ["-o", str(output), str(SOURCES / "kernel.cpp")]
         try:
             try:
-                _run([*command, "-fopenmp"])
+                run([*command, "-fopenmp"])
             except subprocess.CalledProcessError:
-                _run(command)  # a compiler without OpenMP: one thread
+                run(command)  # a compiler without OpenMP: one thread
         except subprocess.CalledProcessError as error:
             raise NativeUnavailableError(
-                f"the C++ compiler {compiler.command[0]!r} failed: {_first_error(error)}."
+                f"the C++ compiler {compiler.command[0]!r} failed: {first_error(error)}."
             ) from None
         os.replace(output, path)
 
