@@ -15,7 +15,7 @@ from redoxmc.sampling.energies import Lookup
 from redoxmc.sampling.ladder import advance, make_ladder
 from redoxmc.structures.lattice import build_lattice, occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.thermo.entropy import canonical_averages
+from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 from redoxmc.thermo.ladder import ladder_averages
 
 TEMPERATURES = [200.0, 300.0, 450.0, 700.0, 1100.0, 2000.0]
@@ -40,25 +40,34 @@ def lattice(campaign):
     return build_lattice(config, load_card(config.model.path))
 
 
-def tempered(lattice, energies, seed, steps):
-    """The energies of one tempering run after burn-in, for each temperature."""
+def tempered(lattice, energies, seed, steps, temperatures=TEMPERATURES, draws=0):
+    """The energies of one tempering run after burn-in, for each temperature.
+
+    draws: of uniform states, which come last.
+    """
     ions = occupancy_of_key(next(iter(energies)))[lattice.n_redox :]
-    chains = [make_chain(lattice, 0.5, ions, t, seed) for t in TEMPERATURES]
+    chains = [make_chain(lattice, 0.5, ions, t, seed) for t in temperatures]
     ladder = make_ladder(chains, interval=5)
     mixture = build_moves({"charge_swap": 1.0}, lattice.n_redox, lattice.n_ions)
     advance(ladder, Table(lattice, energies), mixture, steps, lambda: False)
-    return [np.array(chain.energies[steps // 10 :]) for chain in ladder.chains]
+    series = [np.array(chain.energies[steps // 10 :]) for chain in ladder.chains]
+    if draws:
+        uniform = make_ladder([make_chain(lattice, 0.5, ions, math.inf, seed)], 1)
+        advance(uniform, Table(lattice, energies), mixture, draws, lambda: False)
+        series.append(np.array(uniform.chains[0].energies))
+    return series
 
 
-def coverage(lattice, energies, repeats, steps):
+def coverage(lattice, energies, repeats, steps, draws=0):
     """For each quantity, how often two standard errors cover the exact value; [repeats, n_T]."""
     levels = np.array(list(energies.values()))
     ground = int(np.sum(levels < levels.min() + 1e-6))
     exact = [canonical_averages(levels, np.ones(len(levels)), t) for t in TEMPERATURES]
     covered = {field: np.zeros((repeats, len(TEMPERATURES))) for field in FIELDS}
     for seed in range(repeats):
-        series = tempered(lattice, energies, seed, steps)
-        found = ladder_averages(TEMPERATURES, series, math.log(len(levels)), None, ground)
+        series = tempered(lattice, energies, seed, steps, draws=draws)
+        temperatures = TEMPERATURES + [math.inf] * (draws > 0)
+        found = ladder_averages(temperatures, series, math.log(len(levels)), None, ground)
         for n, (a, e) in enumerate(zip(found, exact, strict=True)):
             for field in FIELDS:
                 estimate = getattr(a, field)
@@ -67,18 +76,54 @@ def coverage(lattice, energies, repeats, steps):
     return covered
 
 
-def test_tempering_agrees_with_enumeration_on_the_lattice_engine(lattice):
+@pytest.fixture
+def energies(lattice):
     engine = crystal_engine(lattice, permittivity=25.0, redox_shells=[0.03])
-    energies = {
+    return {
         occupancy_key(lattice, state): engine.energy(state)
         for charges in occupancies(8, 4)
         for state in [np.concatenate([charges, IONS])]
     }
+
+
+@pytest.mark.parametrize("draws", [0, 500])
+def test_tempering_agrees_with_enumeration_on_the_lattice_engine(lattice, energies, draws):
+    """Anchored at the ground states, or at infinite temperature by uniform draws."""
     assert np.ptp(list(energies.values())) > 0.2  # eV: neither frozen nor free over the ladder
-    covered = coverage(lattice, energies, repeats=10, steps=2000)
+    covered = coverage(lattice, energies, repeats=10, steps=2000, draws=draws)
     # 60 intervals, 95 % expected, those of one run correlated: below 80 % would be no error at all
     for field, hits in covered.items():
         assert hits.mean() >= 0.8, field
+
+
+def test_at_a_million_kelvin_the_entropy_is_ideal(lattice, energies):
+    """ln C(8, 4)/8 to 1e-3 k_B per site, from chains that know no spectrum."""
+    temperatures = [300.0, 600.0, 1200.0, 3000.0, 10_000.0, 1e6]
+    levels = np.array(list(energies.values()))
+    ground = int(np.sum(levels < levels.min() + 1e-6))
+    series = tempered(lattice, energies, 1, 3000, temperatures)
+    *_, hot = ladder_averages(temperatures, series, math.log(70), None, ground)
+    assert hot.anchored
+    assert hot.entropy.value / 8 == pytest.approx(finite_size_entropy(8, 4), abs=1e-3)
+
+
+def test_the_anchor_does_not_depend_on_states_that_are_hardly_ever_visited(lattice, energies):
+    """The highest states matter at infinite temperature alone; a ladder up to 2000 K misses them.
+
+    Raised by 3 eV they are never seen. Anchored at ln 70 every entropy would then be too high by
+    ln(70/68) = 0.029 k_B, many of the standard errors at low temperature.
+    """
+    levels = sorted(set(energies.values()))
+    raised = {k: e + 3.0 * (e == levels[-1]) for k, e in energies.items()}
+    values = np.array(list(raised.values()))
+    ground = int(np.sum(values < values.min() + 1e-6))
+    series = tempered(lattice, raised, 2, 4000)
+    assert max(s.max() for s in series) < levels[-1] + 2.9
+    found = ladder_averages(TEMPERATURES, series, math.log(70), None, ground)
+    for averages in found[:3]:
+        exact = canonical_averages(values, np.ones(70), averages.temperature)
+        error = abs(averages.entropy.value - exact.entropy)
+        assert error <= 3 * averages.entropy.standard_error
 
 
 @pytest.mark.slow
@@ -98,3 +143,5 @@ def test_errors_are_honest_on_the_reference_potential(lattice, campaign):
     covered = coverage(lattice, energies, repeats=50, steps=4000)
     for field, hits in covered.items():
         assert 0.90 <= hits.mean() <= 0.99, field
+        # at one temperature, of 50 intervals fewer than 42 cover with probability 1e-3
+        assert hits.mean(axis=0).min() >= 0.84, field
