@@ -1,5 +1,8 @@
 import json
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 from models_helpers import labelled
@@ -81,6 +84,35 @@ def test_fine_tuning_starts_from_the_weights_of_a_checkpoint(tmp_path, monkeypat
         torch.testing.assert_close(b[name], weight, atol=1e-8, rtol=0)
     other = write(tmp_path, "MACE", top=slow)
     assert redoxmc(monkeypatch, "train", other, "--out", tmp_path / "d") == 2
+
+
+def test_a_stop_file_ends_it_after_an_epoch_and_the_same_command_continues(tmp_path, monkeypatch):
+    path = write(tmp_path, "cPaiNN")
+    path.write_text(path.read_text().replace("epochs = 1", "epochs = 3"), encoding="utf-8")
+    out = tmp_path / "c"
+    out.mkdir()
+    (out / "STOP").touch()
+    assert redoxmc(monkeypatch, "train", path, "--out", out) == 75
+    assert len(json.loads((out / "history.json").read_text())) == 1
+    (out / "STOP").unlink()
+    assert redoxmc(monkeypatch, "train", path, "--out", out) == 0
+    assert len(json.loads((out / "history.json").read_text())) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_code_75(tmp_path, number):
+    path = write(tmp_path, "cPaiNN")
+    path.write_text(path.read_text().replace("epochs = 1", "epochs = 100000"), encoding="utf-8")
+    call = "from redoxmc.cli.main import main; main()"
+    command = [sys.executable, "-c", call, "train", path, "--out", tmp_path / "c"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "c" / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "Traceback" not in message
 
 
 @pytest.mark.parametrize(

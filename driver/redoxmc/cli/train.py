@@ -20,10 +20,12 @@ def train(
 ) -> None:
     """Train a model; called again, continue where the last checkpoint is.
 
-    Writes best.pt, last.pt, history.json and learning_curve.png into DIR.
+    Writes best.pt, last.pt, history.json and learning_curve.png into DIR. A file STOP in DIR,
+    SIGTERM or SIGINT end it with exit code 75.
 
     Example: redoxmc train potentials/mace-nafepo4/train.toml --out checkpoints/mace
     """
+    import signal
     import warnings
 
     warnings.simplefilter("ignore")  # of torch and e3nn, about themselves
@@ -32,8 +34,20 @@ def train(
 
     settings = load_training_config(config)
     folder = out or Path("checkpoints") / config.stem
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _Progress(settings.optimizer.epochs) as show:
-        best = run(settings, config, folder, show)
+
+        def after_epoch(entry: dict[str, Any]) -> None:
+            show(entry)
+            if (folder / "STOP").exists():
+                raise KeyboardInterrupt
+
+        try:
+            best = run(settings, config, folder, after_epoch)
+        except KeyboardInterrupt:
+            # every checkpoint is complete; what is lost are the epochs since the last one
+            typer.echo("stopped; the same command continues", err=True)
+            raise typer.Exit(75) from None
     from redoxmc.models.checkpoint import load_checkpoint
 
     history = load_checkpoint(best)["history"]
