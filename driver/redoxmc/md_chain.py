@@ -183,7 +183,7 @@ def piece(chain: MdChain, world: MdWorld) -> None:
         end, energy = world.dynamics.trajectory(
             chain.cell, start, species, md.segment, world.time_step
         )
-        _check_wall(chain.cell, end.positions, world)
+        check_wall(chain.cell, end.positions, world)
         change = energy + kinetic_energy(masses, end.velocities) - before
     except EngineError:
         if not md.metropolize:
@@ -220,7 +220,7 @@ def volume_move(chain: MdChain, world: MdWorld) -> None:
     try:
         world.dynamics.begin(cell, positions, species)
         energy, _ = world.dynamics.forces(positions, species)
-        _check_wall(cell, positions, world)
+        check_wall(cell, positions, world)
         added = abs(float(np.linalg.det(cell))) - abs(float(np.linalg.det(chain.cell)))
         assert world.md.pressure is not None
         enthalpy = energy - chain.energy + world.md.pressure / EV_PER_A3_TO_GPA * added
@@ -262,7 +262,7 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
     try:
         path = _path(chain, world, trial, length, seen)
         work, protocol = path.work, path.protocol_work
-        _check_wall(chain.cell, path.end.positions, world)
+        check_wall(chain.cell, path.end.positions, world)
         decided = _decide(chain, path, proposal)
     except EngineError:
         failed = True
@@ -316,7 +316,8 @@ def _path(
     )
 
 
-def _check_wall(cell: Floats, positions: Floats, world: MdWorld) -> None:
+def check_wall(cell: Floats, positions: Floats, world: MdWorld) -> None:
+    """Raise EngineError where an atom is farther from its site than md.site_tolerance."""
     tolerance = world.md.site_tolerance
     if tolerance is not None:
         geometry = world.distortions.geometry

@@ -54,6 +54,7 @@ class MdSession(LammpsSession):
     _inverse: Floats
     _start_positions: Floats
     _present: list[Species]
+    _labelled = False
 
     def trajectory(
         self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
@@ -72,12 +73,19 @@ class MdSession(LammpsSession):
         """Energy (eV) and forces (eV/Å) of the loaded atoms at positions (n, 3) Å, as species."""
         return self._caught(lambda: self._forces(positions, species))
 
-    def dump(self, path: Path, phase: Phase, cell: Floats, species: Sequence[Species]) -> None:
-        """Append a frame to a LAMMPS dump: id, species, element, positions, velocities.
+    def dump(
+        self, path: Path, step: int, cell: Floats, phase: Phase, species: Sequence[Species]
+    ) -> None:
+        """Append a frame to a LAMMPS dump: id, type (a species), element, positions, velocities.
 
-        The time step written is the number of frames before it.
+        step: written as the frame's time step.
         """
-        self._caught(lambda: self._dump(path, phase, cell, species))
+        self._caught(lambda: self._dump(path, step, cell, phase, species))
+
+    def close(self) -> None:
+        """End LAMMPS; the next call starts a new instance."""
+        super().close()
+        self._labelled = False
 
     def _caught(self, work: Callable[[], T]) -> T:
         try:
@@ -130,24 +138,21 @@ class MdSession(LammpsSession):
         if charge is not None:
             self._lammps.command(f"set atom {atom} charge {charge!r}")
 
-    def _dump(self, path: Path, phase: Phase, cell: Floats, species: Sequence[Species]) -> None:
+    def _dump(
+        self, path: Path, step: int, cell: Floats, phase: Phase, species: Sequence[Species]
+    ) -> None:
         self._begin(cell, phase.positions, species)
         self._scatter("v", phase.velocities)
-        frame = 0
-        if self._rank == 0 and path.is_file():
-            with path.open(encoding="utf-8") as file:
-                frame = sum(line.startswith("ITEM: TIMESTEP") for line in file)
-        frame = int(self.comm.bcast(frame)) if self.comm is not None else frame
-        self._lammps.command(f"reset_timestep {frame}")
-        elements = " ".join(s.element for s in self.card.species)
-        self._lammps.command("labelmap clear")
-        labels = " ".join(f"{kind} {s}" for s, kind in self._types.items())
-        self._lammps.command(f"labelmap atom {labels}")
+        self._lammps.command(f"reset_timestep {step}")
+        if not self._labelled:  # a label map can be given once
+            labels = " ".join(f"{kind} {one}" for one, kind in self._types.items())
+            self._lammps.command(f"labelmap atom {labels}")
+            self._labelled = True
+        elements = " ".join(one.element for one in self.card.species)
         self._lammps.command(
             f'write_dump all custom "{path}" id typelabel element x y z vx vy vz '
             f"modify append yes sort id element {elements} format float %.10g"
         )
-        self._lammps.command("labelmap clear")
 
     def _scatter(self, name: str, values: Floats) -> None:
         flat = np.ascontiguousarray(values @ self._rotation.T).ravel()

