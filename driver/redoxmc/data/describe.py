@@ -22,6 +22,7 @@ from redoxmc.species import Species
 if TYPE_CHECKING:
     from ase import Atoms
 
+_LABELS = 25  # ion orders up to which a plot names each
 _INNER = (0.01, 0.99)  # quantiles: the few atoms at a threshold say little of the gap
 
 
@@ -212,13 +213,20 @@ def _plot(frames: "Sequence[Atoms]", data: dict[str, Any], path: Path) -> None:
     counts, moments, energies = figure.subplots(1, 3)
     counts.bar(list(data["frames_per_x"]), list(data["frames_per_x"].values()))
     counts.set(xlabel="x", ylabel="frames")
-    for name, values in moments_by_species(frames).items():
-        moments.hist(values, bins=60, alpha=0.7, label=name)
+    counts.tick_params(axis="x", labelrotation=45)
+    pools = moments_by_species(frames)
+    every = np.concatenate(list(pools.values())) if pools else np.zeros(1)
+    bins = np.histogram_bin_edges(every, 80)
+    for name, values in pools.items():
+        moments.hist(values, bins=bins, alpha=0.7, label=name)
     moments.set(xlabel="site moment / µB", ylabel="atoms")
-    if moments.get_legend_handles_labels()[1]:
+    if pools:
         moments.legend()
-    for row, values in enumerate(data["charge_orders_meV_per_site"].values()):
-        energies.plot(values, np.full(len(values), row), "|", markersize=10)
+    orders = data["charge_orders_meV_per_site"]
+    for row, values in enumerate(orders.values()):
+        energies.plot(values, np.full(len(values), row), "|", markersize=12, markeredgewidth=2)
+    if len(orders) <= _LABELS:
+        energies.set_yticks(range(len(orders)), list(orders), fontsize=8)
     energies.set(xlabel="charge order above the lowest / meV per site", ylabel="ion order")
     replace_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
 
