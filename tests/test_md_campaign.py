@@ -10,7 +10,8 @@ from redoxmc.engines.md_config import MdConfig
 from redoxmc.errors import InputError
 from redoxmc.md_campaign import run_md
 from redoxmc.md_chain import COLUMNS
-from redoxmc.md_store import load, save
+from redoxmc.md_store import is_md, load, save
+from redoxmc.md_summary import analyze_md
 from redoxmc.parallel import split_ranks
 from redoxmc.system import load_system
 
@@ -125,6 +126,15 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch):
         for suffix in (".extxyz", ".lammpstrj"):
             files = [f / "trajectories" / f"{a.name}{suffix}" for f in (reference, out)]
             assert files[0].read_text() == files[1].read_text()
+
+
+def test_the_summary_is_recomputed_from_the_store(finished):
+    _, out = finished
+    text = (out / "summary.json").read_text()
+    analyze_md(out)
+    assert (out / "summary.json").read_text() == text
+    assert is_md(out / "results.h5")
+    assert not is_md(out / "summary.json")
 
 
 def test_a_finished_run_is_extended(finished, tmp_path):

@@ -99,6 +99,17 @@ def _checkpoint(chain: MdChain) -> dict[str, Any]:
     }
 
 
+def is_md(path: Path) -> bool:
+    """Whether a results file is one of molecular dynamics; False where it cannot be read."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("ensemble") == "md")
+    except OSError:
+        return False
+
+
 def load(path: Path) -> MdStore:
     """Read a store; InputError where the file is missing, damaged, or not one of this ensemble."""
     import h5py

@@ -12,11 +12,11 @@ from redoxmc import md_trajectory
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.engines.md_phase import degrees_of_freedom
 from redoxmc.md_chain import COLUMNS, MdChain
-from redoxmc.md_store import MdStore, MdTrace
+from redoxmc.md_store import MdStore, MdTrace, load
 from redoxmc.results.files import write_atomically
 from redoxmc.sampling.candidate import expected_acceptance
 from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.thermo.order import warren_cowley
 from redoxmc.thermo.shells import neighbour_shells
@@ -58,6 +58,13 @@ def write_summary(
     }
     write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return summary
+
+
+def analyze_md(folder: Path) -> dict[str, Any]:
+    """Recompute everything derived from the results in a folder; returns the summary."""
+    store = load(folder / "results.h5")
+    lattice = Lattice.from_data(store.header["lattice"])
+    return write_summary(store, lattice, find_symmetry(lattice), folder)
 
 
 def run_record(
