@@ -59,19 +59,19 @@ def same(a: dict, b: dict) -> bool:
 
 
 def test_loss_falls_and_the_same_seed_gives_the_same_weights(tmp_path):
-    path = config(tmp_path, epochs=8)
+    path = config(tmp_path, epochs=5)
     first, second = run(path, tmp_path / "a"), run(path, tmp_path / "b")
     assert same(first["weights"], second["weights"])
     losses = [entry["valid_loss"] for entry in first["history"]]
     assert losses[-1] < losses[0]
-    other = run(config(tmp_path, epochs=8, seed=2), tmp_path / "c")
+    other = run(config(tmp_path, epochs=5, seed=2), tmp_path / "c")
     assert not same(first["weights"], other["weights"])
     assert (tmp_path / "a" / "learning_curve.png").stat().st_size > 1000
-    assert len(json.loads((tmp_path / "a" / "history.json").read_text())) == 8
+    assert len(json.loads((tmp_path / "a" / "history.json").read_text())) == 5
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path):
-    path = config(tmp_path, epochs=12)
+    path = config(tmp_path, epochs=8)
     whole = run(path, tmp_path / "whole")
     code = (
         "import sys; from pathlib import Path; from redoxmc.models.train import train\n"
@@ -84,9 +84,9 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path):
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert len(load_checkpoint(tmp_path / "k" / "last.pt")["history"]) < 12
+    assert len(load_checkpoint(tmp_path / "k" / "last.pt")["history"]) < 8
     resumed = run(path, tmp_path / "k")
-    assert len(resumed["history"]) == 12
+    assert len(resumed["history"]) == 8
     assert same(resumed["weights"], whole["weights"])
     assert same(resumed["mean"], whole["mean"])
 
