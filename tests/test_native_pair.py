@@ -1,6 +1,9 @@
 """The pair style with native kernels: used by default, on any number of ranks, or not at all."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +109,61 @@ def test_species_changed_in_place_change_the_energy(three_layers):
     expected = evaluate(anew)
     agree(evaluate(changed), expected, 1e-10)
     agree(evaluate_on_ranks([changed], 2)[0], expected, 1e-10)
+
+
+def test_threads_agree(three_layers, monkeypatch):
+    one = job(three_layers)
+    expected = evaluate(one)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    agree(evaluate(one), expected, 1e-10)
+
+
+INPUT = """
+units metal
+atom_style charge
+region box prism 0 9 0 9 0 9 0.9 -0.4 0.6
+create_box 5 box
+create_atoms 1 random 60 1234 NULL overlap 1.6 maxtry 200
+set group all type/fraction 2 0.4 99
+set group all type/fraction 5 0.4 77
+mass * 50.0
+{pair}
+run 0
+print "energy $(pe:%.10f)"
+"""
+
+
+def test_beside_another_style_ranks_agree(three_layers, tmp_path):
+    """LAMMPS sizes its buffers by the outer style."""
+    command = f"{three_layers / 'model.pt'} {' '.join(NAMES)}"
+    pairs = {
+        1: f"pair_style {NATIVE}\npair_coeff * * {command}",
+        2: f"pair_style hybrid/overlay {NATIVE} zero 3.0\npair_coeff * * redoxmc {command}\n"
+        "pair_coeff * * zero",
+    }
+    found = []
+    for ranks, pair in pairs.items():
+        script = tmp_path / f"in.{ranks}"
+        script.write_text(INPUT.format(pair=pair))
+        binaries = Path(sys.prefix) / "bin"
+        done = subprocess.run(
+            [
+                binaries / "mpirun",
+                "-n",
+                str(ranks),
+                binaries / "lmp",
+                "-in",
+                script,
+                "-log",
+                "none",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        found += [line for line in done.stdout.splitlines() if line.startswith("energy ")]
+    assert found[0] == found[1]
 
 
 def test_without_a_generator_torchscript_takes_over(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@
 #include "update.h"
 #include "utils.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -183,6 +184,9 @@ void PairRedoxmc::init_style()
     neighbor->add_request(this, ghosts_receive ? NeighConst::REQ_FULL | NeighConst::REQ_GHOST
                                                : NeighConst::REQ_FULL);
     comm_forward = comm_reverse = doubles(backend_->exchange_bytes());
+    // LAMMPS sizes its buffers by the outer style, and hybrid/overlay has asked before
+    force->pair->comm_forward = std::max(force->pair->comm_forward, comm_forward);
+    force->pair->comm_reverse = std::max(force->pair->comm_reverse, comm_reverse);
     const double reach = backend_->halo_cutoffs() * metadata_.r_cut + neighbor->skin;
     if (comm->cutghostuser < reach) comm->cutghostuser = reach;
   }
