@@ -98,6 +98,52 @@ def test_ranks_and_groups_do_not_change_a_chain(campaign, tmp_path):
         assert one == traces(tmp_path / f"{tempering}3")
 
 
+ENSEMBLES = {
+    "semigrand": {
+        "ordering": "sampled",
+        "more": """tempering = true
+ensemble = "semigrand"
+chemical_potential = [10.6, 10.7]
+[sampling.moves]
+charge_swap = 1.0
+insertion_removal = 1.0
+ion_charge_swap = 1.0
+[parallel]
+sync_seconds = 0.2""",
+    },
+    "stopping": {
+        "steps": 5000,
+        "more": """tempering = true
+standard_error = 0.002
+uniform_draws = 50
+[parallel]
+sync_seconds = 0.05""",
+    },
+    "annealing": {
+        "x": [0.25, 0.5],
+        "more": """annealing = {start = 3000.0, steps = 100}
+[sampling.moves]
+neighbour_swap = 1.0
+charge_swap = 0.2
+[parallel]
+sync_seconds = 0.1""",
+    },
+}
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_ranks_do_not_change_other_ensembles(campaign, tmp_path, name):
+    config = campaign(temperatures=[700.0, 1500.0], seeds=[1, 2], **ENSEMBLES[name])
+    for ranks in (1, 2):
+        done = command("run", config, "--out", tmp_path / f"{ranks}", ranks=ranks)
+        assert done.returncode == 0, done.stderr
+    # uniform draws that do not relax are recorded as nan, which equals nothing
+    one, two = (repr(traces(tmp_path / f"{ranks}")) for ranks in (1, 2))
+    assert one == two
+    if name == "stopping":
+        assert max(chain.step for chain in load(tmp_path / "1" / "results.h5").chains) < 5000
+
+
 def test_two_ranks_on_one_replica_sample_the_same_energies(campaign, tmp_path):
     config = campaign(x=[0.5], more="[parallel]\nranks_per_replica = 2")
     done = command("run", config, "--out", tmp_path / "two", ranks=2)

@@ -5,12 +5,14 @@ import pytest
 from redoxmc.errors import InputError
 from redoxmc.report.plots import (
     Curve,
+    Isotherm,
     Points,
     StateHistogram,
     Trace,
     plot_entropy,
     plot_heat_capacity,
     plot_hull,
+    plot_isotherms,
     plot_phase_diagram,
     plot_states,
     plot_traces,
@@ -88,6 +90,15 @@ def test_voltage_leaves_unknown_plateaus_out(tmp_path):
     assert has_colour(tmp_path / "v.png", "#440154")
     plot_voltage(tmp_path / "none.png", [(300.0, [Plateau(0.0, 1.0, None)])])
     assert (tmp_path / "none.png").exists()
+
+
+def test_isotherms(tmp_path):
+    cold = Isotherm(300.0, [10.2, 10.6, 10.9], [0.0, 0.5, 1.0], [0.0, 0.01, 0.0])
+    hot = Isotherm(900.0, [10.2, 10.6, 10.9], [0.1, 0.5, 0.9], [0.02, 0.01, 0.02])
+    plot_isotherms(tmp_path / "i.png", [cold, hot])
+    assert has_colour(tmp_path / "i.png", "#440154")
+    plot_isotherms(tmp_path / "one.png", [hot])
+    assert not has_colour(tmp_path / "one.png", "#440154", at_least=1)
 
 
 def test_phase_diagram(tmp_path):

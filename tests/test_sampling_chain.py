@@ -118,6 +118,18 @@ def test_a_failed_relaxation_rejects_the_move_and_is_counted(system):
     assert reasons == {"told to"}
 
 
+def test_what_a_failed_relaxation_has_cost_is_counted(system):
+    class Costly(Engine):
+        def relax(self, occupancy):
+            error = EngineError("left its site")
+            error.force_evaluations = 40
+            raise error
+
+    energies = energies_of(system)
+    energies.engine = Costly(system.lattice)
+    assert energies.look_up(occupancy_of_key("11000011|01100110")).entry.force_evaluations == 40
+
+
 def test_a_chain_that_finds_no_start_says_why(system):
     class Broken(Engine):
         def relax(self, occupancy):

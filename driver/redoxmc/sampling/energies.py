@@ -115,7 +115,8 @@ class RelaxedEnergies:
             else:
                 state = self.engine.relax_from(canonical, *previous)
         except EngineError as error:
-            return Entry(None, 0, reason=str(error))
+            # an engine may say what the failed attempt has cost
+            return Entry(None, getattr(error, "force_evaluations", 0), reason=str(error))
         difference, evaluations = None, state.force_evaluations
         rng = np.random.default_rng(zlib.crc32(key.encode()))
         if rng.random() < self.audit:
