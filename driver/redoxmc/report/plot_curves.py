@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -108,19 +109,22 @@ def plot_phase_diagram(
     """Draw the temperature-composition phase diagram.
 
     diagram: for each temperature in K the two-phase regions (x_low, x_high), as thermo.hull's
-    phase_diagram gives them. Bars are two-phase regions, dots the single phases that end them: only
-    sampled x and temperatures are drawn, nothing is interpolated.
+    phase_diagram gives them. Bars are two-phase regions, dots the single phases that end them:
+    nothing is interpolated in x. Bars of temperatures less than a quarter apart touch.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4))
         axes = figure.add_subplot()
-        regions = [(t, low, high) for t, own in diagram for low, high in own]
-        for t, low, high in regions:
-            axes.plot([low, high], [t, t], color=SKY, linewidth=5.0, solid_capstyle="butt")
-        ends = sorted({(x, t) for t, low, high in regions for x in (low, high)})
+        extents = _extents([t for t, _ in diagram])
+        for t, own in diagram:
+            bottom, top = extents[t]
+            for low, high in own:
+                axes.fill_between([low, high], bottom, top, color=SKY, linewidth=0)
+        ends = sorted({(x, t) for t, own in diagram for region in own for x in region})
         if ends:
             x, temperatures = np.array(ends).T
-            axes.plot(x, temperatures, "o", color=BLUE, markersize=5, label="single phase")
+            size = 5.0 if len(diagram) <= 12 else 2.5
+            axes.plot(x, temperatures, "o", color=BLUE, markersize=size, label="single phase")
             axes.plot([], [], color=SKY, linewidth=5.0, label="two phases")
             figure.legend(loc="outside upper center", ncols=2)
         axes.set_xlim(-0.02, 1.02)
@@ -128,6 +132,18 @@ def plot_phase_diagram(
         axes.set_xlabel("$x$ (ions per redox site)")
         axes.set_ylabel("Temperature (K)")
         save(figure, path)
+
+
+def _extents(temperatures: Sequence[float]) -> dict[float, tuple[float, float]]:
+    """Bottom and top of the bar of each temperature: half way to neighbours that are close."""
+    ordered = sorted(temperatures)
+    thin = 0.012 * max(ordered[-1] - ordered[0], 1.0) if ordered else 0.0
+    above = {low: (high - low) / 2 for low, high in pairwise(ordered) if low < high <= 1.25 * low}
+    below = {high: above[low] for low, high in pairwise(ordered) if low in above}
+    return {
+        t: (t - below.get(t, above.get(t, thin)), t + above.get(t, below.get(t, thin)))
+        for t in ordered
+    }
 
 
 def _plot_curves(path: Path, curves: Sequence[Curve], label: str, limits: bool) -> None:
