@@ -17,7 +17,7 @@ from dft_files import TRUTH, frames
 from redoxmc.data.compute import collect, read_tasks, work
 from redoxmc.data.extxyz import read_labelled, write_labelled
 from redoxmc.data.queue import Queue, frame_key
-from redoxmc.data.runner import find_python
+from redoxmc.data.runner import _history, find_python, order_potentials
 from redoxmc.data.settings import Settings, load_settings
 from redoxmc.errors import InputError
 from redoxmc.species import Species
@@ -201,6 +201,8 @@ def test_bad_input(tmp_path: Path) -> None:
         ("[moments]\n'Fe2+' = 'up'", "the moment of Fe2\\+ must be a number"),
         ("[moments]\n'Fe2' = 4", "'Fe2' is not a charge-state species"),
         ("a = ", "is no TOML file"),
+        ("[order]\npotentail = 1.0", "did you mean 'potential'"),
+        ("[order]\niterations = true", "order.iterations must be a number, not True"),
     ],
 )
 def test_bad_settings(tmp_path: Path, text: str, message: str) -> None:
@@ -220,6 +222,43 @@ def test_embedded_settings_and_moments(tmp_path: Path) -> None:
     moments = [settings.initial_moment(Species.parse(name)) for name in names]
     assert moments == [3.5, 5, 5, 4, 3, 2, 0, 0, 0]
     assert load_settings("vasp", None).parameters == {}
+
+
+def test_the_history_of_a_log_in_gpaws_format(tmp_path: Path) -> None:
+    log = tmp_path / "calculator.txt"
+    assert _history(tmp_path) == {}
+    log.write_text(
+        "     iter     time        total  log10-change:  magmom\n"
+        "                         energy  eigst   dens\n"
+        "iter:   1 12:42:42  -182.428493       c          +16.8129\n"
+        "iter:   2 12:43:36  -172.045209       c -0.98    +17.1097\n"
+        "iter:   3 12:44:26  -172.282200c      c -3.60c   +17.3632\n"
+    )
+    assert _history(tmp_path) == {
+        "scf_energies_eV": [-182.428493, -172.045209, -172.2822],
+        "scf_log10_density": [-0.98, -3.6],
+    }
+    log.write_text("nothing of the kind")
+    assert _history(tmp_path) == {}
+
+
+def test_the_potentials_that_impose_an_order(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[order]\npotential = 3.0\n")
+    settings = load_settings("gpaw", path)
+    assert settings.order == {"potential": 3.0, "iterations": 8.0}
+
+    def potentials(*names: str) -> list[tuple[int, float, int]]:
+        return order_potentials([Species.parse(name) for name in names], settings)
+
+    assert potentials("Na+", "Fe2+", "Fe3+", "O2-") == [(1, -1.5, 1), (2, 1.5, 1)]
+    four = potentials("Fe3+", "Fe3+", "Fe2+", "Fe3+")
+    np.testing.assert_allclose([one[1] for one in four], [0.75, 0.75, -2.25, 0.75])
+    assert potentials("Ti3+", "Ti4+") == [(0, -1.5, 0), (1, 1.5, 0)]  # it gains a majority electron
+    assert potentials("Fe2+", "Fe2+", "O2-") == []
+    with pytest.raises(InputError, match="the table \\[order\\] is for gpaw only"):
+        load_settings("vasp", path)
+    assert load_settings("vasp", None).order == {}
 
 
 def test_keys_depend_on_what_matters(tmp_path: Path) -> None:

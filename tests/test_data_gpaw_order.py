@@ -13,6 +13,7 @@ from redoxmc.data.gpaw_order import (
     hold_order,
     pulay_weights,
     shell_matrix,
+    use_joint_mixer,
 )
 
 GRID = (2, 3, 2, 2)  # two spins on a small grid
@@ -110,6 +111,15 @@ def test_weights() -> None:
     np.testing.assert_allclose(parallel, [0.5, 0.5])
 
 
+def test_gpaw_learns_the_mixer_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixers = SimpleNamespace(_methods={})
+    monkeypatch.setitem(sys.modules, "gpaw.mixer", mixers)
+    made = use_joint_mixer()
+    one = mixers._methods["joint"](Base, beta=0.2, nmaxold=4, weight=50.0)
+    assert made == [one]
+    assert (one.beta, one.nmaxold, one.weight) == (0.2, 4, 50.0)
+
+
 def iron() -> SimpleNamespace:
     """A setup with 4s, 4p, 3d and further projectors for s, p and d, in GPAW's layout."""
     n_j, l_j = [4, 4, 3, -1, -1, -1], [0, 1, 2, 0, 1, 2]
@@ -129,7 +139,7 @@ def test_the_matrix_covers_both_projectors_of_the_shell_and_nothing_else() -> No
     assert np.count_nonzero(matrix) == 20
 
 
-def test_the_potential_is_on_the_minority_spin_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_potential_is_on_the_spin_given_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
 
     class Solver:
@@ -141,12 +151,12 @@ def test_the_potential_is_on_the_minority_spin_and_ends(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "gpaw.utilities", corner)
     one = mixer()
     iterate(one, linear_map(3)[0], 3)
-    hold_order(one, {0: -2.0, 1: 2.0}, 2)
+    hold_order({0: (-2.0, 1), 1: (2.0, 0)}, 2, [one])
     wfs = SimpleNamespace(setups={0: iron(), 1: iron()})
     for number in range(4):
         Solver().iterate(SimpleNamespace(dH_asp={0: np.zeros((2, 1)), 1: np.zeros((2, 1))}), wfs)
         assert bool(one.residuals) == (number < 2)
     shift = 2.0 / HARTREE
-    np.testing.assert_allclose(seen[0], [[0, -shift], [0, shift]])
+    np.testing.assert_allclose(seen[0], [[0, -shift], [shift, 0]])
     np.testing.assert_allclose(seen[1], seen[0])
     assert not np.any(seen[2:])

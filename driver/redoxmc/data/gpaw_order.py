@@ -107,10 +107,25 @@ class JointMixer:
         return result
 
 
-def hold_order(mixer: JointMixer, potentials: Mapping[int, float], iterations: int) -> None:
-    """Add a potential (eV) to the minority d (or f) levels of atoms in the first iterations.
+def use_joint_mixer() -> list[JointMixer]:
+    """Make `mixer = {"method": "joint"}` known to GPAW; returns the list of those it will make."""
+    made: list[JointMixer] = []
 
-    Negative where the extra electron is wanted. What is converged afterwards is free of it.
+    def make(base_class: Any, **settings: Any) -> JointMixer:
+        made.append(JointMixer(base_class, **settings))
+        return made[-1]
+
+    importlib.import_module("gpaw.mixer")._methods[JointMixer.name] = make
+    return made
+
+
+def hold_order(
+    potentials: Mapping[int, tuple[float, int]], iterations: int, mixers: Sequence[JointMixer]
+) -> None:
+    """Add a potential (eV, spin) to the open shell of atoms in the first iterations of LCAO runs.
+
+    Negative where the extra electron is wanted. What converges afterwards is free of it; the
+    mixers forget then what they saw.
     """
     solver = importlib.import_module("gpaw.lcao.eigensolver").DirectLCAO
     pack = importlib.import_module("gpaw.utilities").pack2
@@ -121,12 +136,12 @@ def hold_order(mixer: JointMixer, potentials: Mapping[int, float], iterations: i
         nonlocal count
         count += 1
         if count <= iterations:
-            for atom, potential in potentials.items():
-                setup = wfs.setups[atom]
-                matrix = pack(potential / HARTREE * shell_matrix(setup))
-                hamiltonian.dH_asp[atom][1] += matrix
+            for atom, (potential, spin) in potentials.items():
+                matrix = potential / HARTREE * shell_matrix(wfs.setups[atom])
+                hamiltonian.dH_asp[atom][spin] += pack(matrix)
         elif count == iterations + 1:
-            mixer.forget()
+            for mixer in mixers:
+                mixer.forget()
         iterate(self, hamiltonian, wfs, occ)
 
     solver.iterate = held

@@ -16,15 +16,19 @@ import numpy as np
 
 from redoxmc.data.extxyz import COLUMN, species_of
 from redoxmc.data.frames import unsound
+from redoxmc.data.reference_moments import reference_moments
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
+from redoxmc.species import Species
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 WANTED = "wanted_state"  # per-atom column: the charge state that the initial moments asked for
 _SCRIPT = Path(__file__).with_name("single_point.py")
-_ITERATION = re.compile(r"^iter:\s+\d+\s+\d\d:\d\d:\d\d\s+(-?\d+\.\d+)", re.MULTILINE)  # GPAW's log
+# GPAW's log: energy, log10 of the change of the wave functions, of the density (not in the first)
+_ITERATION = re.compile(r"^iter:\s+\d+\s+\d\d:\d\d:\d\d\s+(-?\d+\.\d+)", re.MULTILINE)
+_DENSITY = re.compile(r"^iter:\s+\d+\s+\S+\s+\S+\s+\S+\s+(-?\d+\.\d+)c?\s+[+-]\d", re.MULTILINE)
 
 
 class CalculationError(RuntimeError):
@@ -83,6 +87,8 @@ def compute_one(
             "cell": atoms.cell.array.tolist(),
             "pbc": atoms.pbc.tolist(),
             "initial_moments": [settings.initial_moment(one) for one in species_of(atoms)],
+            "order_potentials": order_potentials(species_of(atoms), settings),
+            "order_iterations": int(settings.order.get("iterations", 0)),
         }
         try:
             (folder / "job.json").write_text(json.dumps(job))
@@ -93,10 +99,35 @@ def compute_one(
             result = json.loads((folder / "result.json").read_text())
         except (OSError, ValueError):
             raise CalculationError(errors) from None
-        return _frame(atoms, result, _energies(folder))
+        return _frame(atoms, result, _history(folder))
     finally:
         _keep_log(folder, queue_folder / f"{key}.log")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def order_potentials(
+    species: Sequence[Species], settings: Settings
+) -> list[tuple[int, float, int]]:
+    """Return (atom, eV, spin) of the potentials that impose the order: nothing where there is one.
+
+    They differ by `order.potential` per unit of charge between the ions of an element, around zero
+    on average, on the spin channel that the extra electron of the lower charge state takes.
+    """
+    step = settings.order.get("potential", 0.0)
+    elements: dict[str, list[int]] = {}
+    for atom, one in enumerate(species):
+        elements.setdefault(one.element, []).append(atom)
+    out = []
+    for atoms in elements.values():
+        charges = [species[atom].charge for atom in atoms]
+        low, high = (species[atoms[charges.index(end(charges))]] for end in (min, max))
+        moments = max(reference_moments(low), default=0), max(reference_moments(high), default=0)
+        if step == 0 or low == high or moments[0] == moments[1]:
+            continue
+        mean = sum(charges) / len(charges)
+        spin = int(moments[0] < moments[1])  # the electron lowers the moment: the minority spin
+        out += [(atom, step * (species[atom].charge - mean), spin) for atom in atoms]
+    return out
 
 
 def _run(python: Sequence[str], folder: Path) -> str:
@@ -115,7 +146,7 @@ def _run(python: Sequence[str], folder: Path) -> str:
     return _last_line(text) or f"the calculator ended with exit code {code}"
 
 
-def _frame(atoms: "Atoms", result: dict[str, Any], energies: list[float]) -> "Atoms":
+def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float]]) -> "Atoms":
     from ase.calculators.singlepoint import SinglePointCalculator
 
     frame = atoms.copy()
@@ -127,21 +158,27 @@ def _frame(atoms: "Atoms", result: dict[str, Any], energies: list[float]) -> "At
     frame.info["seconds"] = result["seconds"]
     if "iterations" in result:
         frame.info["scf_iterations"] = result["iterations"]
-    if energies:
-        frame.info["scf_energies_eV"] = energies
+    frame.info.update(history)
     problem = unsound(frame)
     if problem:
         raise CalculationError(problem)
     return frame
 
 
-def _energies(folder: Path) -> list[float]:
-    """Return the energy (eV) after each iteration, from a log in GPAW's format; else nothing."""
+def _history(folder: Path) -> dict[str, list[float]]:
+    """Return what a log in GPAW's format says of the iterations; nothing without one.
+
+    The energy (eV) after each, and the density error (log10, per electron) from the second on.
+    """
     try:
         text = (folder / "calculator.txt").read_text(errors="replace")
     except OSError:
-        return []
-    return [float(word) for word in _ITERATION.findall(text)]
+        return {}
+    columns = {
+        "scf_energies_eV": _ITERATION.findall(text),
+        "scf_log10_density": _DENSITY.findall(text),
+    }
+    return {name: [float(word) for word in words] for name, words in columns.items() if words}
 
 
 def _keep_log(folder: Path, target: Path) -> None:

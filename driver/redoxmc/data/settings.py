@@ -1,7 +1,7 @@
 """Settings of a DFT calculation: a TOML file, or the embedded ones for GPAW."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,14 @@ _GPAW: dict[str, Any] = {
     "kpts": {"density": 1.5},  # 1 x 2 x 2 for a cell of 10 x 6 x 5 Å; the Γ point is not enough
     "setups": {element: f":d,{value},0" for element, value in _HUBBARD.items()},
     "occupations": {"name": "fermi-dirac", "width": 0.05, "fixmagmom": True},
-    "mixer": {
-        "method": "difference",
-        "backend": "pulay",
-        "beta": 0.05,
-        "nmaxold": 5,
-        "weight": 100,
-    },
+    "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20},  # see gpaw_order.py
     "symmetry": {"point_group": False},
     "maxiter": 120,
     "convergence": {"density": 3e-4, "energy": 5e-5},
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
-_KEYS = ("parameters", "profile", "moments")
+_ORDER = {"potential": 4.0, "iterations": 8.0}
+_KEYS = ("parameters", "profile", "moments", "order")
 
 
 @dataclass(frozen=True)
@@ -41,12 +36,15 @@ class Settings:
 
     calculator: ASE's name, or MODULE:CLASS. parameters: its keywords. profile: command and
     pseudopotentials where the calculator takes them so. moments: initial ones (µB) by species.
+    order: of GPAW, `potential` (eV per unit of charge) that imposes a charge order in the first
+    `iterations`.
     """
 
     calculator: str
     parameters: dict[str, Any]
     profile: dict[str, Any]
     moments: dict[str, float]
+    order: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data, for keys and records."""
@@ -79,11 +77,24 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
             raise InputError(f"{path}: unknown table {key!r}; {nearest(key, _KEYS)}")
         if not isinstance(value, dict):
             raise InputError(f"{path}: {key} must be a table, not {value!r}.")
-    moments = {}
-    for name, moment in raw.get("moments", {}).items():
-        if isinstance(moment, bool) or not isinstance(moment, int | float):
-            raise InputError(f"{path}: the moment of {name} must be a number, not {moment!r}.")
-        moments[str(Species.parse(name))] = float(moment)
+    moments = {
+        str(Species.parse(name)): _number(moment, f"{path}: the moment of {name}")
+        for name, moment in raw.get("moments", {}).items()
+    }
+    order = dict(_ORDER) if calculator == "gpaw" else {}
+    for name, value in raw.get("order", {}).items():
+        if name not in order:
+            raise InputError(
+                f"{path}: unknown key order.{name}; "
+                + (nearest(name, _ORDER) if order else "the table [order] is for gpaw only.")
+            )
+        order[name] = _number(value, f"{path}: order.{name}")
     parameters = dict(_GPAW) if calculator == "gpaw" else {}
     parameters.update(raw.get("parameters", {}))
-    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments)
+    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order)
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{what} must be a number, not {value!r}.")
+    return float(value)

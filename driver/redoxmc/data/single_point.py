@@ -1,7 +1,8 @@
 """One single point with an ASE calculator, as a program of its own.
 
 It runs under the Python that has the calculator, which need not be the one that has redoxmc: only
-the standard library, numpy and ASE are imported. A calculator that crashes takes no queue with it.
+the standard library, numpy, ASE and, for GPAW, gpaw_order.py beside it are imported. A calculator
+that crashes takes no queue with it.
 
 `python single_point.py --check NAME` tells whether the calculator can be imported.
 `python single_point.py FOLDER` reads FOLDER/job.json, computes, writes FOLDER/result.json.
@@ -9,6 +10,7 @@ the standard library, numpy and ASE are imported. A calculator that crashes take
 
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -63,6 +65,8 @@ def _run(folder: str) -> None:
     parameters = dict(job["parameters"])
     if job["profile"]:
         parameters["profile"] = _profile(job["calculator"], job["profile"])
+    if job["calculator"] == "gpaw":
+        _impose_order(job.get("order_potentials", []), job.get("order_iterations", 0))
     started = time.time()
     atoms.calc = calculator_class(job["calculator"])(**parameters)
     result: dict[str, Any] = {"energy": float(atoms.get_potential_energy())}
@@ -81,6 +85,20 @@ def _run(folder: str) -> None:
     with open("result.part", "w", encoding="utf-8") as file:
         json.dump(result, file)
     os.replace("result.part", "result.json")
+
+
+def _impose_order(potentials: list[list[float]], iterations: int) -> None:
+    """Offer the joint mixing, and hold the order: (atom, eV, spin) for so many iterations."""
+    path = os.path.join(os.path.dirname(_THIS_FILE), "gpaw_order.py")
+    spec = importlib.util.spec_from_file_location("gpaw_order", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    order = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(order)
+    mixers = order.use_joint_mixer()
+    if potentials and iterations:
+        held = {int(atom): (potential, int(spin)) for atom, potential, spin in potentials}
+        order.hold_order(held, iterations, mixers)
 
 
 def _profile(calculator: str, settings: dict[str, Any]) -> Any:
