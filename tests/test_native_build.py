@@ -129,6 +129,15 @@ def test_a_file_that_is_no_library_is_refused_in_a_sentence(tmp_path):
         NativeModel(tmp_path / "k.so")
 
 
+def test_export_says_where_they_are_or_why_not(model, monkeypatch):
+    from redoxmc.cli.export import _native_kernels
+
+    assert _native_kernels(model) == f"native kernels: {native_library(model)}"
+    native_library(model).unlink()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert _native_kernels(model).startswith("no native kernels: the C++ compiler")
+
+
 def test_the_command_says_why_not(tmp_path):
     answer = subprocess.run(
         [sys.executable, "-m", "redoxmc.native", str(tmp_path / "nothing.pt")],

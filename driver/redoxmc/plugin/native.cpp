@@ -142,8 +142,9 @@ std::string find_native(const std::string &file)
   if (found != known.end()) return found->second;
 
   const char *python = std::getenv("REDOXMC_PYTHON");
+  // -P: files of the working folder are not Python's
   const std::string command =
-      quoted(python ? python : "python3") + " -W ignore -m redoxmc.native " + quoted(file);
+      quoted(python ? python : "python3") + " -P -W ignore -m redoxmc.native " + quoted(file);
   std::string answer;
   if (FILE *pipe = popen(command.c_str(), "r")) {
     char part[1024];
