@@ -221,7 +221,10 @@ def test_embedded_settings_and_moments(tmp_path: Path) -> None:
     names = ("Fe2+", "Fe3+", "Mn2+", "Mn3+", "Mn4+", "Ni2+", "P5+", "O2-", "V5+")
     moments = [settings.initial_moment(Species.parse(name)) for name in names]
     assert moments == [3.5, 5, 5, 4, 3, 2, 0, 0, 0]
+    assert "h" in settings.parameters
     assert load_settings("vasp", None).parameters == {}
+    path.write_text("[parameters]\ngpts = [52, 32, 24]\n")
+    assert "h" not in load_settings("gpaw", path).parameters
 
 
 def test_the_history_of_a_log_in_gpaws_format(tmp_path: Path) -> None:

@@ -90,7 +90,10 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
             )
         order[name] = _number(value, f"{path}: order.{name}")
     parameters = dict(_GPAW) if calculator == "gpaw" else {}
-    parameters.update(raw.get("parameters", {}))
+    given = raw.get("parameters", {})
+    if "gpts" in given:  # GPAW takes one of the two
+        parameters.pop("h", None)
+    parameters.update(given)
     return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order)
 
 
