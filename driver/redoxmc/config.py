@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from redoxmc.combinations import check_combinations
 from redoxmc.errors import InputError, nearest
 
 Positive = Annotated[float, Field(gt=0)]
@@ -80,7 +81,8 @@ class SamplingConfig(_Table):
     temperatures: list[Positive] = Field(min_length=1)
     steps: Count
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
-    # eV per ion with its electrons, of the semigrand ensemble; one or several
+    # eV per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
+    # of the model: (energy of an atom of the ion's metal) − (charge of the ion) × voltage
     chemical_potential: list[float] | None = None
     tempering: bool = False
     exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
@@ -171,54 +173,6 @@ def _sentence(schema: type[BaseModel], fault: Any) -> str:
         return f"the key {key!r} is missing"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{key or 'the file'} = {json.dumps(fault['input'], default=str)}: {message}"
-
-
-def check_combinations(config: Config, source: Path) -> None:
-    """Raise InputError for keys that do not go together."""
-    sampling, ordering, moves = config.sampling, config.ions.ordering, set(config.sampling.moves)
-    ion_moves = sorted(moves & {"ion_swap", "ion_charge_swap"})
-    potential = sampling.chemical_potential
-    problem = ""
-    if sampling.ensemble == "semigrand":
-        if not potential:
-            problem = (
-                "sampling.ensemble = 'semigrand' needs sampling.chemical_potential, in eV per ion"
-            )
-        elif "insertion_removal" not in moves or ordering != "sampled":
-            problem = (
-                "sampling.ensemble = 'semigrand' needs the move insertion_removal and "
-                f"ions.ordering = 'sampled'; it has {sorted(moves)} and {ordering!r}"
-            )
-        elif sampling.uniform_draws or sampling.standard_error:
-            problem = (
-                "sampling.uniform_draws and sampling.standard_error are for ensembles of fixed x; "
-                "leave them out with ensemble = 'semigrand'"
-            )
-    elif potential is not None:
-        problem = (
-            f"sampling.chemical_potential = {potential} has no meaning with sampling.ensemble = "
-            f"'{sampling.ensemble}'; use 'semigrand' or leave it out"
-        )
-    elif ordering == "sampled" and not ion_moves:
-        problem = (
-            f"ions.ordering = 'sampled' needs the move ion_swap or ion_charge_swap in "
-            f"sampling.moves, which has {sorted(moves)}"
-        )
-    elif ordering != "sampled" and ion_moves:
-        problem = (
-            f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
-            f"'sampled'; it is {ordering!r}"
-        )
-    annealing, hottest = sampling.annealing, max(sampling.temperatures)
-    if annealing and sampling.tempering:
-        problem = "sampling.annealing does not go with sampling.tempering = true; choose one"
-    elif annealing and annealing.start <= hottest:
-        problem = (
-            f"sampling.annealing.start = {annealing.start:g} K is not above the temperature "
-            f"{hottest:g} K that it cools to"
-        )
-    if problem:
-        raise InputError(f"{source}: {problem}.")
 
 
 def _keys(schema: type[BaseModel], location: list[str]) -> list[str]:

@@ -1,14 +1,16 @@
-"""Gaps of a temperature ladder: neighbours that never exchange, and the ladder that would work."""
+"""How temperatures exchange: gaps of a ladder, and the ladder that would work."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from redoxmc.report.analysis import number
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
 from redoxmc.structures.lattice import Floats
-from redoxmc.thermo.exchange import suggest_ladder
+from redoxmc.thermo.exchange import expected_acceptance, suggest_ladder
 
 EARLY = 0.1  # share of a run after which a gap is reported
 MIN_TRIED = 5  # exchanges of a pair, before their failure says anything
@@ -41,6 +43,36 @@ def working_ladder(store: Store, ladder: Ladder, steps: int) -> list[float] | No
         return None
     settled = [own[len(own) // 2 :] for own in series]  # the start is random
     return suggest_ladder([chain.temperature for chain in ladder.chains], settled)
+
+
+def exchange_record(store: Store, ladder: Ladder) -> dict[str, Any]:
+    """How the temperatures of one ladder exchange, and what would work where they do not.
+
+    round_trips: of each walker, from the coldest to the hottest temperature and back.
+    expected_acceptance: between all pairs, from the sampled energies.
+    """
+    first, temperatures = ladder.chains[0], [chain.temperature for chain in ladder.chains]
+    series = [potentials(store, chain) for chain in ladder.chains]
+    steps = store.header["config"]["sampling"]["steps"]
+    found = gaps(ladder)
+    matrix = expected_acceptance(temperatures, series)
+    record = {
+        "x": first.x,
+        "seed": first.seed,
+        "temperatures_K": temperatures,
+        "tried": ladder.tried,
+        "accepted": ladder.accepted,
+        "acceptance": [
+            a / t if t else None for t, a in zip(ladder.tried, ladder.accepted, strict=True)
+        ],
+        "expected_acceptance": [[number(round(float(v), 6)) for v in row] for row in matrix],
+        "round_trips": ladder.round_trips,
+        "gaps_K": [list(pair) for pair in found],
+        "working_temperatures_K": working_ladder(store, ladder, steps) if found else None,
+    }
+    if first.chemical_potential is not None:
+        record["chemical_potential_eV"] = first.chemical_potential
+    return record
 
 
 class GapWatch:

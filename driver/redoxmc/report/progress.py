@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,7 +91,7 @@ class Progress:
         counts = [count for chain in chains for count in chain.moves.values()]
         proposed = sum(count.proposed for count in counts)
         accepted = sum(count.accepted for count in counts)
-        energies = [chain.energy for chain in chains if chain.started]
+        energies = [chain.energy for chain in chains if isfinite(chain.energy)]
         if not proposed or not energies:
             return ""
         lowest = min(energies) / self._units

@@ -9,17 +9,16 @@ import numpy as np
 
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
-from redoxmc.report.analysis import Analysis, number
+from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
-from redoxmc.report.gaps import gaps, potentials, working_ladder
+from redoxmc.report.gaps import exchange_record
 from redoxmc.report.page import write_page
+from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.semigrand import semigrand_records
-from redoxmc.report.thermo import phase_diagram, thermo_records, voltages
+from redoxmc.report.thermo import thermo_records
 from redoxmc.results.files import write_atomically
 from redoxmc.results.store import Store, load, merge, save
-from redoxmc.sampling.ladder import Ladder
 from redoxmc.structures.lattice import occupancy_of_key
-from redoxmc.thermo.exchange import expected_acceptance
 
 
 def write_report(store: Store, out: Path) -> dict[str, Any]:
@@ -82,7 +81,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
             if entry.energy is None
         ],
         "lowest_states": _lowest(analysis, structures),
-        "exchanges": [_exchange(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        "exchanges": [exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
         "uniform_draws": [
             {
                 "x": chain.x,
@@ -120,36 +119,6 @@ def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, An
 
 def _lowest_name(analysis: Analysis, n_ions: int) -> str:
     return f"x{n_ions / analysis.lattice.n_redox:.6g}_lowest"
-
-
-def _exchange(store: Store, ladder: Ladder) -> dict[str, Any]:
-    """How the temperatures of one ladder exchange, and what would work where they do not.
-
-    round_trips: of each walker, from the coldest to the hottest temperature and back.
-    expected_acceptance: between all pairs, from the sampled energies.
-    """
-    first, temperatures = ladder.chains[0], [chain.temperature for chain in ladder.chains]
-    series = [potentials(store, chain) for chain in ladder.chains]
-    steps = store.header["config"]["sampling"]["steps"]
-    found = gaps(ladder)
-    matrix = expected_acceptance(temperatures, series)
-    record = {
-        "x": first.x,
-        "seed": first.seed,
-        "temperatures_K": temperatures,
-        "tried": ladder.tried,
-        "accepted": ladder.accepted,
-        "acceptance": [
-            a / t if t else None for t, a in zip(ladder.tried, ladder.accepted, strict=True)
-        ],
-        "expected_acceptance": [[number(round(float(v), 6)) for v in row] for row in matrix],
-        "round_trips": ladder.round_trips,
-        "gaps_K": [list(pair) for pair in found],
-        "working_temperatures_K": working_ladder(store, ladder, steps) if found else None,
-    }
-    if first.chemical_potential is not None:
-        record["chemical_potential_eV"] = first.chemical_potential
-    return record
 
 
 def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
