@@ -10,10 +10,12 @@ import numpy as np
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.engines.md_phase import Phase
 from redoxmc.errors import EngineError, InputError
+from redoxmc.models.card import ModelCard
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats
 
 T = TypeVar("T")
+LOADS = 2000  # after so many a new LAMMPS: kspace_style ewald/disp slows down with every set-up
 
 
 class Dynamics(Protocol):
@@ -46,15 +48,20 @@ class MdSession(LammpsSession):
     """A LAMMPS session that integrates. As in its parent, a result depends on the call alone.
 
     `trajectory` and `begin` load their structure anew, so that a run that is stopped and resumed
-    goes on bit for bit. `forces` is a call on what `begin` has loaded.
+    goes on bit for bit. `forces` is a call on what `begin` has loaded; the second set of species
+    that it is asked for gets a LAMMPS of its own, as types cannot change without a new set-up.
     """
 
-    _rotation: Floats
-    _cell: Floats
-    _inverse: Floats
-    _start_positions: Floats
-    _present: list[Species]
-    _labelled = False
+    def __init__(self, card: ModelCard, comm: Any = None, inputs: Path | None = None):
+        super().__init__(card, comm, inputs)
+        self._rotation: Floats = np.eye(3)
+        self._cell: Floats = np.eye(3)
+        self._inverse: Floats = np.eye(3)
+        self._start_positions: Floats = np.zeros((0, 3))
+        self._present: tuple[Species, ...] = ()
+        self._twin: MdSession | None = None
+        self._labelled = self._set_up = False
+        self._loads = 0
 
     def trajectory(
         self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
@@ -85,7 +92,9 @@ class MdSession(LammpsSession):
     def close(self) -> None:
         """End LAMMPS; the next call starts a new instance."""
         super().close()
-        self._labelled = False
+        self._labelled, self._present, self._loads = False, (), 0
+        if self._twin is not None:
+            self._twin.close()
 
     def _caught(self, work: Callable[[], T]) -> T:
         try:
@@ -98,10 +107,15 @@ class MdSession(LammpsSession):
             raise EngineError(str(error).strip()) from None
 
     def _begin(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
+        if self._loads >= LOADS:
+            self.close()
+        self._loads += 1
         self._rotation = self._load(cell, positions, species)
         self._cell, self._start_positions = cell, positions
-        self._inverse = np.linalg.inv(cell)
-        self._present = list(species)
+        self._inverse = np.asarray(np.linalg.inv(cell))
+        self._present, self._set_up = tuple(species), False
+        if self._twin is not None:
+            self._twin._present = ()  # what it holds belongs to another path
 
     def _trajectory(
         self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
@@ -118,25 +132,28 @@ class MdSession(LammpsSession):
         return Phase(positions, velocities), energy
 
     def _forces(self, positions: Floats, species: Sequence[Species]) -> tuple[float, Floats]:
-        for atom, (old, new) in enumerate(zip(self._present, species, strict=True), start=1):
-            if old != new:
-                self._retype(atom, new)
-        self._present = list(species)
+        wanted = tuple(species)
+        if wanted == self._present:
+            return self._call(positions)
+        if self._twin is None:
+            self._twin = MdSession(self.card, self.comm, self.inputs)
+        if self._twin._present != wanted:
+            self._twin._begin(self._cell, positions, wanted)
+        return self._twin._call(positions)
+
+    def _call(self, positions: Floats) -> tuple[float, Floats]:
         # wrapped before it is written: an atom must not jump over a subdomain to its owner
         scaled = positions @ self._inverse
         self._scatter("x", (scaled - np.floor(scaled)) @ self._cell)
-        self._lammps.command("run 0 post no")
+        # One step without an integrator moves nothing. Setting up each call anew would cost more
+        # than a small system's forces, and with some styles more from call to call.
+        self._lammps.command("run 1 pre no post no" if self._set_up else "run 0 post no")
+        self._set_up = True
         energy = float(self._lammps.get_thermo("pe"))
         forces = self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise EngineError("the energy or a force is not a number")
         return energy, forces
-
-    def _retype(self, atom: int, species: Species) -> None:
-        self._lammps.command(f"set atom {atom} type {self._types[species]}")
-        charge = self.card.lammps_charges.get(str(species))
-        if charge is not None:
-            self._lammps.command(f"set atom {atom} charge {charge!r}")
 
     def _dump(
         self, path: Path, step: int, cell: Floats, phase: Phase, species: Sequence[Species]
