@@ -12,6 +12,7 @@ from scipy.stats import chisquare
 from redoxmc.campaign import run_campaign
 from redoxmc.engines.lattice import crystal_engine, occupancies
 from redoxmc.enumeration import enumerate_states
+from redoxmc.report.tables import print_thermo
 from redoxmc.results.store import load
 from redoxmc.sampling.cache import EnergyCache, ions_of_key
 from redoxmc.sampling.chain import make_chain
@@ -94,7 +95,7 @@ def test_semigrand_chains_sample_all_compositions(campaign, tempering):
         assert p_value(chain.keys[thin::thin], dict(zip(keys, p, strict=True))) > 1e-4
 
 
-def test_a_semigrand_campaign_on_the_reference_potential(campaign, tmp_path):
+def test_a_semigrand_campaign_on_the_reference_potential(campaign, tmp_path, capsys):
     """Composition and visits at 2000 K against enumeration over all x; false alarm 1e-4."""
     mu, temperature, thin = 10.69, 2000.0, 30
     config = campaign(
@@ -124,6 +125,9 @@ def test_a_semigrand_campaign_on_the_reference_potential(campaign, tmp_path):
     assert 0.0 < record["x_standard_error"] < 0.05
     assert {run["chemical_potential_eV"] for run in summary["runs"]} == {mu}
     assert [low["x"] for low in summary["lowest_states"]] == every
+    print_thermo(summary)
+    assert f"{mu:.4f}" in capsys.readouterr().out
+    assert f"<td>{mu:.4f}</td>" in (out / "report.html").read_text()
 
 
 def test_semigrand_runs_do_not_depend_on_stops(campaign, tmp_path):

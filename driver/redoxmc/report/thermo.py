@@ -9,7 +9,7 @@ from redoxmc.report.analysis import Analysis, number
 from redoxmc.report.averages import Thermal, thermal_averages
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import split_r_hat, standard_error
-from redoxmc.thermo.entropy import finite_size_entropy
+from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies, on_hull
 
 _GRID = 40  # temperatures of a curve between the coldest and the hottest chain
@@ -59,6 +59,7 @@ def _record(
     if length >= 4 and chains[0].n_ions > 0:
         order = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
         order_r_hat = number(split_r_hat(order)) if np.isfinite(order).all() else None
+    n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
     return {
         "x": x,
         "temperature_K": temperature,
@@ -73,9 +74,8 @@ def _record(
         "ionic_entropy_kB_per_site": number(thermal.ionic / sites),
         "configurational_entropy_kB_per_site": number(thermal.entropy / sites),
         "configurational_entropy_standard_error": number(thermal.entropy_error / sites),
-        "ideal_finite_size_kB_per_site": finite_size_entropy(
-            sites, lattice.n_reduced(chains[0].n_ions) or 0
-        ),
+        "ideal_finite_size_kB_per_site": finite_size_entropy(sites, n_reduced),
+        "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
         "free_energy_eV_per_fu": number(thermal.free_energy / units),
         "free_energy_standard_error": number(thermal.free_energy_error / units),
         "formation_free_energy_eV_per_fu": None,
