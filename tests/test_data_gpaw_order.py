@@ -117,6 +117,7 @@ def test_gpaw_learns_the_mixer_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     made = use_joint_mixer()
     one = mixers._methods["joint"](Base, beta=0.2, nmaxold=4, weight=50.0)
     assert made == [one]
+    assert (one.name, one.basemixerclass) == ("joint", Base)  # what GPAW writes into its log
     assert (one.beta, one.nmaxold, one.weight) == (0.2, 4, 50.0)
 
 

@@ -37,13 +37,14 @@ class JointMixer:
     """Pulay mixing of both spin densities and all atomic density matrices as one vector.
 
     `mixer = {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20}`; weight is of the metric
-    that GPAW has for long waves of the charge.
+    that GPAW has for long waves of the charge. For single points: it does not hear that atoms move.
     """
 
     name: ClassVar[str] = "joint"
 
     def __init__(self, base_class: Any, beta: float, nmaxold: int, weight: float) -> None:
-        self.base_class, self.beta, self.nmaxold, self.weight = base_class, beta, nmaxold, weight
+        self.basemixerclass = base_class  # GPAW's log asks for it by this name
+        self.beta, self.nmaxold, self.weight = beta, nmaxold, weight
         self.inputs: list[Floats] = []
         self.residuals: list[tuple[Floats, Floats]] = []  # and with the metric applied
 
@@ -52,7 +53,7 @@ class JointMixer:
         if nspins != 2:
             raise ValueError(f"the joint mixer is for 2 spins, not {nspins}")
         self.inputs, self.residuals = [], []
-        return [self.base_class(self.beta, self.nmaxold, self.weight)]
+        return [self.basemixerclass(self.beta, self.nmaxold, self.weight)]
 
     def forget(self) -> None:
         """Drop the history: the map from input to output has changed."""
