@@ -134,13 +134,19 @@ def test_voltages_at_temperature_are_drawn_with_a_metal(campaign, run):
 
 
 def test_orders_are_told_in_words_and_numbers(run):
-    summary = summary_of(run(x=[0.0, 0.5], ordering="ewald"))
+    out = run(x=[0.0, 0.5], ordering="ewald")
+    summary = summary_of(out)
     nothing, half = summary["lowest_states"]
     assert nothing["order"] == "no charge order: all sites alike"
     assert nothing["peaks"] == []
     assert half["order"].startswith("layers normal to (0 0 1), reduced share in the sequence")
     assert half["peaks"][0]["q"] == [0.0, 0.0, 1.0]
     assert 0.9 < half["peaks"][0]["share"] <= 1.0
+    entries = load(out / "results.h5").cache.entries
+    own = [key for key in entries if key.count("1") == 4]
+    assert own[half["relaxations"] - 1] == half["key"]
+    spent = sum(entries[key].force_evaluations for key in own[: half["relaxations"]])
+    assert half["force_evaluations"] == spent > 0
     order = next(r for r in summary["runs"] if r["x"] == 0.5)["order"]
     assert len(order["warren_cowley"]) == len(order["warren_cowley_ions"]) == 3
     assert order["dominant"] == half["order"]

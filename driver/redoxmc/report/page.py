@@ -43,6 +43,8 @@ _LOWEST = {
     "x": ("x", "{:.4g}"),
     "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
     "state": ("key", "{}"),
+    "found after relaxations": ("relaxations", "{}"),
+    "force evaluations": ("force_evaluations", "{}"),
     "charge order": ("order", "{}"),
 }
 _EXCHANGES = {

@@ -18,6 +18,7 @@ from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.thermo import thermo_records
 from redoxmc.results.files import write_atomically
 from redoxmc.results.store import Store, load, merge, save
+from redoxmc.sampling.cache import ions_of_key
 from redoxmc.structures.lattice import occupancy_of_key
 
 
@@ -102,19 +103,34 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
 
 
 def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, Any]]:
-    """The lowest state known at each x, in numbers and words."""
+    """The lowest state known at each x, in numbers and words, and what it took to find it.
+
+    relaxations, force_evaluations: of all replicas of this x until it was found, in the order in
+    which their results came together.
+    """
     lattice = analysis.lattice
     return [
         {
             "x": n_ions / lattice.n_redox,
             "key": key,
             "energy_eV_per_fu": energy / lattice.formula_units,
+            **_effort(analysis, n_ions, key),
             "order": analysis.order.describe(key),
             "peaks": analysis.order.peaks(key),
             "structure": structures.get(_lowest_name(analysis, n_ions)),
         }
         for n_ions, (key, energy) in analysis.lowest_states().items()
     ]
+
+
+def _effort(analysis: Analysis, n_ions: int, found: str) -> dict[str, int]:
+    entries = analysis.store.cache.entries
+    own = [key for key in entries if ions_of_key(key) == n_ions]
+    until = own[: own.index(found) + 1]
+    return {
+        "relaxations": len(until),
+        "force_evaluations": sum(entries[key].force_evaluations for key in until),
+    }
 
 
 def _lowest_name(analysis: Analysis, n_ions: int) -> str:
