@@ -182,6 +182,47 @@ def test_failed_states_of_an_incomplete_spectrum_are_not_counted_as_states(run):
     assert np.isnan(unknown.free_energy)
 
 
+def without_the_highest(analysis):
+    """Spectra as if the highest state had never been asked for."""
+    for own in {id(s): s for s in analysis.spectra.values()}.values():
+        top = int(np.nanargmax(own.energies))
+        kept = [n for n in range(len(own.keys)) if n != top]
+        less = replace(
+            own,
+            keys=[own.keys[n] for n in kept],
+            degeneracies=[own.degeneracies[n] for n in kept],
+            energies=own.energies[kept],
+        )
+        analysis.spectra = dict.fromkeys(analysis.spectra, less)
+    return analysis
+
+
+def test_seeds_that_agree_anchor_the_entropy_at_their_ground_states(run):
+    """A cold ladder, some states unknown and some that fail: one seed claims nothing."""
+    out = run(
+        supercell=[1, 2, 1],
+        temperatures=[400.0, 700.0, 1200.0],
+        seeds=[1, 2],
+        steps=3000,
+        more="tempering = true",
+    )
+    store = load(out / "results.h5")
+    top = max(store.cache.entries, key=lambda key: store.cache[key].energy)
+    assert not any(top in trace.keys for trace in store.traces.values())
+    store.cache.entries[top] = Entry(None, 0, reason="told to")
+    exact = thermal_averages(Analysis.of(store), store.chains, [400.0, 1000.0])
+    assert {t.anchor for t in exact} == {"all states"}
+    found = thermal_averages(without_the_highest(Analysis.of(store)), store.chains, [400.0, 1000.0])
+    for one, other in zip(found, exact, strict=True):
+        assert one.anchor == "ground states"
+        assert abs(one.entropy - other.entropy) < 4 * one.entropy_error
+        assert abs(one.free_energy - other.free_energy) < 4 * one.free_energy_error
+    store.ladders = store.ladders[:1]
+    alone = thermal_averages(without_the_highest(Analysis.of(store)), store.chains, [400.0])
+    assert np.isnan(alone[0].entropy)
+    assert alone[0].anchor == ""
+
+
 def test_uniform_draws_tell_how_many_states_relax(run):
     """Of 70 states two fail and others are unknown: the draws find the share that relaxes."""
     out = run(
@@ -206,18 +247,7 @@ def test_uniform_draws_tell_how_many_states_relax(run):
             trace.energies = [trace.energies[n] for n in good]
             trace.keys = [trace.keys[n] for n in good]
     wanted = thermal_averages(Analysis.of(store), store.chains, [600.0, 5000.0])
-    analysis = Analysis.of(store)
-    for own in {id(s): s for s in analysis.spectra.values()}.values():
-        # as if the highest state had never been asked for
-        top = int(np.nanargmax(own.energies))
-        kept = [n for n in range(len(own.keys)) if n != top]
-        less = replace(
-            own,
-            keys=[own.keys[n] for n in kept],
-            degeneracies=[own.degeneracies[n] for n in kept],
-            energies=own.energies[kept],
-        )
-        analysis.spectra = dict.fromkeys(analysis.spectra, less)
+    analysis = without_the_highest(Analysis.of(store))
     found = thermal_averages(analysis, store.chains, [600.0, 5000.0])
     assert wanted[1].entropy < math.log(68)
     for one, other in zip(found, wanted, strict=True):

@@ -126,6 +126,25 @@ def test_the_anchor_does_not_depend_on_states_that_are_hardly_ever_visited(latti
         assert error <= 3 * averages.entropy.standard_error
 
 
+def test_several_seeds_that_agree_anchor_a_cold_ladder(lattice, energies):
+    """200 to 700 K does not reach infinite temperature: alone it claims nothing."""
+    cold = TEMPERATURES[:4]
+    levels = np.array(list(energies.values()))
+    ground = int(np.sum(levels < levels.min() + 1e-6))
+    seeds = [tempered(lattice, energies, seed, 2000, cold) for seed in (1, 2)]
+    series = [np.array(own) for own in zip(*seeds, strict=True)]
+    alone = ladder_averages(cold, series, math.log(70) + 20.0, None, ground)
+    assert not any(a.anchored for a in alone)
+    assert all(math.isnan(a.entropy.value) for a in alone)
+    for count in (math.log(70) + 20.0, None):  # the number of states does not matter
+        found = ladder_averages(cold, series, count, None, ground, ground_found=True)
+        for a in found:
+            assert a.anchor == "ground states"
+            exact = canonical_averages(levels, np.ones(70), a.temperature)
+            assert abs(a.entropy.value - exact.entropy) <= 3 * a.entropy.standard_error
+            assert abs(a.free_energy.value - exact.free_energy) <= 3 * a.free_energy.standard_error
+
+
 @pytest.mark.slow
 def test_errors_are_honest_on_the_reference_potential(lattice, campaign):
     """Fifty tempering runs on LAMMPS' relaxed energies: 90 to 99 % of the intervals cover."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,12 @@ from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.combine import best_averages
+from redoxmc.thermo.correlation import split_r_hat
 from redoxmc.units import KB
 
 MIN_LADDER_STEPS = 40  # for the blocks of an error estimate
+MAX_R_HAT = 1.05  # of seeds that agree
+_SAME_ENERGY = 1e-6  # eV
 _NAN = float("nan")
 
 
@@ -22,7 +25,8 @@ class Thermal:
     """Of a whole cell at one temperature; nan where it cannot be known.
 
     entropy: of all that is sampled, k_B. ionic, electronic: its parts; ionic is nan where the ion
-    order is fixed. free_energy: eV. Errors are standard errors.
+    order is fixed. free_energy: eV. Errors are standard errors. anchor: where the constant of the
+    entropy comes from.
     """
 
     entropy: float = _NAN
@@ -31,6 +35,7 @@ class Thermal:
     electronic: float = _NAN
     free_energy: float = _NAN
     free_energy_error: float = _NAN
+    anchor: str = ""
 
     def as_row(self) -> list[float]:
         """The six numbers, in order."""
@@ -50,20 +55,20 @@ def thermal_averages(
     """Averages of one x at each temperature (K), from its chains.
 
     Exact from the spectrum where every state of the space is known, else from the chains of all
-    temperatures (see thermo.ladder), else unknown. With ion orders that differ between seeds, the
+    temperatures (see thermo.ladder), else unknown. A ladder that does not reach infinite
+    temperature is trusted where several seeds agree. With ion orders that differ between seeds, the
     mean over the seeds and the error of that mean.
     """
     spaces = {id(s): s for s in (analysis.spectra[chain.name] for chain in chains)}
-    tables = [
-        np.array([t.as_row() for t in _space(analysis, space, temperatures)])
-        for space in spaces.values()
-    ]
-    if len(tables) == 1:
-        return [Thermal(*row) for row in tables[0]]
-    stack = np.array(tables)  # (n_spaces, n_T, 6)
+    found = [_space(analysis, space, temperatures) for space in spaces.values()]
+    if len(found) == 1:
+        return found[0]
+    stack = np.array([[t.as_row() for t in own] for own in found])  # (n_spaces, n_T, 6)
     means, errors = stack.mean(axis=0), stack.std(axis=0, ddof=1) / np.sqrt(len(stack))
     means[:, 1], means[:, 5] = errors[:, 0], errors[:, 4]
-    return [Thermal(*row) for row in means]
+    anchors = [", ".join(sorted({t.anchor for t in own})) for own in zip(*found, strict=True)]
+    unnamed = [Thermal(*row.tolist()) for row in means]
+    return [replace(t, anchor=a) for t, a in zip(unnamed, anchors, strict=True)]
 
 
 def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]) -> list[Thermal]:
@@ -71,17 +76,26 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
     unknown = [Thermal()] * len(temperatures)
     if not len(levels):
         return unknown
-    log_states, log_error = math.log(degeneracies.sum()), 0.0  # what does not relax is no state
+    log_states: float | None = math.log(degeneracies.sum())  # what does not relax is no state
+    log_error = 0.0
     sampled_at: list[float] = []
     series: list[Floats] = []
+    agreed = False
     if not spectrum.complete:
         count = _log_count(analysis, spectrum)
         sampled_at, series = _series(analysis, spectrum)
-        if count is None or not series or series[0].shape[1] < MIN_LADDER_STEPS:
+        agreed = _starts_agree(series)
+        if not series or series[0].shape[1] < MIN_LADDER_STEPS or (count is None and not agreed):
             return unknown
-        log_states, log_error = count
+        log_states, log_error = count or (None, 0.0)
     found = best_averages(
-        sampled_at, series, log_states, levels, degeneracies, at=list(temperatures)
+        sampled_at,
+        series,
+        log_states,
+        levels,
+        degeneracies,
+        at=list(temperatures),
+        ground_found=agreed,
     )
     result = []
     for averages in found:
@@ -96,10 +110,31 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
                 ionic, electronic = split_entropies(
                     spectrum, analysis.lattice, analysis.symmetry, averages.temperature
                 )
-        error = math.hypot(entropy.standard_error, log_error)
-        free_error = math.hypot(free.standard_error, KB * averages.temperature * log_error)
-        result.append(Thermal(entropy.value, error, ionic, electronic, free.value, free_error))
+        of_count = log_error if averages.anchor == "infinite temperature" else 0.0
+        error = math.hypot(entropy.standard_error, of_count)
+        free_error = math.hypot(free.standard_error, KB * averages.temperature * of_count)
+        result.append(
+            Thermal(
+                entropy.value, error, ionic, electronic, free.value, free_error, averages.anchor
+            )
+        )
     return result
+
+
+def _starts_agree(series: Sequence[Floats]) -> bool:
+    """Whether several seeds have found the same lowest energy and are in equilibrium.
+
+    From random starts they came to the same distribution at every temperature: split R-hat below
+    1.05 everywhere. series: of each temperature, (n_seeds, n_steps).
+    """
+    own = [s for s in series if len(s) > 1]
+    # uniform draws are a single series; a failed chain leaves its temperature fewer
+    if not own or len(own) < len(series) - 1 or len({len(s) for s in own}) > 1:
+        return False
+    lowest = np.array([min(chain) for chain in np.concatenate(own, axis=1)])
+    if np.ptp(lowest) > _SAME_ENERGY:
+        return False
+    return all(split_r_hat(s) < MAX_R_HAT for s in own)
 
 
 def _log_count(analysis: Analysis, spectrum: Spectrum) -> tuple[float, float] | None:

@@ -74,6 +74,7 @@ def _record(
         "ionic_entropy_kB_per_site": number(thermal.ionic / sites),
         "configurational_entropy_kB_per_site": number(thermal.entropy / sites),
         "configurational_entropy_standard_error": number(thermal.entropy_error / sites),
+        "entropy_anchor": thermal.anchor or None,
         "ideal_finite_size_kB_per_site": finite_size_entropy(sites, n_reduced),
         "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
         "free_energy_eV_per_fu": number(thermal.free_energy / units),

@@ -14,30 +14,33 @@ from redoxmc.thermo.moments import Estimate
 def best_averages(
     temperatures: Sequence[float],
     energies: Sequence[ArrayLike],
-    log_n_states: float,
+    log_n_states: float | None,
     state_energies: ArrayLike,
     state_degeneracies: ArrayLike,
     at: Sequence[float] | None = None,
+    ground_found: bool = False,
 ) -> list[LadderAverages]:
     """Return averages of one x at each temperature, exact where the enumeration is complete.
 
-    temperatures, energies, log_n_states, at: as for ladder_averages. state_energies: [n_states],
-    eV per cell, and state_degeneracies: [n_states], sizes of the symmetry orbits, of the distinct
-    states whose energy is known (all that the campaign relaxed, at any temperature).
+    temperatures, energies, log_n_states, at, ground_found: as for ladder_averages.
+    state_energies: [n_states], eV per cell, and state_degeneracies: [n_states], sizes of the
+    symmetry orbits, of the distinct states whose energy is known (all that the campaign relaxed, at
+    any temperature).
 
     If the orbits add up to all states the canonical averages over them are exact and their standard
     errors 0; else the chains are combined by ladder_averages, whose entropy may be unknown (NaN).
     """
     levels = np.asarray(state_energies, dtype=np.float64)
     orbits = np.asarray(state_degeneracies, dtype=np.float64)
-    if len(orbits) and math.isclose(math.log(orbits.sum()), log_n_states, abs_tol=1e-10):
+    count = math.nan if log_n_states is None else log_n_states
+    if len(orbits) and math.isclose(math.log(orbits.sum()), count, abs_tol=1e-10):
         targets = [t for t in temperatures if math.isfinite(t)] if at is None else list(at)
         return [_exact(levels, orbits, t) for t in targets]
     ground = None
     lowest = min((float(np.min(e)) for e in energies if np.size(e)), default=math.nan)
     if len(orbits):
         ground = round(float(orbits[np.abs(levels - lowest) <= 1e-6].sum())) or None
-    return ladder_averages(temperatures, energies, log_n_states, at, ground)
+    return ladder_averages(temperatures, energies, log_n_states, at, ground, ground_found)
 
 
 def _exact(levels: ArrayLike, orbits: ArrayLike, temperature: float) -> LadderAverages:
@@ -49,4 +52,5 @@ def _exact(levels: ArrayLike, orbits: ArrayLike, temperature: float) -> LadderAv
         Estimate(a.entropy, 0.0),
         Estimate(a.free_energy, 0.0),
         anchored=True,
+        anchor="all states",
     )

@@ -24,9 +24,9 @@ _ONE_LEVEL = 1e-6  # eV
 class LadderAverages:
     """Averages of a whole cell at one temperature, with standard errors.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchored: whether the ladder reaches
-    from the ground states to infinite temperature (see ladder_averages); entropy and free energy
-    are NaN where it does not.
+    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchored: whether entropy and free
+    energy are known (see ladder_averages); they are NaN where not. anchor: where their constant
+    comes from, in words.
     """
 
     temperature: float
@@ -35,23 +35,27 @@ class LadderAverages:
     entropy: Estimate
     free_energy: Estimate
     anchored: bool
+    anchor: str = ""
 
 
 def ladder_averages(
     temperatures: Sequence[float],
     energies: Sequence[ArrayLike],
-    log_n_states: float,
+    log_n_states: float | None,
     at: Sequence[float] | None = None,
     ground_degeneracy: int | None = None,
+    ground_found: bool = False,
 ) -> list[LadderAverages]:
     """Combine the chains of one x at all temperatures into averages at any temperature.
 
     temperatures: [n_T] in K of the chains; inf stands for uniformly drawn states, which make the
     anchor exact. energies: for each temperature [n_steps] or [n_chains, n_steps], eV per cell,
     after burn-in, every step counted. log_n_states: ln of the number of states, ln C(N, n) for
-    charges on N sites. at: temperatures of the result (default: the finite ones of the ladder);
-    interpolating between them is safe, extrapolating is not. ground_degeneracy: number of states
-    at the lowest sampled energy (within 1e-6 eV), the size of its symmetry orbit.
+    charges on N sites; None where it is not known, and cannot be an anchor. at: temperatures of the
+    result (default: the finite ones of the ladder); interpolating between them is safe,
+    extrapolating is not. ground_degeneracy: number of states at the lowest sampled energy (within
+    1e-6 eV), the size of its symmetry orbit. ground_found: that these are the ground states, and
+    that the chains are in equilibrium, is known otherwise.
 
     MBAR gives ln Z(β) up to a constant, which is known at either end: ln Z = log_n_states at β = 0,
     and g_0 e^(−βE_0) is the ground states' part of Z. F = −k_B T ln Z, S = k_B (ln Z + β⟨E⟩).
@@ -64,8 +68,9 @@ def ladder_averages(
     entropy (a frozen chain would claim S = ln of all states). So entropy and free energy are given
     only where 50 effective samples reach β = 0 and either the ladder contains uniformly drawn
     states, or the two ends agree: the number of ground states implied by β = 0 is ground_degeneracy
-    (to 3 standard errors, which must be below 0.5); else they are NaN. Where temperatures do not
-    overlap at all, each chain speaks for its own energy and heat capacity alone.
+    (to 3 standard errors, which must be below 0.5); else they are NaN, unless ground_found says
+    that the lower end can be trusted alone. Where temperatures do not overlap at all, each chain
+    speaks for its own energy and heat capacity alone.
 
     Errors: delete-one-block jackknife over 20 blocks of time, the same times at all temperatures,
     so that autocorrelation shorter than a block and correlation by tempering are both contained;
@@ -75,14 +80,18 @@ def ladder_averages(
     series = [np.atleast_2d(np.asarray(e, dtype=np.float64)) for e in energies]
     targets = [t for t in temperatures if np.isfinite(t)] if at is None else list(at)
     try:
-        full, partial = densities_without_blocks(temperatures, series, log_n_states)
+        full, partial = densities_without_blocks(temperatures, series, log_n_states or 0.0)
     except NoOverlapError:
         return [_alone(t, temperatures, series) for t in targets]
     uniform = KB * max(temperatures) >= full.energies[-1] - full.energies[0]
-    anchored = full.effective_samples(np.inf) >= _ANCHOR_SAMPLES and (
-        np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy)
+    reached = (
+        log_n_states is not None
+        and full.effective_samples(np.inf) >= _ANCHOR_SAMPLES
+        and (np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy))
     )
-    if anchored and not uniform and ground_degeneracy is not None:
+    anchored = reached or (ground_found and ground_degeneracy is not None)
+    anchor = "infinite temperature" if reached and uniform else "ground states"
+    if anchored and anchor == "ground states" and ground_degeneracy is not None:
         ceiling = full.energies[0] + _ONE_LEVEL
         full, *partial = [
             _with_ground_states(dos, ground_degeneracy, ceiling) for dos in [full, *partial]
@@ -94,7 +103,8 @@ def ladder_averages(
             values[2:] = errors[2:] = np.nan
         estimates = [Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
         mean, capacity, entropy, free = estimates
-        result.append(LadderAverages(t, mean, capacity, entropy, free, anchored))
+        words = anchor if anchored else ""
+        result.append(LadderAverages(t, mean, capacity, entropy, free, anchored, words))
     return result
 
 
