@@ -1,9 +1,13 @@
 import itertools
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from redoxmc.errors import InputError
 from redoxmc.structures.symmetry import (
+    find_symmetry,
     symmetrize_cell,
     symmetrize_displacements,
     symmetrize_tensor,
@@ -92,3 +96,21 @@ def test_symmetrized_displacements_are_invariant(system):
     mean = symmetrize_displacements(symmetry, rng.normal(size=(len(present), 3)), present)
     for rotation, source in zip(symmetry.rotations, symmetry.sites, strict=True):
         assert np.allclose(mean[source] @ rotation.T, mean)
+
+
+def test_spglib_is_asked_without_its_warnings_and_left_as_it_was(system):
+    import spglib
+
+    before = spglib.error.OLD_ERROR_HANDLING
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_symmetry(system.lattice)
+    assert spglib.error.OLD_ERROR_HANDLING is before
+
+
+def test_two_atoms_on_one_site_are_bad_input(system):
+    lattice = system.lattice
+    scaled = lattice.scaled.copy()
+    scaled[1] = scaled[0]
+    with pytest.raises(InputError, match="spglib finds no symmetry"):
+        find_symmetry(replace(lattice, scaled=scaled))
