@@ -197,6 +197,19 @@ def test_a_replica_that_fails_does_not_stop_the_others(finished, tmp_path, monke
     assert [record["steps"] for record in runs] == [2, 6]
 
 
+def test_at_constant_pressure_the_cell_moves(finished, tmp_path):
+    settings = {"pressure": 0.0, "equilibration": 400.0}
+    assert run(finished[0], tmp_path / "out", **settings)
+    for chain in load(tmp_path / "out" / "results.h5").chains:
+        assert chain.volumes.accepted > 0
+        host = load(tmp_path / "out" / "results.h5").hosts[2].cell
+        assert not np.allclose(chain.cell, host)
+        assert np.abs(chain.cell @ np.linalg.inv(host) - np.eye(3)).max() < 0.1
+    record = summary_of(tmp_path / "out")["runs"][0]["md"]
+    assert record["volume_moves"]["proposed"] == 6
+    assert 250 < record["volume_A3"] < 380
+
+
 def test_moves_of_ions_are_refused(finished, tmp_path):
     config = tmp_path / "campaign.toml"
     text = finished[0].read_text().replace('"ewald"', '"sampled"')

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from md_toy import CELL, FE2, Wells, toy_chain, toy_world
 
-from redoxmc import md_chain
+from redoxmc import md_step
 from redoxmc.engines.md_phase import degrees_of_freedom
 from redoxmc.errors import EngineError
-from redoxmc.md_chain import COLUMNS, begin, step
+from redoxmc.md_chain import COLUMNS, begin
+from redoxmc.md_step import step
 from redoxmc.thermo.correlation import standard_error
 from redoxmc.units import EV_PER_A3_TO_GPA, KB
 
@@ -65,7 +66,7 @@ def test_a_path_judged_by_its_potential_energy_alone_is_noticed(monkeypatch):
         change = path.energy - chain.energy
         return bool(np.log(chain.rng.random()) < -change / (KB * chain.temperature))
 
-    monkeypatch.setattr(md_chain, "_decide", wrong)
+    monkeypatch.setattr(md_step, "_decide", wrong)
     world, chain = sampled(3000, escort=True)
     share, error = population(chain)
     assert abs(share - exact(world)) > 4 * error

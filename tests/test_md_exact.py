@@ -11,9 +11,10 @@ from redoxmc.engines.md_config import MdConfig
 from redoxmc.engines.md_distortion import make_distortions
 from redoxmc.engines.md_phase import degrees_of_freedom, kinetic_energy
 from redoxmc.engines.relaxed import HostGeometry
-from redoxmc.md_chain import COLUMNS, MdChain, MdWorld, step
+from redoxmc.md_chain import COLUMNS, MdChain, MdWorld
 from redoxmc.md_integration import integrate
 from redoxmc.md_start import prepare
+from redoxmc.md_step import step
 from redoxmc.sampling.chain import make_chain
 from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.system import load_system

@@ -17,8 +17,9 @@ from redoxmc.engines.md import MdSession
 from redoxmc.engines.md_config import MdConfig
 from redoxmc.engines.md_distortion import make_distortions
 from redoxmc.errors import EngineError, InputError
-from redoxmc.md_chain import MdChain, MdWorld, begin, step
+from redoxmc.md_chain import MdChain, MdWorld, begin
 from redoxmc.md_start import check_time_step, prepare
+from redoxmc.md_step import step
 from redoxmc.md_store import MdStore, load, save
 from redoxmc.md_summary import write_summary
 from redoxmc.parallel import Ranks
@@ -47,15 +48,22 @@ def run_md(
     """
     _refuse(system)
     store = ranks.share(lambda: _open(system, md, out, resume))
+
+    def tell(what: str) -> None:
+        if ranks.root:
+            with (out / "log.txt").open("a", encoding="utf-8") as log:
+                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {what}\n")
+        say(what)
+
     system.hosts.update(store.hosts)
-    say("relaxing the host lattice of each concentration")
+    tell("relaxing the host lattice of each concentration")
     system.relax_hosts(ranks)
     system.session.close()
     store.hosts = dict(system.hosts)
     session = MdSession(system.card, ranks.group)
     try:
         _check_time_step(system, md, session, ranks, store.chains)
-        say("molecular dynamics")
+        tell("molecular dynamics")
         finished = _rounds(system, md, session, ranks, store, out, stopping)
     finally:
         session.close()
@@ -63,7 +71,7 @@ def run_md(
         store.complete = finished
         save(store, out / "results.h5")
         write_summary(store, system.lattice, system.symmetry, out)
-        say("done" if finished else "stopped; continue with --resume")
+        tell("done" if finished else "stopped; continue with --resume")
     ranks.world.Barrier()
     return finished
 

@@ -7,7 +7,9 @@ import numpy as np
 from redoxmc.engines.md_config import LONGEST_PATH, MdConfig
 from redoxmc.engines.md_phase import Phase, degrees_of_freedom, kinetic_energy, thermal_velocities
 from redoxmc.errors import EngineError, InputError
-from redoxmc.md_chain import MdChain, MdWorld, begin, candidate, dynamics
+from redoxmc.md_chain import MdChain, MdWorld, begin
+from redoxmc.md_dynamics import dynamics
+from redoxmc.md_step import candidate
 from redoxmc.sampling.candidate import best_length, expected_acceptance
 from redoxmc.units import KB
 
