@@ -99,7 +99,8 @@ def test_trajectories_carry_charge_states_in_both_formats(finished):
     assert np.array_equal(final.positions, frames[-1].positions)
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stop_after", [0, 1, 3])  # 0: before any replica has begun
+def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch, stop_after):
     config, reference = finished
     # a round is one step of each replica, and every round is a checkpoint
     text = config.read_text() + "[parallel]\nsync_seconds = 1e-6\n"
@@ -107,13 +108,15 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch):
     slow.write_text(text)
     monkeypatch.setattr("redoxmc.md_campaign.CHECKPOINT_SECONDS", 0.0)
     out = tmp_path / "out"
-    assert not run(slow, out, stop_after=3)
+    assert not run(slow, out, stop_after=stop_after)
     done = [chain.step for chain in load(out / "results.h5").chains]
-    assert all(0 < step < 6 for step in done)
+    assert all(step < 6 for step in done)
+    assert (max(done) > 0) is (stop_after > 0)
     assert summary_of(out)["complete"] is False
     # what was written after the checkpoint is cut off
     path = out / "trajectories" / "x0.5_T600_seed1.extxyz"
-    path.write_text(path.read_text() + "26\nhalf a frame step=4\n")
+    if path.is_file():
+        path.write_text(path.read_text() + "26\nhalf a frame step=4\n")
     assert run(slow, out, resume=True)
     first, second = (load(folder / "results.h5") for folder in (reference, out))
     for a, b in zip(first.chains, second.chains, strict=True):

@@ -6,6 +6,7 @@ every piece and path loads its structure anew, so that a resumed run goes on bit
 ranks per replica.
 """
 
+import copy
 import os
 import time
 from collections.abc import Callable
@@ -155,9 +156,10 @@ def _check_time_step(
     problem = ""
     if hottest is not None and ranks.index == 0:
         world = _world(system, md, session, hottest)
+        trial = copy.deepcopy(hottest)  # the replica itself begins when its turn comes
         try:
-            begin(hottest, world)
-            check_time_step(hottest, world)
+            begin(trial, world)
+            check_time_step(trial, world)
         except InputError as error:
             problem = str(error)
         except EngineError as error:
