@@ -29,7 +29,7 @@ class FreeEnergyDifference:
 
 
 def integrate(
-    chain: MdChain, world: MdWorld, after: Occupancy, *, points: int = 7, pieces: int = 200
+    chain: MdChain, world: MdWorld, after: Occupancy, points: int = 7, pieces: int = 200
 ) -> FreeEnergyDifference:
     """F of the order `after` less that of the chain's, at its temperature and cell.
 
@@ -38,6 +38,9 @@ def integrate(
     U_before>. Without walls the mean force along the escort is zero in equilibrium, so that its
     fluctuation can be taken off as a control variate. md.site_tolerance holds as in a replica. The
     chain is where the sampling begins; of it only the generator is changed.
+
+    The error is what one pass shows; modes that are slower than it (an ion between two minima) do
+    not show. Repeat from independent starts and take the spread where it matters.
     """
     nodes, weights = np.polynomial.legendre.leggauss(points)
     nodes, weights = 0.5 * (nodes + 1), 0.5 * weights
