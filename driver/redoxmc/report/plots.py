@@ -133,7 +133,7 @@ def plot_hull(
         axes.set_xlabel(f"$x$ ({ion + ' ' if ion else ''}ions per redox site)")
         axes.set_ylabel("Formation energy (meV/f.u.)")
         axes.margins(y=0.12)
-        axes.legend(loc="best")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)  # off the points
         save(figure, path)
 
 
