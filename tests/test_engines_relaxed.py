@@ -73,3 +73,11 @@ def test_an_atom_that_left_its_site_is_a_failure():
     with pytest.raises(EngineError, match=r"atom 2 ended 1\.20 Å from its site"):
         check_sites(moved, sites, 1.0)
     check_sites(sites + 5.0, sites, 1.0)  # a common shift is none
+
+
+def test_a_failure_says_what_it_cost(campaign):
+    _, engine = make(campaign)
+    engine.settings = engine.settings.model_copy(update={"site_tolerance": 0.01})
+    with pytest.raises(EngineError, match="from its site") as caught:
+        engine.relax(occupancy_of_key("0101|0110"))
+    assert caught.value.force_evaluations > 10

@@ -14,8 +14,12 @@ class InputError(ValueError):
 class EngineError(RuntimeError):
     """The engine could not give an energy (a failed minimization, NaN, a lost atom, a left site).
 
-    A sampler counts it and rejects the move; it never ends a run.
+    A sampler counts it and rejects the move; it never ends a run. force_evaluations: that it cost.
     """
+
+    def __init__(self, message: str, force_evaluations: int = 0):
+        super().__init__(message)
+        self.force_evaluations = force_evaluations
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

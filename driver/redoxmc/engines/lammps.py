@@ -122,7 +122,8 @@ class LammpsSession:
         if state.largest_force > force_tolerance:
             raise EngineError(
                 f"the minimization ended at a force of {state.largest_force:.1e} eV/Å, "
-                f"wanted {force_tolerance:g}"
+                f"wanted {force_tolerance:g}",
+                evaluations,
             )
         return state
 

@@ -126,9 +126,9 @@ class RelaxedEngine:
         else:
             state = minimize(cell, start[sites], 1.0)
         strain = np.linalg.inv(self.geometry.cell) @ state.cell
-        check_sites(
-            state.positions, (self.geometry.positions @ strain)[sites], self.settings.site_tolerance
-        )
+        own = (self.geometry.positions @ strain)[sites]
+        tolerance = self.settings.site_tolerance
+        check_sites(state.positions, own, tolerance, state.force_evaluations)
         return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations)
 
 
@@ -147,16 +147,21 @@ def _minimizer(
     return minimize
 
 
-def check_sites(positions: Floats, sites: Floats, tolerance: float) -> None:
+def check_sites(
+    positions: Floats, sites: Floats, tolerance: float, force_evaluations: int = 0
+) -> None:
     """Raise EngineError where an atom is farther than tolerance (Å) from its own site.
 
-    positions, sites: (n, 3) Å; a common shift of all atoms does not count.
+    positions, sites: (n, 3) Å; a common shift of all atoms does not count. force_evaluations: what
+    the positions cost, for the error.
     """
     displacement = positions - sites
     distance = np.linalg.norm(displacement - displacement.mean(axis=0), axis=1)
     worst = int(distance.argmax())
     if distance[worst] > tolerance:
-        raise EngineError(f"atom {worst} ended {distance[worst]:.2f} Å from its site")
+        raise EngineError(
+            f"atom {worst} ended {distance[worst]:.2f} Å from its site", force_evaluations
+        )
 
 
 def host_geometry(

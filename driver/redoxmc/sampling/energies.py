@@ -116,7 +116,7 @@ class RelaxedEnergies:
                 state = self.engine.relax_from(canonical, *previous)
         except EngineError as error:
             # an engine may say what the failed attempt has cost
-            return Entry(None, getattr(error, "force_evaluations", 0), reason=str(error))
+            return Entry(None, error.force_evaluations, reason=str(error))
         difference, evaluations = None, state.force_evaluations
         rng = np.random.default_rng(zlib.crc32(key.encode()))
         if rng.random() < self.audit:
