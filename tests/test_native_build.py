@@ -49,6 +49,12 @@ def test_the_second_time_nothing_is_compiled(model, cache, monkeypatch):
     assert sorted(p.suffix for p in cache.iterdir()) == [".lock", ".so"]
 
 
+def replace_bytes(path, content):
+    """Put another file in its place: this process may have the old one mapped."""
+    path.unlink()
+    path.write_bytes(content)
+
+
 def test_no_compiler(model, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert "'no-such-compiler'" in refusal(model)
@@ -59,7 +65,7 @@ def test_without_a_compiler_the_library_of_another_node_is_used(model, monkeypat
     path = native_library(model)
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert native_library(model) == path
-    path.write_bytes(b"")
+    replace_bytes(path, b"")
     assert "no-such-compiler" in refusal(model)
 
 
@@ -118,7 +124,7 @@ def test_another_cpu_compiler_or_precision_is_another_library(model):
 def test_a_library_that_was_cut_off_is_made_anew(model, length):
     path = native_library(model)
     whole = path.read_bytes()
-    path.write_bytes(whole[:length])
+    replace_bytes(path, whole[:length])
     assert native_library(model) == path
     assert len(path.read_bytes()) == len(whole)
 
