@@ -234,7 +234,8 @@ def test_results_folder_of_another_config_is_refused(campaign, tmp_path):
         ({"more": "stepz = 3"}, ["unknown key 'sampling.stepz'", "'steps'"]),
         ({"model": "/nowhere"}, ["/nowhere/card.toml does not exist"]),
         ({"x": [0.0, 1.0]}, ["charge_swap can never apply"]),
-        ({"more": "ensemble = 'md'"}, ["sampling.ensemble = 'md' is not available"]),
+        ({"more": "ensemble = 'md'\n[md]\ndamping = 0.5"}, ["damping = 0.5 fs is below"]),
+        ({"more": "ensemble = 'md'\ntempering = true"}, ["do not exchange"]),
     ],
 )
 def test_bad_input_is_one_sentence_exit_code_2_and_nothing_written(
@@ -380,3 +381,18 @@ def test_the_page_is_self_contained(campaign, tmp_path):
     assert page.count("data:image/png;base64,") == 6
     assert "NaFePO4" in page
     assert "http" not in page
+
+
+def test_dynamics_with_swaps_is_a_campaign_too(campaign, tmp_path):
+    """Two steps of hybrid MD/MC from the command line, resumed to three, analysed."""
+    more = "ensemble = 'md'\n[md]\nequilibration = 20.0\nprotocol_steps = 8\ninterval = 1"
+    out = tmp_path / "md"
+    for steps, resume in ((2, []), (3, ["--resume"])):
+        config = campaign(steps=steps, more=more)
+        done = command("run", config, "--out", out, *resume)
+        assert done.returncode == 0, done.stderr
+    done = command("analyze", out, "--json", tmp_path / "summary.json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["complete"]
+    assert summary["runs"][0]["steps"] == 3

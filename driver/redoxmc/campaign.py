@@ -9,6 +9,7 @@ what, and where a round ended, leaves no trace in them.
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -50,6 +51,8 @@ def run_campaign(
     written.
     """
     system, ranks = prepare(config, concentration)
+    if system.config.sampling.ensemble == "md":
+        return 0 if _run_md(system, ranks, out, resume, progress) else STOPPED
     store = ranks.share(lambda: _open(system, out, resume))
     system.hosts.update(store.hosts)
     stopping = _catch_signals()
@@ -74,13 +77,20 @@ def run_campaign(
 def prepare(config: Path, concentration: float | None = None) -> tuple[System, Ranks]:
     """Load the system on every rank, with a LAMMPS session on this rank's group."""
     system = load_system(config, concentration)
-    if system.config.sampling.ensemble == "md":
-        raise InputError(
-            f"{config}: sampling.ensemble = 'md' is not available in this version; use 'relaxed'."
-        )
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
     system.session.comm = ranks.group
     return system, ranks
+
+
+def _run_md(system: System, ranks: Ranks, out: Path, resume: bool, progress: bool) -> bool:
+    from redoxmc.md_campaign import run_md
+
+    def say(what: str) -> None:
+        if ranks.root and progress:
+            print(f"redoxmc: {what}", file=sys.stderr)
+
+    stopping, md = _catch_signals(), system.config.md
+    return run_md(system, md, ranks, out, stopping=stopping, resume=resume, say=say)
 
 
 def _open(system: System, out: Path, resume: bool) -> Store:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from redoxmc.combinations import check_combinations
+from redoxmc.engines.md_config import MdConfig
 from redoxmc.errors import InputError, nearest
 
 Positive = Annotated[float, Field(gt=0)]
@@ -131,6 +132,7 @@ class Config(_Table):
     sampling: SamplingConfig
     parallel: ParallelConfig = ParallelConfig()
     report: ReportConfig = ReportConfig()
+    md: MdConfig = MdConfig()  # of sampling.ensemble = "md"
 
     def echo(self) -> dict[str, Any]:
         """Everything, defaults included, as plain JSON data."""
@@ -142,7 +144,7 @@ class Config(_Table):
         model_sha256, host_text: stand for the files behind the paths.
         """
         data = self.echo()
-        del data["parallel"], data["report"], data["model"]
+        del data["parallel"], data["report"], data["model"], data["md"]
         for name in ("steps", "burn_in", "standard_error"):
             del data["sampling"][name]
         for name in ("chemical_potential", "annealing", "uniform_draws"):

@@ -9,6 +9,8 @@ import numpy as np
 
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
+from redoxmc.md_store import is_md
+from redoxmc.md_summary import analyze_md
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
@@ -39,6 +41,8 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     Several folders, of one config with different concentrations, are merged into `out`, which they
     need then. Raises InputError where they do not fit together.
     """
+    if len(folders) == 1 and out is None and is_md(folders[0] / "results.h5"):
+        return analyze_md(folders[0])
     stores = [load(folder / "results.h5") for folder in folders]
     if len(stores) == 1:
         return write_report(stores[0], out or folders[0])
