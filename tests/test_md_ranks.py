@@ -24,7 +24,7 @@ from redoxmc.system import load_system
 system = load_system(Path(sys.argv[1]))
 ranks = split_ranks(int(sys.argv[3]))
 system.session.comm = ranks.group
-md = MdConfig(time_step=2.0, segment=5, interval=2, equilibration=20.0, protocol_steps=6,
+md = MdConfig(time_step=1.0, segment=5, interval=2, equilibration=60.0, protocol_steps=6,
               trajectory_interval=1, mobile_radius=5.0, metropolize=sys.argv[4] == "exact")
 assert run_md(system, md, ranks, Path(sys.argv[2]), stopping=lambda: False)
 """
