@@ -60,14 +60,14 @@ def test_lambda_goes_from_0_to_1_and_is_its_own_reverse(schedule):
 def test_the_reverse_path_leads_back_with_the_opposite_work(schedule, shift, mobile):
     """With a time step so coarse that the integrator's error is most of the work."""
     begin = start()
-    there = path(begin, OLD, NEW, 9, 0.03, schedule, shift=shift, mobile=mobile)
+    there = path(begin, OLD, NEW, 9, 0.04, schedule, shift=shift, mobile=mobile)
     opposite = None if shift is None else -shift
-    back = path(there.end.reversed(), NEW, OLD, 9, 0.03, schedule, shift=opposite, mobile=mobile)
+    back = path(there.end.reversed(), NEW, OLD, 9, 0.04, schedule, shift=opposite, mobile=mobile)
     assert np.abs(back.end.positions - begin.positions).max() < 1e-9
     assert np.abs(back.end.velocities + begin.velocities).max() < 1e-8
     assert back.work == pytest.approx(-there.work, abs=1e-9)
     assert back.protocol_work == pytest.approx(-there.protocol_work, abs=1e-9)
-    assert abs(there.work - there.protocol_work) > 1e-3  # the test is about this difference
+    assert abs(there.work - there.protocol_work) > 0.005
 
 
 @pytest.mark.parametrize("shift", [None, SHIFT])
