@@ -114,3 +114,21 @@ def test_two_atoms_on_one_site_are_bad_input(system):
     scaled[1] = scaled[0]
     with pytest.raises(InputError, match="spglib finds no symmetry"):
         find_symmetry(replace(lattice, scaled=scaled))
+
+
+def test_in_a_large_cell_only_the_identity_is_used(system, monkeypatch):
+    """Every occupancy is canonical, and averages change nothing: a subgroup like any other."""
+    from redoxmc.structures import symmetry as module
+
+    lattice = system.lattice
+    monkeypatch.setattr(module, "LARGE", len(lattice.species) - 1)
+    large = find_symmetry(lattice)
+    occupancy = random_occupancy(lattice, np.random.default_rng(2))
+    assert np.array_equal(large.canonical(occupancy), occupancy)
+    assert len(large.orbit(occupancy)) == 1
+    rotation, source = large.between(0, 0)
+    assert np.array_equal(rotation, np.eye(3))
+    assert np.array_equal(source, np.arange(len(lattice.species)))
+    strained = lattice.cell @ (np.eye(3) + 0.01 * np.arange(9).reshape(3, 3).T)
+    kept = symmetrize_cell(large, lattice.cell, strained)
+    assert np.allclose(kept @ kept.T, strained @ strained.T)

@@ -13,6 +13,7 @@ import numpy as np
 
 from redoxmc.errors import InputError
 from redoxmc.models.card import Bonds
+from redoxmc.structures.constrained_step import constrained_step
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 
 STIFF_RATIO = 0.85  # a ligand-framework bond shorter than this times the redox bond is stiff
@@ -41,8 +42,7 @@ class Distorter:
 
     def displacements(self, occupancy: Occupancy) -> Floats:
         """Displacement of every site from the host lattice, (n_sites, 3) Å."""
-        from scipy.sparse import bmat, eye
-        from scipy.sparse.linalg import spsolve
+        from scipy.sparse import eye
 
         n_sites, n_redox = len(self.positions), len(self.redox_sites)
         wanted = np.where(occupancy[:n_redox] == 1, self.targets[1], self.targets[0])
@@ -57,10 +57,9 @@ class Distorter:
             mean = self._mean_over_bonds(n_redox)
             constraint = mean @ rows
             residual = wanted - mean @ length
-            # smallest total displacement: metric (u + du) + C^T m = 0 and C du = residual
-            system = bmat([[metric, constraint.T], [constraint, None]], format="csc")
-            right = np.concatenate([-metric @ moved.ravel(), residual])
-            moved = moved + spsolve(system, right)[: 3 * n_sites].reshape(n_sites, 3)
+            # smallest total displacement
+            step = constrained_step(metric, constraint, moved.ravel(), residual)
+            moved = moved + step.reshape(n_sites, 3)
         return moved
 
     def _mean_over_bonds(self, n_redox: int) -> Any:
@@ -118,7 +117,8 @@ def make_distorter(
     offset = shift @ cell
     bond_rows: list[int] = []
     for site in lattice.redox_sites:
-        near = np.flatnonzero((i == site) & ligand[j])
+        own = np.arange(*np.searchsorted(i, [site, site + 1]))  # the list is in order of i
+        near = own[ligand[j[own]]]
         near = near[np.argsort(d[near], kind="stable")][: reduced.coordination]
         if len(near) < reduced.coordination:
             raise InputError(

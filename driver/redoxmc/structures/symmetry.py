@@ -10,11 +10,15 @@ from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 
 TOLERANCE = 1e-3  # Å: spglib's symprec, and the match of an image with a site
+LARGE = 5_000  # sites: above, only the identity is used; the tables grow with their square
 
 
 @dataclass(frozen=True)
 class SiteSymmetry:
     """The space-group operations of the supercell with all ion sites filled and charges ignored.
+
+    Any subgroup of them does: states that it does not bring together are told apart, and have
+    energies of their own that agree to rounding.
 
     rotations: (n_ops, 3, 3), translations: (n_ops, 3), fractional.
     sites: (n_ops, n_sites); operation o brings site sites[o, i] onto site i.
@@ -55,12 +59,17 @@ class SiteSymmetry:
 def find_symmetry(lattice: Lattice) -> SiteSymmetry:
     """Find the operations with spglib and how they permute the sites.
 
+    Above 5,000 sites it is the identity alone: no chain returns to a state of so large a cell, and
+    the permutations of 10^5 sites would take 20 GB.
+
     Raises InputError where spglib finds none (two atoms on one site).
 
     Source: Togo, Shinohara, Tanaka, Sci. Technol. Adv. Mater.: Methods 4, 2384822 (2024).
     """
     from scipy.spatial import cKDTree
 
+    if len(lattice.species) > LARGE:
+        return identity_symmetry(lattice)
     rotations, translations = _operations(lattice)
     home = np.mod(lattice.scaled, 1.0)
     tree = cKDTree(np.where(home >= 1.0, 0.0, home), boxsize=1.0)
@@ -76,6 +85,17 @@ def find_symmetry(lattice: Lattice) -> SiteSymmetry:
     entry = np.full(len(home), -1)
     entry[order] = np.arange(len(order))
     return SiteSymmetry(rotations, translations, sites, entry[sites[:, order]])
+
+
+def identity_symmetry(lattice: Lattice) -> SiteSymmetry:
+    """The group of the identity alone, under which every occupancy is its own canonical form."""
+    sites, entries = len(lattice.species), lattice.n_redox + lattice.n_ions
+    return SiteSymmetry(
+        np.eye(3, dtype=np.int64)[None],
+        np.zeros((1, 3)),
+        np.arange(sites)[None],
+        np.arange(entries)[None],
+    )
 
 
 def _operations(lattice: Lattice) -> tuple[Ints, Floats]:
