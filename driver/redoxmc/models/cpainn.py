@@ -36,31 +36,38 @@ class CPainnSettings(BaseModel):
 
 
 class Message(nn.Module):  # type: ignore[misc]
-    """Equations 7 and 8: scalars and vectors of the neighbours, filtered by distance."""
+    """Equations 7 and 8: scalars and vectors of the neighbours, filtered by distance.
 
-    def __init__(self, width: int, n_basis: int) -> None:
+    first: the vectors are still zero, so nothing of them is carried.
+    """
+
+    def __init__(self, width: int, n_basis: int, first: bool) -> None:
         super().__init__()
+        self.width = width
+        self.parts = 2 if first else 3
         self.features = nn.Sequential(
             nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 3 * width)
         )
         self.filters = nn.Linear(n_basis, 3 * width)
 
     def forward(
-        self,
-        scalars: Tensor,
-        vectors: Tensor,
-        edges: Tensor,
-        units: Tensor,
-        basis: Tensor,
-        cutoff: Tensor,
+        self, scalars: Tensor, vectors: Tensor, edges: Tensor, units: Tensor, basis: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Changes of the scalars (N, F) and of the vectors (N, 3, F)."""
+        """Changes of the scalars (N, F) and of the vectors (N, 3, F).
+
+        basis: (E, n_basis + 1), each function times the cutoff, and the cutoff itself: its product
+        with weights and bias is the filter times the cutoff, without one more (E, 3 F) array.
+        """
         sender, receiver = edges[0], edges[1]
-        weights = self.features(scalars)[sender] * self.filters(basis) * cutoff
-        same, along, carried = weights.chunk(3, dim=1)
-        change = along.unsqueeze(1) * units.unsqueeze(2) + carried.unsqueeze(1) * vectors[sender]
+        used = self.parts * self.width
+        rows = torch.cat([self.filters.weight, self.filters.bias.unsqueeze(1)], dim=1)[:used]
+        weights = self.features(scalars)[:, :used][sender] * (basis @ rows.t())
+        parts = weights.chunk(self.parts, dim=1)
+        change = parts[1].unsqueeze(1) * units.unsqueeze(2)
+        if self.parts == 3:
+            change = change + parts[2].unsqueeze(1) * vectors[sender]
         return (
-            torch.zeros_like(scalars).index_add(0, receiver, same),
+            torch.zeros_like(scalars).index_add(0, receiver, parts[0]),
             torch.zeros_like(vectors).index_add(0, receiver, change),
         )
 
@@ -103,7 +110,9 @@ class CPainn(nn.Module):  # type: ignore[misc]
             "frequencies", torch.arange(1, settings.num_radial_basis + 1) * (math.pi / self.r_cut)
         )
         layers = range(settings.n_layers)
-        self.messages = nn.ModuleList([Message(width, settings.num_radial_basis) for _ in layers])
+        self.messages = nn.ModuleList(
+            [Message(width, settings.num_radial_basis, i == 0) for i in layers]
+        )
         self.updates = nn.ModuleList([Update(width) for _ in layers])
         heads = ["energy"]
         heads += ["moment"] if settings.moment else []
@@ -127,6 +136,7 @@ class CPainn(nn.Module):  # type: ignore[misc]
         basis = torch.sin(lengths * self.frequencies) / lengths
         cutoff = 0.5 * (torch.cos(lengths * (math.pi / self.r_cut)) + 1.0)
         cutoff = cutoff * (lengths < self.r_cut).to(cutoff.dtype)
+        basis = torch.cat([basis * cutoff, cutoff], dim=1)
         scalars = self.embedding(species)
         vectors = torch.zeros(
             (scalars.size(0), 3, scalars.size(1)), dtype=scalars.dtype, device=scalars.device
@@ -135,9 +145,8 @@ class CPainn(nn.Module):  # type: ignore[misc]
             if i == self.n_layers - 1 and n_local < species.size(0):
                 # what the last layer sends to a ghost is never read out
                 kept = torch.nonzero(edges[1] < n_local).squeeze(1)
-                edges, units = edges[:, kept], units[kept]
-                basis, cutoff = basis[kept], cutoff[kept]
-            ds, dv = message(scalars, vectors, edges, units, basis, cutoff)
+                edges, units, basis = edges[:, kept], units[kept], basis[kept]
+            ds, dv = message(scalars, vectors, edges, units, basis)
             if i == self.n_layers - 1:
                 scalars, vectors = scalars[:n_local], vectors[:n_local]
                 ds, dv = ds[:n_local], dv[:n_local]
