@@ -7,6 +7,7 @@ from md_toy import FE2, FE3, NA, SITES, Wells
 from redoxmc.engines.md_phase import Phase, kinetic_energy, masses_of, thermal_velocities
 from redoxmc.sampling.candidate import (
     accept,
+    assured_acceptance,
     best_length,
     expected_acceptance,
     switch,
@@ -142,12 +143,25 @@ def test_acceptance_is_metropolis_on_the_work():
 
 def test_the_best_length_has_most_acceptances_for_its_cost():
     kt = KB * 600.0
-    works = {8: [9 * kt] * 4, 64: [0.5 * kt, 5 * kt], 256: [0.0, 0.1 * kt]}
+    works = {8: [9 * kt] * 200, 64: [0.5 * kt, 1.5 * kt] * 100, 256: [0.0, 0.1 * kt] * 100}
     length, chance = best_length(works, 600.0, 50.0)
     assert length == 64
-    assert chance == pytest.approx((np.exp(-0.5) + np.exp(-5.0)) / 2)
+    mean, half = (np.exp(-0.5) + np.exp(-1.5)) / 2, (np.exp(-0.5) - np.exp(-1.5)) / 2
+    assert chance == pytest.approx(mean - 2 * half / np.sqrt(199))
     assert best_length(works, 600.0, 5000.0)[0] == 256  # where the dynamics cost most anyway
     # a cheap path whose few successes say little is passed over
     assert best_length({1: [3.5 * kt] * 4, 64: [2.5 * kt] * 4}, 600.0, 0.0)[0] == 64
     assert expected_acceptance([float("nan"), -1.0], 600.0) == 0.5
     assert expected_acceptance([], 600.0) == 0.0
+
+
+def test_one_lucky_path_assures_nothing():
+    """One path of twelve costs nothing, the others never pass: the mean is 8 %, what it says 0."""
+    kt = KB * 600.0
+    lucky, solid = [0.0] + [20 * kt] * 11, [2 * kt] * 12
+    assert expected_acceptance(lucky, 600.0) > 0.05
+    assert assured_acceptance(lucky, 600.0) == 0.0
+    assert assured_acceptance([0.0], 600.0) == 0.0
+    assert assured_acceptance(solid, 600.0) == pytest.approx(np.exp(-2.0))
+    assert best_length({16: lucky, 128: solid}, 600.0, 50.0)[0] == 128
+    assert best_length({16: lucky, 128: [20 * kt] * 12}, 600.0, 50.0)[0] == 16  # better than none

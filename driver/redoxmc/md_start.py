@@ -10,11 +10,12 @@ from redoxmc.errors import EngineError, InputError
 from redoxmc.md_chain import MdChain, MdWorld, begin
 from redoxmc.md_dynamics import dynamics
 from redoxmc.md_step import candidate
-from redoxmc.sampling.candidate import best_length, expected_acceptance
+from redoxmc.sampling.candidate import assured_acceptance, best_length, expected_acceptance
 from redoxmc.units import KB
 
 SHORTEST_PATH = 16
 ENOUGH = 0.05  # acceptance below which longer paths are tried in any case
+PATIENCE = 8  # times md.pilot_moves paths, at most, where the acceptance of a length is in doubt
 HEATING_TIME = 0.2  # ps of the test of the time step
 HEATING_LIMIT = 0.05  # kT per degree of freedom that it may add
 STRAIN_TARGET = (0.3, 0.6)  # acceptance of volume moves
@@ -52,24 +53,34 @@ def choose_length(chain: MdChain, world: MdWorld) -> int:
     """Try paths of 16, 32, 64, … steps and return the length with most acceptances per force call.
 
     The pilot moves are candidate moves as any other, made in equilibrium. Longer paths are tried
-    until the acceptance is above 5 % and the last two lengths were no better than one before.
+    until an acceptance of 5 % is assured and the last two lengths were no better than one before.
     """
     overhead = float(world.md.segment * world.md.interval)
     works: dict[int, list[float]] = {}
     length = SHORTEST_PATH
     while length <= LONGEST_PATH:
-        works[length] = []
-        for _ in range(world.md.pilot_moves):
-            dynamics(chain, world)
-            works[length].append(candidate(chain, world, length).work)
+        works[length] = _pilots(chain, world, length)
         chain.pilots[length] = expected_acceptance(works[length], chain.temperature)
         best, chance = best_length(works, chain.temperature, overhead, ENOUGH)
         if chance >= ENOUGH and length >= 4 * best:
             break
-        if chance >= 0.5:  # twice the length cannot pay
+        if chance >= ENOUGH and chain.pilots[length] >= 0.5:  # twice the length cannot pay
             break
         length *= 2
     return best_length(works, chain.temperature, overhead, ENOUGH)[0]
+
+
+def _pilots(chain: MdChain, world: MdWorld, length: int) -> list[float]:
+    """Works of pilot paths: more of them while their mean is high for a few lucky ones only."""
+    works: list[float] = []
+    for _ in range(PATIENCE):
+        for _ in range(world.md.pilot_moves):
+            dynamics(chain, world)
+            works.append(candidate(chain, world, length).work)
+        doubtful = assured_acceptance(works, chain.temperature) < ENOUGH
+        if not doubtful or expected_acceptance(works, chain.temperature) < ENOUGH:
+            break
+    return works
 
 
 def check_time_step(chain: MdChain, world: MdWorld) -> None:

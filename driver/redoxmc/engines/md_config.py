@@ -29,7 +29,7 @@ class MdConfig(BaseModel):
     equilibration: Positive = 1000.0  # fs, before the first move is counted
     pressure: float | None = None  # GPa; none: the cell of [relax] is kept
     protocol_steps: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    pilot_moves: Count = 12  # for each length that the automatic choice tries
+    pilot_moves: Count = 12  # of each length that the automatic choice tries; up to 8 times more
     schedule: Literal["linear", "smooth"] = "smooth"
     escort: bool = True  # move the local distortion along with the charges
     mobile_radius: Positive | None = None  # Å: atoms farther from the swapped ions stand still

@@ -22,6 +22,7 @@ Jacobian 1 and the opposite sign on the way back, so the same argument holds. So
 a set of atoms moves that depends on the two states alone.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -128,21 +129,42 @@ def accept(
 
 def expected_acceptance(works: Sequence[float], temperature: float) -> float:
     """Mean of min(1, exp(-W/kT)) over paths; a work that is not a number counts as refused."""
-    values = np.array(works, dtype=float) / (KB * temperature)
-    values = np.where(np.isnan(values), np.inf, values)
-    return float(np.exp(-np.maximum(values, 0.0)).mean()) if len(values) else 0.0
+    chances = _chances(works, temperature)
+    return float(chances.mean()) if len(chances) else 0.0
+
+
+def assured_acceptance(works: Sequence[float], temperature: float) -> float:
+    """The expected acceptance less two standard errors, at least 0: what lucky paths do not feign.
+
+    A few paths say little of it, as most of the mean comes from the luckiest ones.
+    """
+    chances = _chances(works, temperature)
+    if len(chances) < 2:
+        return 0.0
+    error = chances.std(ddof=1) / math.sqrt(len(chances))
+    return max(0.0, float(chances.mean() - 2 * error))
 
 
 def best_length(
     works: Mapping[int, Sequence[float]], temperature: float, overhead: float, least: float = 0.05
 ) -> tuple[int, float]:
-    """The length of path with most acceptances per force call, and its expected acceptance.
+    """The length of path with most acceptances per force call, and its assured acceptance.
 
     works: W (eV) of pilot paths by number of steps. overhead: force calls of the dynamics between
-    two moves. A path of n steps takes 2 n + 2 calls. Lengths whose acceptance is below `least` are
-    passed over where another reaches it: a few pilot paths say nothing about such a rate.
+    two moves. A path of n steps takes 2 n + 2 calls. Lengths whose acceptance is not assured to be
+    `least` are passed over where that of another is.
     """
-    chance = {n: expected_acceptance(w, temperature) for n, w in works.items()}
-    lengths = [n for n in sorted(chance) if chance[n] >= least] or sorted(chance)
+    chance = {n: assured_acceptance(w, temperature) for n, w in works.items()}
+    lengths = [n for n in sorted(chance) if chance[n] >= least]
+    if not lengths:
+        chance = {n: expected_acceptance(w, temperature) for n, w in works.items()}
+        lengths = sorted(chance)
     best = max(lengths, key=lambda n: chance[n] / (2 * n + 2 + overhead))
-    return best, chance[best]
+    return best, assured_acceptance(works[best], temperature)
+
+
+def _chances(works: Sequence[float], temperature: float) -> Floats:
+    values = np.array(works, dtype=float) / (KB * temperature)
+    values = np.where(np.isnan(values), np.inf, values)
+    chances: Floats = np.exp(-np.maximum(values, 0.0))
+    return chances

@@ -37,5 +37,5 @@ def constrained_step(metric: Any, constraint: Any, moved: Floats, residual: Floa
     multipliers, failed = cg(schur, -(residual + constraint @ moved), rtol=PRECISION, maxiter=2000)
     if failed:
         raise RuntimeError("the constraints of the reference start did not converge")
-    step = -moved - inverse.solve(transposed @ multipliers)
-    return step
+    back: Floats = inverse.solve(transposed @ multipliers)
+    return -moved - back
