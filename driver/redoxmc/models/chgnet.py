@@ -15,6 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from redoxmc.models.chgnet_layers import AngleUpdate, AtomConvolution, Bessel, BondConvolution
 from redoxmc.models.model import Model, construction
 from redoxmc.models.table import SpeciesRow, count_rows
 
@@ -35,75 +36,6 @@ class ChgnetSettings(BaseModel):
     spread: float = 0.1
 
 
-class Bessel(nn.Module):  # type: ignore[misc]
-    """Radial basis with its smooth cutoff; a rewrite of chgnet's for TorchScript."""
-
-    def __init__(self, basis: Any) -> None:
-        super().__init__()
-        self.frequencies = nn.Parameter(basis.frequencies.detach().clone())
-        smooth = basis.smooth_cutoff
-        self.inverse, self.norm = float(basis.inv_cutoff), float(basis.norm_const)
-        self.p, self.a = int(smooth.p), float(smooth.a)
-        self.b, self.c, self.cutoff = float(smooth.b), float(smooth.c), float(smooth.cutoff)
-
-    def forward(self, lengths: Tensor) -> Tensor:
-        """Basis (E, n) of lengths (E,) in Å."""
-        d = lengths[:, None]
-        waves = self.norm * torch.sin(self.frequencies * d * self.inverse) / d
-        r = d / self.cutoff
-        p = self.p
-        envelope = 1 + self.a * r**p + self.b * r ** (p + 1) + self.c * r ** (p + 2)
-        return torch.where(r < 1, envelope, torch.zeros_like(r)) * waves
-
-
-class AtomConvolution(nn.Module):  # type: ignore[misc]
-    """New atom features from neighbours and bonds."""
-
-    def __init__(self, layer: Any) -> None:
-        super().__init__()
-        self.two, self.out = layer.twoBody_atom, layer.mlp_out
-
-    def forward(self, h: Tensor, b: Tensor, weights: Tensor, edges: Tensor) -> Tensor:
-        """h: (N, F), b: (E, F), weights: (E, F), edges: (2, E)."""
-        message = self.two(torch.cat([h[edges[1]], b, h[edges[0]]], 1)) * weights
-        total: Tensor = self.out(torch.zeros_like(h).index_add(0, edges[1], message)) + h
-        return total
-
-
-class BondConvolution(nn.Module):  # type: ignore[misc]
-    """Change of the bond features from the angles at both of their ends."""
-
-    def __init__(self, layer: Any) -> None:
-        super().__init__()
-        self.two, self.out = layer.twoBody_bond, layer.mlp_out
-
-    def forward(
-        self, h: Tensor, b: Tensor, w: Tensor, a: Tensor, angles: Tensor, reverse: Tensor
-    ) -> Tensor:
-        """angles: (3, A) centre atom, first bond, second bond; reverse: (B,) or B for none."""
-        centre, first, second = angles[0], angles[1], angles[2]
-        message = self.two(torch.cat([b[first], b[second], a, h[centre]], 1))
-        message = message * w[first] * w[second]
-        one_side = torch.zeros_like(b).index_add(0, first, message)
-        padded = torch.cat([one_side, torch.zeros_like(one_side[:1])])
-        change: Tensor = self.out(one_side + padded[reverse])
-        return change
-
-
-class AngleUpdate(nn.Module):  # type: ignore[misc]
-    """New angle features from their bonds."""
-
-    def __init__(self, layer: Any) -> None:
-        super().__init__()
-        self.two = layer.twoBody_bond
-
-    def forward(self, h: Tensor, b: Tensor, a: Tensor, angles: Tensor) -> Tensor:
-        """Shapes as in BondConvolution."""
-        inputs = torch.cat([b[angles[1]], b[angles[2]], a, h[angles[0]]], 1)
-        updated: Tensor = self.two(inputs) + a
-        return updated
-
-
 class EdgeChgnet(nn.Module):  # type: ignore[misc]
     """CHGNet behind the interface of `models.model.Model`."""
 
@@ -112,6 +44,9 @@ class EdgeChgnet(nn.Module):  # type: ignore[misc]
         args = source.model_args
         if not args["mlp_first"] or args["mlp_out_bias"] or args.get("conv_norm") is not None:
             raise ValueError("a CHGNet of this kind has layers that EdgeChgnet does not know")
+        width = int(args["atom_fea_dim"])
+        if {args["bond_fea_dim"], args["angle_fea_dim"]} != {width}:
+            raise ValueError("a CHGNet whose atoms, bonds and angles differ in width")
         _without_dropout(source)
         self.embedding = nn.Parameter(embedding)
         self.atom_basis = Bessel(source.bond_basis_expansion.rbf_expansion_ag)
@@ -120,11 +55,13 @@ class EdgeChgnet(nn.Module):  # type: ignore[misc]
         self.atom_weights, self.bond_weights = source.bond_weights_ag, source.bond_weights_bg
         fourier = source.angle_basis_expansion.fourier_expansion
         self.frequencies = nn.Parameter(fourier.frequencies.detach().clone())
-        self.atoms = nn.ModuleList([AtomConvolution(x) for x in source.atom_conv_layers[:-1]])
-        self.last = AtomConvolution(source.atom_conv_layers[-1])
-        self.bonds = nn.ModuleList([BondConvolution(x) for x in source.bond_conv_layers])
+        self.atoms = nn.ModuleList(
+            [AtomConvolution(x, width) for x in source.atom_conv_layers[:-1]]
+        )
+        self.last = AtomConvolution(source.atom_conv_layers[-1], width)
+        self.bonds = nn.ModuleList([BondConvolution(x, width) for x in source.bond_conv_layers])
         # the last angle update of chgnet is never read
-        self.angles = nn.ModuleList([AngleUpdate(x) for x in source.angle_layers[:-1]])
+        self.angles = nn.ModuleList([AngleUpdate(x, width) for x in source.angle_layers[:-1]])
         self.site_wise, self.norm, self.mlp = source.site_wise, source.readout_norm, source.mlp
         self.bond_cutoff = float(args["bond_graph_cutoff"])
         self.moment_layer = len(self.bonds) - 1

@@ -1,6 +1,6 @@
 """Errors of a model on labelled frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from redoxmc.models.frames import Sample, join_samples
-from redoxmc.models.graph import evaluate
+from redoxmc.models.graph import Evaluation, evaluate
 from redoxmc.units import EV_PER_A3_TO_GPA
 
 
@@ -45,9 +45,15 @@ class Errors:
 
 
 def measure_errors(
-    module: torch.nn.Module, samples: Sequence[Sample], batch_size: int = 8
+    module: torch.nn.Module,
+    samples: Sequence[Sample],
+    batch_size: int = 8,
+    watch: Callable[[Evaluation, Sample], None] | None = None,
 ) -> Errors:
-    """Mean absolute errors over samples, in the module's own dtype and on its device."""
+    """Mean absolute errors over samples, in the module's own dtype and on its device.
+
+    watch: called with what was found and what was wanted, batch by batch.
+    """
     reference = next(module.parameters())
     energy, forces, stress, rows = [], [], [], []
     known: dict[str, list[torch.Tensor]] = {"moment": [], "charge": []}
@@ -56,6 +62,8 @@ def measure_errors(
             reference.device, reference.dtype
         )
         found = evaluate(module, batch.graph)
+        if watch is not None:
+            watch(found, batch)
         energy.append((found.energy - batch.energy).abs() / batch.graph.n_atoms)
         forces.append((found.forces - batch.forces).abs().mean(1))
         stress.append((found.stress - batch.stress).abs().flatten())

@@ -30,8 +30,9 @@ from redoxmc.models.frames import (
     make_sample,
     read_frames,
 )
-from redoxmc.models.graph import evaluate
+from redoxmc.models.graph import Evaluation, evaluate
 from redoxmc.models.loss import LossWeights, training_loss
+from redoxmc.models.memory import keep_freed_memory
 from redoxmc.models.metrics import measure_errors
 from redoxmc.models.model import Model
 from redoxmc.models.table import make_table
@@ -130,6 +131,7 @@ def train(
     history.json and learning_curve.png. progress: called with the history entry of each epoch.
     Raises InputError where out holds a training of another config.
     """
+    keep_freed_memory()
     # the profiling executor rewrites a graph after its first calls, which would make the rounding
     # depend on when a training was resumed
     with torch.jit.optimized_execution(False):
@@ -257,11 +259,12 @@ def _validate(
     batch_size: int,
 ) -> dict[str, Any]:
     loss = 0.0
-    for start in range(0, len(samples), batch_size):
-        batch = join_samples(samples[start : start + batch_size])
-        found = evaluate(module, batch.graph)
+
+    def add(found: Evaluation, batch: Sample) -> None:
+        nonlocal loss
         loss += float(training_loss(found, batch, weights, energy_weight)) * len(batch.energy)
-    errors = measure_errors(module, samples, batch_size)
+
+    errors = measure_errors(module, samples, batch_size, add)
     return {
         "valid_loss": loss / len(samples),
         "energy_meV_per_atom": errors.energy,
