@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from conftest import REFERENCE
 
-from redoxmc.engines.lammps import LammpsSession, lammps_axes
+from redoxmc.engines.box import lammps_axes
+from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import load_card
 from redoxmc.species import Species

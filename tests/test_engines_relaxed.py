@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from redoxmc.engines.relaxed import RelaxedEngine, check_sites, host_geometry
+from redoxmc.engines.relaxed import RelaxedEngine, check_sites, host_constants, host_geometry
 from redoxmc.errors import EngineError
 from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.system import load_system
@@ -10,8 +10,10 @@ from redoxmc.system import load_system
 def make(campaign, **changes):
     system = load_system(campaign(**changes))
     relax = system.config.relax.model_copy(update={"force_tolerance": 1e-4})
-    host = host_geometry(system.lattice, system.symmetry, system.session, relax, 2)
-    return system, RelaxedEngine(system.lattice, host, system.session, relax)
+    parts = system.lattice, system.symmetry, system.session
+    host = host_geometry(*parts, relax, 2)
+    constants = host_constants(*parts, host, relax, 2)
+    return system, RelaxedEngine(system.lattice, host, system.session, relax, constants)
 
 
 def test_equivalent_orders_relax_to_one_energy(campaign):

@@ -9,8 +9,14 @@ import numpy as np
 
 from redoxmc import __version__
 from redoxmc.config import Config, load_config
+from redoxmc.engines.force_constants import ForceConstants
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import HostGeometry, RelaxedEngine, host_geometry
+from redoxmc.engines.relaxed import (
+    HostGeometry,
+    RelaxedEngine,
+    host_constants,
+    host_geometry,
+)
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import ModelCard, load_card
 from redoxmc.moves.charge_swap import ChargeSwap
@@ -36,6 +42,7 @@ class System:
     counts: dict[float, int]
     session: LammpsSession
     hosts: dict[int, HostGeometry] = field(default_factory=dict)
+    constants: dict[int, ForceConstants | None] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -62,17 +69,25 @@ class System:
 
     def relaxed_energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
-        relax = self.config.relax
-        engine = RelaxedEngine(self.lattice, self.hosts[n_ions], self.session, relax)
         return RelaxedEnergies(
             self.lattice,
             self.symmetry,
-            engine,
+            self.engine(n_ions),
             cache,
             self.mixture.at_fixed_count() or ChargeSwap(self.lattice.n_redox),
             audit=self.config.sampling.audit,
-            from_previous=relax.start == "previous",
+            from_previous=self.config.relax.start == "previous",
         )
+
+    def engine(self, n_ions: int) -> RelaxedEngine:
+        """The engine of one concentration, whose host must have been relaxed."""
+        relax, host = self.config.relax, self.hosts[n_ions]
+        if n_ions not in self.constants:
+            self.constants[n_ions] = host_constants(
+                self.lattice, self.symmetry, self.session, host, relax, n_ions
+            )
+        constants = self.constants[n_ions]
+        return RelaxedEngine(self.lattice, host, self.session, relax, constants)
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.

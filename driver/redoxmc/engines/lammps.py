@@ -5,15 +5,18 @@ The only module that knows LAMMPS. A session holds one model; every call loads i
 that makes relaxed energies bit-reproducible whatever was computed before.
 """
 
+import ctypes
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from redoxmc.engines.box import lammps_axes, prism
+from redoxmc.engines.quasi_newton import Solve, descend
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import ModelCard
 from redoxmc.species import Species
@@ -21,6 +24,8 @@ from redoxmc.structures.lattice import Floats
 from redoxmc.units import BAR_TO_EV_PER_A3
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
+T = TypeVar("T")
+LOADS = 2000  # after so many a new LAMMPS: kspace_style ewald/disp slows down with every set-up
 _STATISTICS = re.compile(r"Iterations, force evaluations = (\d+) (\d+)")
 
 
@@ -59,12 +64,19 @@ class LammpsSession:
         self._types = {species: i for i, species in enumerate(card.species, start=1)}
         self._lammps: Any = None
         self._log = ""
+        self._loads = 0
+        self._set_up = False
+        self._rotation: Floats = np.eye(3)
+        self._cell: Floats = np.eye(3)
+        self._inverse: Floats = np.eye(3)
+        self._start_positions: Floats = np.zeros((0, 3))
 
     def close(self) -> None:
         """End LAMMPS; the next call starts a new instance."""
         if self._lammps is not None:
             self._lammps.close()
             self._lammps = None
+        self._loads = 0
 
     def evaluate(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> State:
         """Energy, forces and stress of a structure; EngineError where LAMMPS fails or gives NaN."""
@@ -78,18 +90,39 @@ class LammpsSession:
         *,
         force_tolerance: float,
         max_iterations: int = 2000,
+        solve: Solve | None = None,
     ) -> State:
         """Relax the ions in a fixed cell until no force exceeds force_tolerance (eV/Å).
 
+        solve: multiplies by a guess of the inverse Hessian. With one, the relaxation is a
+        quasi-Newton descent; where that fails, and without one, it is that of minimize.lmp.
         Raises EngineError where it does not converge, gives NaN or loses an atom.
         """
-        return self._guarded(
-            self._minimize, cell, positions, species, force_tolerance, max_iterations
-        )
-
-    def _guarded(self, work: Any, *arguments: Any) -> State:
+        start = (cell, positions, species, force_tolerance, max_iterations)
+        spent = 0
+        if solve is not None:
+            try:
+                return self._guarded(self._descend, *start, solve)
+            except EngineError as error:
+                spent = error.force_evaluations
         try:
-            state: State = work(*arguments)
+            state = self._guarded(self._minimize, *start)
+        except EngineError as error:
+            error.force_evaluations += spent
+            raise
+        return replace(state, force_evaluations=state.force_evaluations + spent)
+
+    def begin(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
+        """Load a structure whose forces are wanted at many positions."""
+        self._guarded(self._load, cell, positions, species)
+
+    def forces_at(self, positions: Floats) -> tuple[float, Floats]:
+        """Energy (eV) and forces (n, 3) eV/Å of the loaded atoms at positions (n, 3) Å."""
+        return self._guarded(self._call, positions)
+
+    def _guarded(self, work: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return work(*arguments)
         except (EngineError, InputError):
             self.close()
             raise
@@ -99,12 +132,11 @@ class LammpsSession:
                 raise  # one rank's error: the others of the group cannot be told any more
             self.close()  # its state is undefined after an error
             raise EngineError(str(error).strip()) from None
-        return state
 
     def _evaluate(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> State:
-        rotation = self._load(cell, positions, species)
+        self._load(cell, positions, species)
         self._lammps.command("run 0 post no")
-        return self._read(cell, positions, rotation, 1)
+        return self._read(1)
 
     def _minimize(
         self,
@@ -114,11 +146,11 @@ class LammpsSession:
         force_tolerance: float,
         max_iterations: int,
     ) -> State:
-        rotation = self._load(cell, positions, species)
+        self._load(cell, positions, species)
         self._set("ftol", force_tolerance)
         self._set("maxiter", max_iterations)
         evaluations = self._run("minimize.lmp")
-        state = self._read(cell, positions, rotation, evaluations)
+        state = self._read(evaluations)
         if state.largest_force > force_tolerance:
             raise EngineError(
                 f"the minimization ended at a force of {state.largest_force:.1e} eV/Å, "
@@ -126,6 +158,32 @@ class LammpsSession:
                 evaluations,
             )
         return state
+
+    def _descend(
+        self,
+        cell: Floats,
+        positions: Floats,
+        species: Sequence[Species],
+        force_tolerance: float,
+        max_iterations: int,
+        solve: Solve,
+    ) -> State:
+        self._load(cell, positions, species)
+        _, evaluations = descend(self._call, positions, solve, force_tolerance, max_iterations)
+        return self._read(evaluations)
+
+    def _call(self, positions: Floats) -> tuple[float, Floats]:
+        # wrapped before it is written: an atom must not jump over a subdomain to its owner
+        scaled = positions @ self._inverse
+        self._scatter("x", (scaled - np.floor(scaled)) @ self._cell)
+        # One step without an integrator moves nothing. Setting up each call anew would cost more
+        # than a small system's forces, and with some styles more from call to call.
+        self._lammps.command("run 1 pre no post no" if self._set_up else "run 0 post no")
+        self._set_up = True
+        energy, forces = float(self._lammps.get_thermo("pe")), self._gather("f")
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise EngineError("the energy or a force is not a number")
+        return energy, forces
 
     def _run(self, name: str) -> int:
         """Run an input file of ours; returns the force evaluations its minimizations took."""
@@ -157,7 +215,7 @@ class LammpsSession:
             self._log = str(Path(self._scratch.name) / "minimize.log")
         self._log = comm.bcast(self._log)
         self._set("ntypes", len(self.card.species))
-        for name, value in _prism(box).items():
+        for name, value in prism(box).items():
             self._set(name, value)
         lmp.file(str(self.inputs / "system.lmp"))
         for species, kind in self._types.items():
@@ -173,8 +231,8 @@ class LammpsSession:
         self._lammps.command(f"variable {name} delete")
         self._lammps.command(f"variable {name} string {value!r}")
 
-    def _load(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> Floats:
-        """Replace what is in the box by this structure; returns the rotation from LAMMPS' axes."""
+    def _load(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
+        """Replace what is in the box by this structure."""
         unknown = sorted({str(s) for s in species if s not in self._types})
         if unknown:
             known = ", ".join(map(str, self.card.species))
@@ -182,11 +240,14 @@ class LammpsSession:
                 f"model {self.card.folder} has no species '{unknown[0]}'; it has {known}."
             )
         box, rotation = lammps_axes(cell)
+        if self._loads >= LOADS:
+            self.close()
         if self._lammps is None:
             self._start(box)
+        self._loads += 1
         lmp = self._lammps
         lmp.command("delete_atoms group all compress no")
-        p = _prism(box)
+        p = prism(box)
         lmp.command(
             "change_box all "
             + " ".join(f"{axis} final 0 {p['l' + axis]!r}" for axis in "xyz")
@@ -205,56 +266,41 @@ class LammpsSession:
         for name, charge in self.card.lammps_charges.items():
             lmp.command(f"set type {self._types[Species.parse(name)]} charge {charge!r}")
         lmp.command("reset_timestep 0")
-        return rotation
+        self._rotation, self._cell, self._inverse = rotation, cell, np.asarray(np.linalg.inv(cell))
+        self._start_positions, self._set_up = positions, False
 
-    def _stress(self, rotation: Floats) -> Floats:
+    def _scatter(self, name: str, values: Floats) -> None:
+        flat = np.ascontiguousarray(values @ self._rotation.T).ravel()
+        self._lammps.scatter_atoms(name, 1, 3, flat.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+
+    def _gather(self, name: str) -> Floats:
+        raw: Any = self._lammps.gather_atoms(name, 1, 3)
+        return np.array(np.ctypeslib.as_array(raw)).reshape(-1, 3) @ self._rotation
+
+    def _unwrapped(self, positions: Floats) -> Floats:
+        """Whole cell vectors are taken off, so that atoms stay where they were loaded."""
+        now = positions @ self._inverse
+        now -= np.round(now - self._start_positions @ self._inverse)
+        result: Floats = now @ self._cell
+        return result
+
+    def _stress(self) -> Floats:
         # pressure is minus the stress; LAMMPS' thermo keyword order is ours
         pressure = [self._lammps.get_thermo(f"p{k}") for k in ("xx", "yy", "zz", "yz", "xz", "xy")]
         tensor = np.empty((3, 3))
         for (a, b), value in zip(VOIGT, pressure, strict=True):
             tensor[a, b] = tensor[b, a] = -value * BAR_TO_EV_PER_A3
-        tensor = rotation.T @ tensor @ rotation
+        tensor = self._rotation.T @ tensor @ self._rotation
         return np.array([tensor[a, b] for a, b in VOIGT])
 
-    def _read(self, cell: Floats, start: Floats, rotation: Floats, evaluations: int) -> State:
-        lmp, n = self._lammps, len(start)
-        energy = float(lmp.get_thermo("pe"))
-        x = np.array(lmp.gather_atoms("x", 1, 3)).reshape(n, 3) @ rotation
-        forces = np.array(lmp.gather_atoms("f", 1, 3)).reshape(n, 3) @ rotation
+    def _read(self, evaluations: int) -> State:
+        energy = float(self._lammps.get_thermo("pe"))
+        x, forces = self._gather("x"), self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
             raise EngineError("the energy, a position or a force is not a number")
-        # Whole cell vectors are taken off, so that atoms stay where they were and do not wrap.
-        inverse = np.linalg.inv(cell)
-        now = x @ inverse
-        now -= np.round(now - start @ inverse)
-        return State(energy, cell, now @ cell, forces, self._stress(rotation), evaluations)
+        return State(energy, self._cell, self._unwrapped(x), forces, self._stress(), evaluations)
 
 
 def common_inputs() -> Path:
     """The folder of the shipped LAMMPS inputs."""
     return Path(__file__).resolve().parents[3] / "lammps_inputs" / "common"
-
-
-def lammps_axes(cell: Floats) -> tuple[Floats, Floats]:
-    """The lower-triangular box of a cell and the rotation R with cell = box @ R.
-
-    cell: (3, 3) Å, rows are vectors, right-handed.
-    """
-    q, r = np.linalg.qr(cell.T)
-    sign = np.diag(np.where(np.diag(r) < 0, -1.0, 1.0))
-    box, rotation = (sign @ r).T, (q @ sign).T
-    if np.linalg.det(rotation) < 0:
-        raise InputError("the cell is left-handed; LAMMPS needs a right-handed one.")
-    box[np.abs(box) < 1e-12] = 0.0
-    return box, rotation
-
-
-def _prism(box: Floats) -> dict[str, float]:
-    return {
-        "lx": float(box[0, 0]),
-        "ly": float(box[1, 1]),
-        "lz": float(box[2, 2]),
-        "xy": float(box[1, 0]),
-        "xz": float(box[2, 0]),
-        "yz": float(box[2, 1]),
-    }

@@ -8,7 +8,9 @@ import numpy as np
 
 from redoxmc.config import RelaxConfig
 from redoxmc.engines.cell import Minimize, relax_cell
+from redoxmc.engines.force_constants import MOST_SITES, ForceConstants, measure
 from redoxmc.engines.lammps import LammpsSession, State
+from redoxmc.engines.quasi_newton import Solve
 from redoxmc.errors import EngineError
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
@@ -71,15 +73,22 @@ class RelaxedEngine:
 
     The relaxed energy is a function of the occupancy as long as the minimizer finds the same
     minimum from every start; sampling tests and the path audit look at exactly that.
+    constants: of this concentration's host; without them relaxations take ten times as long.
     """
 
     def __init__(
-        self, lattice: Lattice, geometry: HostGeometry, session: LammpsSession, relax: RelaxConfig
+        self,
+        lattice: Lattice,
+        geometry: HostGeometry,
+        session: LammpsSession,
+        relax: RelaxConfig,
+        constants: ForceConstants | None = None,
     ):
         self.lattice = lattice
         self.geometry = geometry
         self.session = session
         self.settings = relax
+        self.constants = constants
         self.distorter: Distorter = make_distorter(
             lattice, geometry.cell, geometry.positions, session.card.bonds
         )
@@ -120,20 +129,25 @@ class RelaxedEngine:
 
     def _minimize(self, occupancy: Occupancy, cell: Floats, start: Floats) -> Relaxed:
         sites, species = self.lattice.atoms(occupancy)
-        minimize = _minimizer(self.session, species, self.settings.force_tolerance, self.settings)
+        solve = self.constants.solver(sites) if self.constants is not None else None
+        tolerance = self.settings.force_tolerance
+        minimize = _minimizer(self.session, species, tolerance, self.settings, solve)
         if self.settings.cell == "full":
             state = relax_cell(minimize, cell, start[sites], self.settings.stress_tolerance)
         else:
             state = minimize(cell, start[sites], 1.0)
         strain = np.linalg.inv(self.geometry.cell) @ state.cell
         own = (self.geometry.positions @ strain)[sites]
-        tolerance = self.settings.site_tolerance
-        check_sites(state.positions, own, tolerance, state.force_evaluations)
+        check_sites(state.positions, own, self.settings.site_tolerance, state.force_evaluations)
         return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations)
 
 
 def _minimizer(
-    session: LammpsSession, species: Sequence[Species], tolerance: float, relax: RelaxConfig
+    session: LammpsSession,
+    species: Sequence[Species],
+    tolerance: float,
+    relax: RelaxConfig,
+    solve: Solve | None = None,
 ) -> Minimize:
     def minimize(cell: Floats, positions: Floats, factor: float) -> State:
         return session.minimize(
@@ -142,6 +156,7 @@ def _minimizer(
             species,
             force_tolerance=factor * tolerance,
             max_iterations=relax.max_iterations,
+            solve=solve,
         )
 
     return minimize
@@ -197,3 +212,35 @@ def host_geometry(
     scaled = lattice.scaled + symmetrize_displacements(symmetry, moved, sites)
     cell = symmetrize_cell(symmetry, lattice.cell, state.cell)
     return HostGeometry(cell, scaled @ cell, state.force_evaluations)
+
+
+def host_constants(
+    lattice: Lattice,
+    symmetry: SiteSymmetry,
+    session: LammpsSession,
+    geometry: HostGeometry,
+    relax: RelaxConfig,
+    n_ions: int,
+) -> ForceConstants | None:
+    """Force constants of a concentration, measured where its lowest electrostatic state ends.
+
+    None for large cells, and where the model cannot evaluate that state: relaxations then go
+    without.
+    """
+    if len(lattice.species) > MOST_SITES:
+        return None
+    occupancy = lowest_charge_order(lattice, lowest_electrostatic(lattice, symmetry, n_ions))
+    sites, species = lattice.atoms(occupancy)
+    distorter = make_distorter(lattice, geometry.cell, geometry.positions, session.card.bonds)
+    start = (geometry.positions + distorter.displacements(occupancy))[sites]
+    minimize = _minimizer(session, species, max(relax.force_tolerance, HOST_FORCE), relax)
+    try:
+        try:
+            positions = minimize(geometry.cell, start, 1.0).positions
+            check_sites(positions, geometry.positions[sites], relax.site_tolerance)
+        except EngineError:
+            positions = start
+        session.begin(geometry.cell, positions, species)
+        return measure(session.forces_at, positions, geometry.cell, sites, species, symmetry)
+    except EngineError:
+        return None
