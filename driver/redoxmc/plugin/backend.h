@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,7 @@ class Backend {
 struct LoadedModel {
   Metadata metadata;
   std::unique_ptr<Backend> backend;
+  std::set<std::string> per_atom;    // what Evaluation::per_atom will hold
 };
 
 // threads: upper limit of threads used by one rank. Throws std::exception with one sentence.

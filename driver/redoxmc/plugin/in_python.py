@@ -1,10 +1,12 @@
 """The same single point without LAMMPS: the TorchScript of a model on an independent graph."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from redoxmc.plugin.single_point import SinglePoint, Structure
+from redoxmc.plugin.single_point import Floats, SinglePoint, Structure
 
 
 def evaluate_in_python(folder: Path, structure: Structure) -> SinglePoint:
@@ -37,4 +39,11 @@ def evaluate_in_python(folder: Path, structure: Structure) -> SinglePoint:
         stress=result.stress[0].double().numpy()[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
         atom_energies=energies,
         atom_virials=np.empty((0, 6)),
+        moments=_of_nodes(result.nodes, "moment"),
+        charges=_of_nodes(result.nodes, "charge"),
     )
+
+
+def _of_nodes(nodes: Mapping[str, Any], name: str) -> Floats:
+    values: Floats = nodes[name].double().numpy() if name in nodes else np.empty(0)
+    return values

@@ -8,7 +8,6 @@
 #include "neigh_list.h"
 
 #include <cmath>
-#include <cstring>
 #include <exception>
 
 using namespace LAMMPS_NS;
@@ -102,16 +101,30 @@ void PairRedoxmc::tally()
 
 void *PairRedoxmc::extract_peratom(const char *name, int &ncol)
 {
-  const auto found = result_.per_atom.find(name);
-  if (found == result_.per_atom.end()) return nullptr;
   ncol = 0;
-  return found->second.data();
+  if (!per_atom_.count(name)) {
+    std::string given;
+    for (const auto &one : per_atom_) given += (given.empty() ? "" : ", ") + one;
+    error->all(FLERR, "pair_style redoxmc: the model '{}' ({}) gives no '{}' of atoms; it gives {}",
+               file_, metadata_.architecture, name, given.empty() ? "energies only" : given);
+  }
+  // never nullptr: fix pair takes that for an unknown name, and a rank may have no atoms
+  static double nothing = 0.0;
+  auto &values = result_.per_atom[name];
+  return values.empty() ? &nothing : values.data();
+}
+
+const std::vector<double> *PairRedoxmc::per_atom(const std::string &name) const
+{
+  const auto found = result_.per_atom.find(name);
+  return found == result_.per_atom.end() ? nullptr : &found->second;
 }
 
 void *PairRedoxmc::extract(const char *name, int &dim)
 {
   dim = 0;
-  if (strcmp(name, "moment_flag") == 0 || strcmp(name, "charge_flag") == 0) return &per_atom_flag_;
+  for (const auto &quantity : per_atom_)
+    if (name == quantity + "_flag") return &per_atom_flag_;
   return nullptr;
 }
 

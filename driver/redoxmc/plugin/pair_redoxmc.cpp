@@ -106,12 +106,15 @@ void PairRedoxmc::load(const std::string &given)
   if (!std::filesystem::is_regular_file(path, ignored))
     error->all(FLERR, "pair_coeff: model file '{}' does not exist", path.string());
   file_ = path.string();
+  result_ = Evaluation();
+  per_atom_.clear();
   std::string problem;
   const bool native = wanted_backend_ != "torchscript" && load_native_kernels();
   if (!native) try {
     LoadedModel model = load_torchscript(path.string(), thread_limit());
     metadata_ = std::move(model.metadata);
     backend_ = std::move(model.backend);
+    per_atom_ = std::move(model.per_atom);
   } catch (const std::exception &failure) {
     problem = failure.what();
   }

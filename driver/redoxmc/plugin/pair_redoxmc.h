@@ -1,5 +1,7 @@
 // pair_style redoxmc [backend auto|torchscript|native]
 // pair_coeff * * MODEL.pt Na+ Fe2+ ...        one species of the model for every LAMMPS type
+//
+// Moments and charges of atoms: compute redoxmc/atom.
 #pragma once
 
 #include "backend.h"
@@ -19,10 +21,14 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   void init_style() override;
   double init_one(int, int) override;
   void compute(int, int) override;
-  // "moment" and "charge" of the own atoms where the model gives them, as of the last evaluation
+  // "moment" and "charge" of the own atoms as of the last evaluation, for fix pair; an error, on all
+  // ranks, where the model does not give them
   void *extract_peratom(const char *, int &) override;
-  // "moment_flag", "charge_flag" for fix pair: they are always up to date
+  // "moment_flag", "charge_flag" for fix pair, nullptr where the model does not give the quantity.
+  // What they say is of no account: both are computed at every step
   void *extract(const char *, int &) override;
+  // the same of the last evaluation, one for each of its own atoms; nullptr before there was one
+  const std::vector<double> *per_atom(const std::string &name) const;
   double memory_usage() override;
   int pack_forward_comm(int, int *, double *, int, int *) override;
   void unpack_forward_comm(int, int, double *) override;
@@ -42,6 +48,7 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   HaloGraph halo_;
   ExchangeGraph exchanged_;
   Evaluation result_;
+  std::set<std::string> per_atom_;    // what the model gives beside energies
   int per_atom_flag_ = 0;
 
   // the array that LAMMPS is communicating

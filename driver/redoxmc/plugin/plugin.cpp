@@ -1,5 +1,6 @@
-// Registration of the pair style, and what must be right once per process.
+// Registration of the styles, and what must be right once per process.
 
+#include "compute_redoxmc_atom.h"
 #include "pair_redoxmc.h"
 
 #include "lammps.h"
@@ -31,6 +32,11 @@ void *create(void *lmp)
   return new redoxmc::PairRedoxmc(static_cast<LAMMPS_NS::LAMMPS *>(lmp));
 }
 
+void *create_compute(void *lmp, int narg, char **arg)
+{
+  return new redoxmc::ComputeRedoxmcAtom(static_cast<LAMMPS_NS::LAMMPS *>(lmp), narg, arg);
+}
+
 // By default glibc gives every large tensor back to the kernel, which then clears its pages again:
 // above a thousand atoms that costs half the time of a force evaluation.
 void keep_freed_memory()
@@ -56,4 +62,11 @@ extern "C" void lammpsplugin_init(void *lmp, void *handle, void *register_functi
   pair.creator.v1 = create;
   pair.handle = handle;
   reinterpret_cast<Register>(register_function)(&pair, lmp);
+
+  Registration compute = pair;
+  compute.style = "compute";
+  compute.name = "redoxmc/atom";
+  compute.info = "moments and charges of atoms";
+  compute.creator.v2 = create_compute;
+  reinterpret_cast<Register>(register_function)(&compute, lmp);
 }

@@ -1,7 +1,7 @@
 """Energy, forces and stress of one structure with LAMMPS, for checks: no session is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import load_card
+from redoxmc.plugin.per_atom import follow, read
 from redoxmc.species import Species
 from redoxmc.units import BAR_TO_EV_PER_A3
 
@@ -59,7 +60,8 @@ class Job:
 class SinglePoint:
     """Energy in eV; forces (N, 3) in eV/Å; stress (xx, yy, zz, yz, xz, xy) in eV/Å^3, positive in
     tension; energies (N) in eV and virials (N, 6) (xx, yy, zz, xy, xz, yz) in bar Å^3 of single
-    atoms, the virials in LAMMPS' own frame.
+    atoms, the virials in LAMMPS' own frame; moments (N) in µB and charges (N) in e of single atoms,
+    empty where the model does not give them.
     """
 
     energy: float
@@ -67,6 +69,8 @@ class SinglePoint:
     stress: Floats
     atom_energies: Floats
     atom_virials: Floats
+    moments: Floats = field(default_factory=lambda: np.empty(0))
+    charges: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def evaluate(job: Job, comm: Any = None) -> SinglePoint:
@@ -142,6 +146,7 @@ def _make_atoms(lmp: Any, lower: Floats, positions: Floats, types: list[int], n_
 
 
 def _run(lmp: Any, rotation: Floats) -> SinglePoint:
+    followed = follow(lmp)
     lmp.commands_list(
         [
             "compute virial all pressure NULL virial",
@@ -153,6 +158,7 @@ def _run(lmp: Any, rotation: Floats) -> SinglePoint:
         ]
     )
     n = lmp.get_natoms()
+    per_atom = read(lmp, followed)
     pressure = np.array([lmp.extract_compute("virial", 0, 1)[k] for k in range(6)])
     xx, yy, zz, xy, xz, yz = -pressure * BAR_TO_EV_PER_A3
     tensor = rotation @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ rotation.T
@@ -162,4 +168,6 @@ def _run(lmp: Any, rotation: Floats) -> SinglePoint:
         stress=tensor[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
         atom_energies=np.array(lmp.gather("c_atom_energy", 1, 1)),
         atom_virials=np.array(lmp.gather("c_atom_virial", 1, 6)).reshape(n, 6),
+        moments=per_atom.get("moment", np.empty(0)),
+        charges=per_atom.get("charge", np.empty(0)),
     )

@@ -10,6 +10,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/ones_like.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -38,6 +40,29 @@ namespace {
     const at::Tensor flat = source.detach().to(at::kDouble).contiguous();
     target.resize(flat.numel());
     std::memcpy(target.data(), flat.data_ptr<double>(), flat.numel() * sizeof(double));
+  }
+
+  // The keys that a model returns beside the energy, from a pair of atoms: all ranks must know them,
+  // those without atoms too. Empty where the model fails on such a pair.
+  std::set<std::string> per_atom_outputs(torch::jit::Module &module, at::ScalarType dtype,
+                                         double r_cut)
+  {
+    std::set<std::string> found;
+    try {
+      torch::jit::GraphOptimizerEnabledGuard plain(false);
+      at::Tensor edges = at::tensor({0, 1, 1, 0}, at::kLong).view({2, 2});
+      at::Tensor vectors = at::zeros({2, 3}, dtype);
+      vectors[0][0] = 0.5 * r_cut;
+      vectors[1][0] = -0.5 * r_cut;
+      const auto result =
+          module.forward({at::zeros({2}, at::kLong), edges, vectors, std::int64_t(2)})
+              .toGenericDict();
+      for (const auto &entry : result) found.insert(entry.key().toStringRef());
+    } catch (const std::exception &) {
+      found.clear();
+    }
+    found.erase("energy");
+    return found;
   }
 
   class TorchScriptBackend : public Backend {
@@ -93,10 +118,14 @@ namespace {
       out.per_atom.clear();
       for (const auto &entry : result) {
         const std::string &key = entry.key().toStringRef();
-        if (key == "energy")
+        if (key == "energy") {
           energy = entry.value().toTensor();
-        else
-          copy_to(out.per_atom[key], entry.value().toTensor());
+          continue;
+        }
+        copy_to(out.per_atom[key], entry.value().toTensor());
+        if (out.per_atom[key].size() != static_cast<std::size_t>(graph.n_local))
+          throw std::runtime_error("the model returned another number of values of '" + key +
+                                   "' than atoms");
       }
       if (!energy.defined()) throw std::runtime_error("the model returned no 'energy'");
       if (energy.dim() != 1 || energy.size(0) != graph.n_local)
@@ -129,6 +158,7 @@ extern "C" void redoxmc_load_torchscript(const std::string &file, int threads,
     module.eval();
     for (const auto &parameter : module.parameters()) parameter.requires_grad_(false);
     const auto dtype = model.metadata.dtype == "float32" ? at::kFloat : at::kDouble;
+    model.per_atom = per_atom_outputs(module, dtype, model.metadata.r_cut);
     model.backend = std::make_unique<TorchScriptBackend>(std::move(module), dtype,
                                                          model.metadata.n_layers, threads);
   } catch (const c10::Error &error) {
