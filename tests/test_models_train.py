@@ -18,7 +18,7 @@ from redoxmc.models.train import batches, train
 from redoxmc.models.training_config import load_training_config
 
 CONFIG = """
-architecture = "MACE"
+architecture = "{architecture}"
 charge_aware = {aware}
 species = ["Fe2+", "Fe3+", "O2-"]
 seed = {seed}
@@ -27,10 +27,9 @@ train = ["train.extxyz"]
 valid = ["valid.extxyz"]
 test = ["valid.extxyz"]
 [model]
-channels = 4
-radial_mlp = [8]
-num_radial_basis = 4
-r_cut = 3.5
+{model}
+[loss]
+moment = 1.0
 [optimizer]
 epochs = {epochs}
 {extra}
@@ -38,13 +37,25 @@ epochs = {epochs}
 ligand = "O2-"
 coordination = 3
 """
+MODEL = {
+    "MACE": "channels = 4\nradial_mlp = [8]\nnum_radial_basis = 4\nr_cut = 3.5",
+    "cPaiNN": "width = 8\nn_layers = 2",
+    "CHGNet": "",
+}
 
 
-def config(folder: Path, *, epochs=4, seed=1, aware="true", extra="") -> Path:
+def config(folder: Path, architecture="MACE", *, epochs=4, seed=1, aware="true", extra="") -> Path:
     labelled(6, folder / "train.extxyz")
     labelled(2, folder / "valid.extxyz")
     path = folder / f"train_{epochs}_{seed}.toml"
-    text = CONFIG.format(epochs=epochs, seed=seed, aware=aware, extra=extra)
+    text = CONFIG.format(
+        architecture=architecture,
+        model=MODEL[architecture],
+        epochs=epochs,
+        seed=seed,
+        aware=aware,
+        extra=extra,
+    )
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -58,20 +69,22 @@ def same(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_loss_falls_and_the_same_seed_gives_the_same_weights(tmp_path):
-    path = config(tmp_path, epochs=5)
+@pytest.mark.parametrize("architecture", MODEL)
+def test_loss_falls_and_the_same_seed_gives_the_same_weights(tmp_path, architecture):
+    path = config(tmp_path, architecture, epochs=5)
     first, second = run(path, tmp_path / "a"), run(path, tmp_path / "b")
     assert same(first["weights"], second["weights"])
     losses = [entry["valid_loss"] for entry in first["history"]]
     assert losses[-1] < losses[0]
-    other = run(config(tmp_path, epochs=5, seed=2), tmp_path / "c")
+    other = run(config(tmp_path, architecture, epochs=5, seed=2), tmp_path / "c")
     assert not same(first["weights"], other["weights"])
     assert (tmp_path / "a" / "learning_curve.png").stat().st_size > 1000
     assert len(json.loads((tmp_path / "a" / "history.json").read_text())) == 5
 
 
-def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path):
-    path = config(tmp_path, epochs=8)
+@pytest.mark.parametrize("architecture", MODEL)
+def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path, architecture):
+    path = config(tmp_path, architecture, epochs=8)
     whole = run(path, tmp_path / "whole")
     code = (
         "import sys; from pathlib import Path; from redoxmc.models.train import train\n"
