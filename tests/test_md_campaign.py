@@ -11,8 +11,8 @@ from redoxmc.errors import InputError
 from redoxmc.md_campaign import run_md
 from redoxmc.md_chain import COLUMNS
 from redoxmc.md_store import is_md, load, save
-from redoxmc.md_summary import analyze_md
 from redoxmc.parallel import split_ranks
+from redoxmc.report.md_report import analyze_md
 from redoxmc.system import load_system
 
 FAST = {
@@ -77,6 +77,32 @@ def test_results_say_what_happened(finished):
         assert abs(record["md"]["conserved_drift_eV_per_atom_ps"]) < 0.05
         assert 200 < record["md"]["temperature_K"] < 2000
         assert record["failure"] is None
+        best = ase.io.read(out / record["best_structure"])
+        assert best.get_potential_energy() / 4 == pytest.approx(record["energy_eV_per_fu"]["min"])
+        assert best.info["step"] in range(1, 7)
+        assert (out / record["final_structure"]).is_file()
+
+
+def test_thermodynamics_is_null_where_dynamics_cannot_tell_it(finished):
+    _, out = finished
+    records = summary_of(out)["thermo"]
+    assert [record["temperature_K"] for record in records] == [600.0, 900.0]
+    for record, run_of in zip(records, summary_of(out)["runs"], strict=True):
+        assert record["energy_eV_per_fu"] == run_of["energy_eV_per_fu"]["mean"]
+        assert record["ideal_finite_size_kB_per_site"] == pytest.approx(np.log(6) / 4)
+        for unknown in ("free_energy_eV_per_fu", "formation_energy_eV_per_fu", "on_hull"):
+            assert record[unknown] is None
+        assert record["electronic_entropy_kB_per_site"] is None  # six steps are too few
+
+
+def test_the_report_shows_the_dynamics(finished):
+    _, out = finished
+    names = {"md_dynamics", "md_swaps", "md_path_lengths", "md_work", "md_outside"}
+    assert {path.stem for path in (out / "plots").glob("*.png")} == names
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64") == len(names)
+    assert "Charge disorder of" in page
+    assert "trajectory_interval = 2" in page  # the config, with all defaults
 
 
 def test_trajectories_carry_charge_states_in_both_formats(finished):
@@ -94,7 +120,7 @@ def test_trajectories_carry_charge_states_in_both_formats(finished):
     assert np.abs((away - np.round(away)) @ cell).max() < 1e-6
     swaps = (out / "trajectories" / "x0.5_T600_seed1_swaps.csv").read_text().splitlines()
     assert len(swaps) == 7
-    assert swaps[0].startswith("step,work_eV,")
+    assert swaps[0].startswith("step,time_ps,work_eV,")
     final = ase.io.read(out / "structures" / "x0.5_T600_seed1_final.extxyz")
     assert np.array_equal(final.positions, frames[-1].positions)
 
@@ -106,7 +132,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch, stop
     text = config.read_text() + "[parallel]\nsync_seconds = 1e-6\n"
     slow = tmp_path / "campaign.toml"
     slow.write_text(text)
-    monkeypatch.setattr("redoxmc.md_campaign.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("redoxmc.md_rounds.CHECKPOINT_SECONDS", 0.0)
     out = tmp_path / "out"
     assert not run(slow, out, stop_after=stop_after)
     done = [chain.step for chain in load(out / "results.h5").chains]
@@ -162,10 +188,36 @@ def test_a_store_is_read_back_as_it_was_written(finished, tmp_path):
     for a, b in zip(store.chains, again.chains, strict=True):
         assert np.array_equal(a.positions, b.positions)
         assert a.moves == b.moves
+        assert a.lowest.step == b.lowest.step
+        assert np.array_equal(a.lowest.positions, b.lowest.positions)
+        assert np.array_equal(a.lowest.occupancy, b.lowest.occupancy)
         assert (
             store.traces[a.name].rows[0][: COLUMNS.index("work_eV")]
             == (again.traces[a.name].rows[0][: COLUMNS.index("work_eV")])
         )
+
+
+def test_results_of_before_times_were_kept_are_read_and_reported(finished, tmp_path):
+    """What an earlier version wrote: without time_ps, drift_eV and the lowest step."""
+    import shutil
+
+    import h5py
+
+    out = tmp_path / "out"
+    shutil.copytree(finished[1], out)
+    with h5py.File(out / "results.h5", "r+") as file:
+        for group in file["replicas"].values():
+            del group["lowest"]
+            rows = group["rows"][:, : COLUMNS.index("time_ps")]
+            del group["rows"]
+            group["rows"] = rows
+            group.attrs["columns"] = json.dumps(COLUMNS[: COLUMNS.index("time_ps")])
+    (chain, _), traces = load(out / "results.h5").chains, load(out / "results.h5").traces
+    assert chain.lowest is None
+    assert np.isnan(traces[chain.name].rows[0][COLUMNS.index("drift_eV")])
+    summary = analyze_md(out)
+    assert summary["runs"][0]["best_structure"] is None
+    assert summary["runs"][0]["md"] == summary_of(finished[1])["runs"][0]["md"]
 
 
 @pytest.mark.parametrize(
@@ -183,17 +235,17 @@ def test_bad_input_is_refused(finished, tmp_path, changes, sentence):
 
 
 def test_a_replica_that_fails_does_not_stop_the_others(finished, tmp_path, monkeypatch):
-    from redoxmc import md_campaign
+    from redoxmc import md_rounds
     from redoxmc.errors import EngineError
 
-    true_step = md_campaign.step
+    true_step = md_rounds.step
 
     def failing(chain, world):
         if chain.temperature == 600.0 and chain.step == 2:
             raise EngineError("lost atoms")
         true_step(chain, world)
 
-    monkeypatch.setattr(md_campaign, "step", failing)
+    monkeypatch.setattr(md_rounds, "step", failing)
     assert run(finished[0], tmp_path / "out")
     runs = summary_of(tmp_path / "out")["runs"]
     assert runs[0]["failure"] == "step 3: lost atoms"

@@ -7,8 +7,6 @@ ranks per replica.
 """
 
 import copy
-import os
-import time
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -16,18 +14,17 @@ from pathlib import Path
 from redoxmc import md_trajectory
 from redoxmc.engines.md import MdSession
 from redoxmc.engines.md_config import MdConfig
-from redoxmc.engines.md_distortion import make_distortions
 from redoxmc.errors import EngineError, InputError
-from redoxmc.md_chain import MdChain, MdWorld, begin
-from redoxmc.md_start import check_time_step, prepare
-from redoxmc.md_step import step
+from redoxmc.md_chain import MdChain, begin
+from redoxmc.md_progress import MdProgress, peak_memory
+from redoxmc.md_rounds import MdCampaign, run_rounds
+from redoxmc.md_start import check_time_step
 from redoxmc.md_store import MdStore, load, save
-from redoxmc.md_summary import write_summary
 from redoxmc.parallel import Ranks
+from redoxmc.report.md_report import write_md_report
 from redoxmc.sampling.chain import make_chain
 from redoxmc.system import System, versions
 
-CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
 ION_MOVES = ("ion_swap", "ion_charge_swap", "insertion_removal")
 
 
@@ -49,30 +46,28 @@ def run_md(
     """
     _refuse(system)
     store = ranks.share(lambda: _open(system, md, out, resume))
-
-    def tell(what: str) -> None:
-        if ranks.root:
-            with (out / "log.txt").open("a", encoding="utf-8") as log:
-                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {what}\n")
-        say(what)
-
     system.hosts.update(store.hosts)
-    tell("relaxing the host lattice of each concentration")
-    system.relax_hosts(ranks)
-    system.session.close()
-    store.hosts = dict(system.hosts)
     session = MdSession(system.card, ranks.group)
-    try:
-        _check_time_step(system, md, session, ranks, store.chains)
-        tell("molecular dynamics")
-        finished = _rounds(system, md, session, ranks, store, out, stopping)
-    finally:
-        session.close()
-    if ranks.root:
-        store.complete = finished
-        save(store, out / "results.h5")
-        write_summary(store, system.lattice, system.symmetry, out)
-        tell("done" if finished else "stopped; continue with --resume")
+    campaign = MdCampaign(system, md, session, ranks, out)
+    with MdProgress(out, ranks.root, say) as display:
+        display.say("relaxing the host lattice of each concentration")
+        system.relax_hosts(ranks)
+        system.session.close()
+        store.hosts = dict(system.hosts)
+        try:
+            _check_time_step(campaign, store.chains)
+            display.say("molecular dynamics")
+            finished = run_rounds(campaign, store, stopping, display)
+        finally:
+            session.close()
+        memory = ranks.world.allgather(peak_memory())
+        if ranks.root:
+            display.say(f"peak memory of a rank: {max(memory):.0f} MB")
+            store.complete = finished
+            save(store, out / "results.h5")
+            display.say("writing the report")
+            write_md_report(store, out)
+            display.say("done" if finished else "stopped; continue with --resume")
     ranks.world.Barrier()
     return finished
 
@@ -140,22 +135,14 @@ def _chains(system: System) -> list[MdChain]:
     return chains
 
 
-def _world(system: System, md: MdConfig, session: MdSession, chain: MdChain) -> MdWorld:
-    lattice = system.lattice
-    host = system.hosts[chain.n_ions]
-    distortions = make_distortions(lattice, host, system.card, chain.occupancy)
-    return MdWorld(lattice, session, distortions, system.mixture, md)
-
-
-def _check_time_step(
-    system: System, md: MdConfig, session: MdSession, ranks: Ranks, chains: list[MdChain]
-) -> None:
+def _check_time_step(campaign: MdCampaign, chains: list[MdChain]) -> None:
     """On the first group, for the hottest replica that has not begun; refused everywhere."""
     fresh = [chain for chain in chains if not len(chain.positions)]
     hottest = max(fresh, key=lambda chain: chain.temperature, default=None)
     problem = ""
+    ranks = campaign.ranks
     if hottest is not None and ranks.index == 0:
-        world = _world(system, md, session, hottest)
+        world = campaign.world(hottest)
         trial = copy.deepcopy(hottest)  # the replica itself begins when its turn comes
         try:
             begin(trial, world)
@@ -167,65 +154,3 @@ def _check_time_step(
     problem = ranks.world.bcast(problem)
     if problem:
         raise InputError(problem)
-
-
-def _rounds(
-    system: System,
-    md: MdConfig,
-    session: MdSession,
-    ranks: Ranks,
-    store: MdStore,
-    out: Path,
-    stopping: Callable[[], bool],
-) -> bool:
-    steps = system.config.sampling.steps
-    saved = time.monotonic()
-    while True:
-        todo = [c for c in store.chains if c.step < steps and not c.failure]
-        stop = any(ranks.world.allgather(stopping())) or ranks.world.bcast((out / "STOP").exists())
-        unfinished = ranks.world.bcast(bool(todo))
-        if stop or not unfinished:
-            return not unfinished
-        shares = [todo[n :: ranks.n_groups] for n in range(ranks.n_groups)] if ranks.root else None
-        mine = ranks.scatter(shares)
-        for chain in mine:
-            seconds = system.config.parallel.sync_seconds / len(mine)
-            _advance(_world(system, md, session, chain), chain, steps, ranks, out, seconds)
-        parts = ranks.gather(mine)
-        if ranks.root:
-            for part in parts:
-                store.absorb(part)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save(store, out / "results.h5")
-                saved = time.monotonic()
-
-
-def _advance(
-    world: MdWorld, chain: MdChain, steps: int, ranks: Ranks, out: Path, seconds: float
-) -> None:
-    """Some seconds of one replica; where its dynamics fails it ends, and the others go on."""
-    start = time.monotonic()
-    try:
-        if not chain.length:
-            prepare(chain, world)
-        while chain.step < steps:
-            step(chain, world)
-            if world.md.trajectory_interval and chain.step % world.md.trajectory_interval == 0:
-                _frame(world, chain, ranks, out / "trajectories")
-            over = time.monotonic() - start > seconds
-            if ranks.group.bcast(over):
-                break
-    except EngineError as error:
-        chain.failure = f"step {chain.step + 1}: {error}"
-    chain.wall += time.monotonic() - start
-
-
-def _frame(world: MdWorld, chain: MdChain, ranks: Ranks, folder: Path) -> None:
-    session = world.dynamics
-    if ranks.leader:
-        md_trajectory.append_extxyz(folder, chain, world.lattice)
-    ranks.group.Barrier()  # the folder exists
-    if isinstance(session, MdSession):
-        path = folder / f"{chain.name}.lammpstrj"
-        _, species = world.lattice.atoms(chain.occupancy)
-        session.dump(path, chain.step, chain.cell, chain.phase, species)

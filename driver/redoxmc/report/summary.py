@@ -10,10 +10,10 @@ import numpy as np
 from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
 from redoxmc.md_store import is_md
-from redoxmc.md_summary import analyze_md
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
+from redoxmc.report.md_report import analyze_md
 from redoxmc.report.page import write_page
 from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.semigrand import semigrand_records

@@ -1,0 +1,61 @@
+"""HTML that both kinds of page share: tables, plots, the config, and the frame around them."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from redoxmc.results.files import write_atomically
+
+Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+th, td { padding: 0.2rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
+th { border-bottom: 2px solid #333; } figure { margin: 2rem 0; } img { max-width: 100%; }
+figcaption, footer { color: #555; font-size: 0.9rem; } pre { background: #f6f6f6; padding: 1rem; }
+"""
+
+
+def write_html(title: str, body: Sequence[str], versions: Mapping[str, str], path: Path) -> None:
+    """Write a self-contained page, atomically. body: HTML. versions: named at the foot."""
+    foot = ", ".join(f"{escape(k)} {escape(v)}" for k, v in versions.items())
+    write_atomically(
+        path,
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(body)}<footer>{foot}</footer></body></html>\n",
+    )
+
+
+def table(columns: Columns, records: Sequence[dict[str, Any]]) -> str:
+    """A table of records; what is unknown is a dash."""
+    head = "".join(f"<th>{name}</th>" for name in columns)
+    rows = []
+    for record in records:
+        cells = ((record[key], form) for key, form in columns.values())
+        texts = (
+            "–" if value in (None, []) else escape(form.format(value)) for value, form in cells
+        )
+        rows.append("<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def figure(plot: Path, captions: Mapping[str, str]) -> str:
+    """A PNG file as part of the page. captions: by the name of the file."""
+    data = base64.b64encode(plot.read_bytes()).decode()
+    caption = captions.get(plot.stem, plot.stem)
+    return (
+        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def config_lines(config: Mapping[str, Any]) -> str:
+    """A config much as the file that it came from."""
+    lines = []
+    for table, values in config.items():
+        lines.append(f"[{table}]")
+        lines.extend(f"{key} = {value!r}" for key, value in values.items())
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""Thermodynamics of a campaign of molecular dynamics: what its averages alone can tell."""
+
+from math import comb, isfinite
+from typing import Any
+
+import numpy as np
+
+from redoxmc.md_chain import MdChain
+from redoxmc.md_store import MdStore
+from redoxmc.report.order import OrderParameters
+from redoxmc.structures.lattice import Floats, Lattice
+from redoxmc.thermo.correlation import split_r_hat, standard_error
+from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
+from redoxmc.thermo.hull import formation_energies, on_hull
+from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
+
+LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
+Record = dict[str, Any]
+
+
+def md_thermo_records(store: MdStore, lattice: Lattice, order: OrderParameters) -> list[Record]:
+    """The entries under "thermo" of summary.json, one for each (x, T).
+
+    Energies are means of the potential energy at T. The electronic entropy is that of the visits of
+    charge orders, where they are few enough for the length of the run; free energies would need an
+    integration over T and are null. Hulls are those of the mean energies.
+    """
+    groups: dict[tuple[float, float], list[MdChain]] = {}
+    for chain in store.chains:
+        groups.setdefault((chain.x, chain.temperature), []).append(chain)
+    records = [
+        _record(store, lattice, order, x, temperature, chains)
+        for (x, temperature), chains in sorted(groups.items())
+    ]
+    for temperature in sorted({record["temperature_K"] for record in records}):
+        _add_hull([record for record in records if record["temperature_K"] == temperature])
+    return records
+
+
+def kept(store: MdStore, chain: MdChain) -> tuple[Floats, list[str]]:
+    """Potential energies (eV) and keys of a chain after burn-in."""
+    trace = store.traces.get(chain.name)
+    if trace is None:
+        return np.empty(0), []
+    first = int(store.header["config"]["sampling"]["burn_in"] * len(trace.rows))
+    return np.array([row[0] for row in trace.rows[first:]]), trace.keys[first:]
+
+
+def _record(
+    store: MdStore,
+    lattice: Lattice,
+    order: OrderParameters,
+    x: float,
+    temperature: float,
+    chains: list[MdChain],
+) -> Record:
+    units, sites = lattice.formula_units, lattice.n_redox
+    series = [kept(store, chain) for chain in chains if not chain.failure]
+    length = min((len(energies) for energies, _ in series), default=0)
+    together = np.array([energies[:length] for energies, _ in series])
+    n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
+    order_r_hat, known = None, length >= 4
+    if known and 0 < n_reduced < sites:
+        order_r_hat = _number(split_r_hat([order.nearest(keys[:length]) for _, keys in series]))
+    entropy = _entropy([keys[:length] for _, keys in series], sites, n_reduced)
+    return {
+        "x": x,
+        "temperature_K": temperature,
+        "energy_eV_per_fu": float(together.mean()) / units if length else None,
+        "energy_standard_error_eV_per_fu": (
+            _number(standard_error(together) / units) if known else None
+        ),
+        "formation_energy_eV_per_fu": None,
+        "on_hull": None,
+        "electronic_entropy_kB_per_site": entropy.value / sites if entropy else None,
+        "electronic_entropy_standard_error": entropy.error / sites if entropy else None,
+        "entropy_anchor": "visits" if entropy else None,
+        "ideal_finite_size_kB_per_site": finite_size_entropy(sites, n_reduced),
+        "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
+        "free_energy_eV_per_fu": None,
+        "free_energy_standard_error": None,
+        "r_hat": _number(split_r_hat(together)) if known else None,
+        "r_hat_order": order_r_hat,
+    }
+
+
+def _entropy(chains: list[list[str]], sites: int, n_reduced: int) -> VisitedEntropy | None:
+    """Of charge orders, which the ions' own order does not change; None where it is not known."""
+    if not chains or not chains[0]:
+        return None
+    if comb(sites, n_reduced) == 1:
+        return VisitedEntropy(0.0, 0.0, 0.0)
+    found = entropy_of_visits([[key.split("|")[0] for key in keys] for keys in chains])
+    return found if found.correction <= LARGEST_CORRECTION * sites else None
+
+
+def _add_hull(records: list[Record]) -> None:
+    """Formation energies and hull of one temperature, where both end members are known."""
+    known = [record for record in records if record["energy_eV_per_fu"] is not None]
+    ends = {r["x"]: r["energy_eV_per_fu"] for r in known if r["x"] in (0.0, 1.0)}
+    if len(ends) < 2:
+        return
+    x = [record["x"] for record in known]
+    formation = formation_energies(x, [r["energy_eV_per_fu"] for r in known], ends[0.0], ends[1.0])
+    for record, energy, stable in zip(known, formation, on_hull(x, formation), strict=True):
+        record["formation_energy_eV_per_fu"] = float(energy)
+        record["on_hull"] = bool(stable)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

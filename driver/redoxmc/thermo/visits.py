@@ -1,0 +1,51 @@
+"""The entropy of a distribution over states, from how often each of them was visited."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from redoxmc.thermo.correlation import effective_samples, standard_error
+
+
+@dataclass(frozen=True)
+class VisitedEntropy:
+    """Entropy (k_B) of the states visited, its standard error, and its correction.
+
+    correction: what was added for states that too few samples miss or misjudge. It is known to no
+    better than its own size, so that a large one says that the entropy is not known.
+    """
+
+    value: float
+    error: float
+    correction: float
+
+
+def entropy_of_visits(chains: Sequence[Sequence[Hashable]]) -> VisitedEntropy:
+    """Return −Σ p ln p of the visits of several chains, with the correction of Miller and Madow.
+
+    chains: the state at each step, of chains of the same length and distribution. The correction is
+    (K − 1)/(2 n) for K states visited and n independent samples; the error is that of the mean of
+    −ln p and the correction together. Both are infinite where a single state was visited: that says
+    nothing of others. Raises ValueError without a step.
+
+    Source: Paninski, Neural Comput. 15, 1191 (2003), section 4.1 (Miller 1955).
+    """
+    counts = Counter(state for chain in chains for state in chain)
+    total = sum(counts.values())
+    if not total:
+        raise ValueError("no state was visited")
+    surprise = np.array([[-log(counts[state] / total) for state in chain] for chain in chains])
+    if len(counts) == 1 or surprise.shape[1] < 4:
+        return VisitedEntropy(float(surprise.mean()), np.inf, np.inf)
+    # states of equal weight do not show in ln p: whether the most visited one is there, does
+    often = counts.most_common(1)[0][0]
+    there = np.array([[float(state == often) for state in chain] for chain in chains])
+    n = min(effective_samples(series) for series in (surprise, there) if np.ptp(series) > 1e-12)
+    correction = (len(counts) - 1) / (2 * n)
+    error = np.nan_to_num(standard_error(surprise))  # nan: all weights are equal
+    return VisitedEntropy(
+        float(surprise.mean()) + correction, float(np.hypot(error, correction)), correction
+    )
