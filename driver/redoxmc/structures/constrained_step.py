@@ -1,41 +1,45 @@
 """One Newton step of a minimum under linear constraints, for systems of any size."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from redoxmc.structures.lattice import Floats
 
-LARGE = 20_000  # unknowns: above, the constraints are solved by iterations
+LARGE = 2_000  # constraints: above, they are solved by iterations
 PRECISION = 1e-10
 
+Solve = Callable[[Any], Floats]  # multiplies by the inverse of the metric
 
-def constrained_step(metric: Any, constraint: Any, moved: Floats, residual: Floats) -> Floats:
+
+def constrained_step(solve: Solve, constraint: Any, moved: Floats, residual: Floats) -> Floats:
     """Solve metric (u + du) + C^T m = 0 and C du = residual for du, (n,).
 
-    metric: sparse (n, n), positive definite. constraint: sparse C, (n_constraints, n). moved: u,
-    (n,). A direct solution of the whole system up to 20,000 unknowns. Above, fill-in makes that
-    slow, so that the multipliers come from C metric^-1 C^T m = -(residual + C u) by conjugate
-    gradients, to a relative 1e-10. Raises RuntimeError where these do not converge.
+    solve: metric^-1 times (n,) or (n, k), positive definite. constraint: sparse C,
+    (n_constraints, n). moved: u, (n,). The multipliers come from
+    C metric^-1 C^T m = -(residual + C u): directly up to 2,000 of them, above by conjugate
+    gradients to a relative 1e-10. Raises RuntimeError where these do not converge.
 
     Source: Nocedal & Wright, Numerical Optimization, 2nd ed., sections 16.1 and 16.2.
     """
-    from scipy.sparse import bmat
-    from scipy.sparse.linalg import LinearOperator, cg, splu, spsolve
+    from scipy.linalg import cho_factor, cho_solve
+    from scipy.sparse.linalg import LinearOperator, cg
 
-    n = len(moved)
-    if n <= LARGE:
-        system = bmat([[metric, constraint.T], [constraint, None]], format="csc")
-        right = np.concatenate([-metric @ moved, residual])
-        step: Floats = spsolve(system, right)[:n]
-        return step
-    inverse = splu(metric.tocsc())  # stiff groups share no site: blocks, hence no fill-in
+    right = -(residual + constraint @ moved)
     transposed = constraint.T.tocsr()
+    if len(residual) <= LARGE:
+        carried = solve(transposed.toarray())
+        try:
+            multipliers = cho_solve(cho_factor(constraint @ carried), right)
+        except np.linalg.LinAlgError:  # they depend on each other: met as well as they can be
+            multipliers = np.linalg.lstsq(constraint @ carried, right, rcond=1e-10)[0]
+        step: Floats = -moved - carried @ multipliers
+        return step
     schur = LinearOperator(
-        (len(residual),) * 2, lambda m: constraint @ inverse.solve(transposed @ m), dtype=float
+        (len(residual),) * 2, lambda m: constraint @ solve(transposed @ m), dtype=float
     )
-    multipliers, failed = cg(schur, -(residual + constraint @ moved), rtol=PRECISION, maxiter=2000)
+    multipliers, failed = cg(schur, right, rtol=PRECISION, maxiter=2000)
     if failed:
         raise RuntimeError("the constraints of the reference start did not converge")
-    back: Floats = inverse.solve(transposed @ multipliers)
-    return -moved - back
+    return -moved - solve(transposed @ multipliers)

@@ -6,14 +6,16 @@ displacement, in a metric that keeps stiff groups (ligands bound to the framewor
 nearly rigid, that brings all mean bond lengths to their targets at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from redoxmc.errors import InputError
 from redoxmc.models.card import Bonds
-from redoxmc.structures.constrained_step import constrained_step
+from redoxmc.structures.constrained_step import Solve, constrained_step
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 
 STIFF_RATIO = 0.85  # a ligand-framework bond shorter than this times the redox bond is stiff
@@ -42,55 +44,55 @@ class Distorter:
 
     def displacements(self, occupancy: Occupancy) -> Floats:
         """Displacement of every site from the host lattice, (n_sites, 3) Å."""
-        from scipy.sparse import eye
-
         n_sites, n_redox = len(self.positions), len(self.redox_sites)
         wanted = np.where(occupancy[:n_redox] == 1, self.targets[1], self.targets[0])
         moved = np.zeros((n_sites, 3))
-        rigid = self._gradient(self.stiff[:, 0], self.stiff[:, 1], self.stiff_offset, moved)[0]
-        metric = eye(3 * n_sites) + STIFFNESS * (rigid.T @ rigid)
+        centre = self.redox_sites[self.bonds[:, 0]]
+        weight = 1.0 / np.bincount(self.bonds[:, 0], minlength=n_redox)[self.bonds[:, 0]]
         for _ in range(NEWTON_STEPS):
-            centre = self.redox_sites[self.bonds[:, 0]]
-            rows, length = self._gradient(
-                centre, self.bonds[:, 1], self.offset, moved, fix_first=True
-            )
-            mean = self._mean_over_bonds(n_redox)
-            constraint = mean @ rows
-            residual = wanted - mean @ length
+            unit, length = self._bonds(centre, self.bonds[:, 1], self.offset, moved)
+            mean = np.bincount(self.bonds[:, 0], weight * length, n_redox)
+            # d mean length / d displacement of the ligands; the redox ion stays
+            parts = [(self.bonds[:, 0], self.bonds[:, 1], weight[:, None] * unit)]
+            constraint = _sparse(parts, (n_redox, 3 * n_sites))
             # smallest total displacement
-            step = constrained_step(metric, constraint, moved.ravel(), residual)
+            step = constrained_step(self._solve_metric, constraint, moved.ravel(), wanted - mean)
             moved = moved + step.reshape(n_sites, 3)
         return moved
 
-    def _mean_over_bonds(self, n_redox: int) -> Any:
-        from scipy.sparse import csr_matrix
+    @cached_property
+    def _solve_metric(self) -> Solve:
+        from scipy.sparse import eye
+        from scipy.sparse.linalg import splu
 
-        count = np.bincount(self.bonds[:, 0], minlength=n_redox)
-        weight = 1.0 / count[self.bonds[:, 0]]
-        return csr_matrix(
-            (weight, (self.bonds[:, 0], np.arange(len(weight)))), (n_redox, len(weight))
-        )
+        n_sites = len(self.positions)
+        first, second = self.stiff.T
+        unit, _ = self._bonds(first, second, self.stiff_offset, np.zeros((n_sites, 3)))
+        row = np.arange(len(unit))
+        rigid = _sparse([(row, second, unit), (row, first, -unit)], (len(unit), 3 * n_sites))
+        metric = eye(3 * n_sites) + STIFFNESS * (rigid.T @ rigid)
+        # stiff groups share no site: blocks, hence no fill-in
+        solve: Solve = splu(metric.tocsc()).solve
+        return solve
 
-    def _gradient(
-        self, first: Ints, second: Ints, offset: Floats, moved: Floats, fix_first: bool = False
-    ) -> tuple[Any, Floats]:
-        """Sparse d length / d displacement (n, 3 n_sites), and the lengths (n,)."""
-        from scipy.sparse import csr_matrix
-
+    def _bonds(
+        self, first: Ints, second: Ints, offset: Floats, moved: Floats
+    ) -> tuple[Floats, Floats]:
+        """Unit vectors (n, 3) from first to second, and lengths (n,) Å."""
         x = self.positions + moved
         vector = x[second] + offset - x[first]
         length = np.linalg.norm(vector, axis=1)
-        unit = vector / length[:, None]
-        row = np.repeat(np.arange(len(first)), 3)
-        column = 3 * np.repeat(second, 3) + np.tile(np.arange(3), len(second))
-        data, rows, columns = [unit.ravel()], [row], [column]
-        if not fix_first:
-            data.append(-unit.ravel())
-            rows.append(row)
-            columns.append(3 * np.repeat(first, 3) + np.tile(np.arange(3), len(first)))
-        shape = (len(first), 3 * len(x))
-        entries = (np.concatenate(rows), np.concatenate(columns))
-        return csr_matrix((np.concatenate(data), entries), shape), length
+        return vector / length[:, None], length
+
+
+def _sparse(parts: Sequence[tuple[Ints, Ints, Floats]], shape: tuple[int, int]) -> Any:
+    """A sparse matrix of parts (row (n,), site (n,), values (n, 3)); columns are 3 per site."""
+    from scipy.sparse import csr_matrix
+
+    axes = np.arange(3)
+    rows = np.concatenate([np.repeat(row, 3) for row, _, _ in parts])
+    columns = np.concatenate([(3 * site[:, None] + axes).ravel() for _, site, _ in parts])
+    return csr_matrix((np.concatenate([v.ravel() for _, _, v in parts]), (rows, columns)), shape)
 
 
 def make_distorter(
