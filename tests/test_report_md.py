@@ -59,17 +59,17 @@ def test_plots_of_a_single_step_and_of_no_path(tmp_path, plot):
 
 
 @pytest.fixture(scope="module")
-def lattice(tmp_path_factory):
+def system(tmp_path_factory):
     from conftest import CAMPAIGN, HOST, REFERENCE
 
     path = tmp_path_factory.mktemp("md") / "campaign.toml"
     values = {"host": HOST, "supercell": [1, 1, 1], "x": [0.5], "ordering": "ewald"}
     values |= {"model": REFERENCE, "cell": "fixed", "start": "reference", "steps": 6}
     path.write_text(CAMPAIGN.format(temperatures=[600.0], seeds=[1], more="", **values))
-    return load_system(path).lattice
+    return load_system(path)
 
 
-def records(lattice, steps, failed=False):
+def records(system, steps, failed=False, sticking=False):
     """Of x = 0, 1/2, 1 at 600 K, two seeds each; the charge orders at 1/2 are equally frequent."""
     rng = np.random.default_rng(3)
     orders = ["1100", "1010", "1001", "0110", "0101", "0011"]
@@ -82,16 +82,19 @@ def records(lattice, steps, failed=False):
             chain.failure = "told to" if failed and x == 0.5 else ""
             rows = np.full((steps, len(COLUMNS)), np.nan)
             rows[:, 0] = energy[x] + 0.1 * rng.standard_normal(steps)
-            trace = MdTrace(list(map(tuple, rows)), [str(k) for k in rng.choice(keys[x], steps)])
+            visits = [str(key) for key in rng.choice(keys[x], steps)]
+            visits = sorted(visits) if sticking else visits
+            trace = MdTrace(list(map(tuple, rows)), visits)
             chains.append(chain)
             traces[chain.name] = trace
     store = MdStore({"config": {"sampling": {"burn_in": 0.1}}}, {}, chains, traces)
-    order = OrderParameters.of(lattice, [1, 1, 1])
-    return {r["x"]: r for r in md_thermo_records(store, lattice, order)}
+    order = OrderParameters.of(system.lattice, [1, 1, 1])
+    found = md_thermo_records(store, system.lattice, system.symmetry, order)
+    return {record["x"]: record for record in found}
 
 
-def test_entropy_and_hull_where_the_run_is_long_enough(lattice):
-    found = records(lattice, 2000)
+def test_entropy_and_hull_where_the_run_is_long_enough(system):
+    found = records(system, 2000)
     half = found[0.5]
     assert half["formation_energy_eV_per_fu"] == pytest.approx(-0.25, abs=0.01)
     assert [found[x]["on_hull"] for x in (0.0, 0.5, 1.0)] == [True, True, True]
@@ -104,9 +107,12 @@ def test_entropy_and_hull_where_the_run_is_long_enough(lattice):
     assert found[0.0]["electronic_entropy_standard_error"] == 0.0
 
 
-def test_too_short_a_run_and_a_failed_one_know_nothing(lattice):
-    assert records(lattice, 20)[0.5]["electronic_entropy_kB_per_site"] is None
-    failed = records(lattice, 200, failed=True)[0.5]
+def test_states_that_hardly_change_and_a_failed_run_tell_nothing(system):
+    stuck = records(system, 2000, sticking=True)[0.5]
+    assert stuck["electronic_entropy_kB_per_site"] is None
+    assert stuck["electronic_entropy_standard_error"] is None
+    assert stuck["energy_eV_per_fu"] is not None
+    failed = records(system, 200, failed=True)[0.5]
     assert failed["energy_eV_per_fu"] is None
     assert failed["r_hat"] is None
     assert failed["electronic_entropy_kB_per_site"] is None

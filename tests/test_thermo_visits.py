@@ -43,3 +43,13 @@ def test_a_single_state_says_nothing_of_others():
     assert found.correction == np.inf
     with pytest.raises(ValueError, match="no state"):
         entropy_of_visits([[]])
+
+
+def test_a_state_that_stands_for_several_counts_as_many():
+    """Six states in three classes of 1, 2 and 3 equally probable ones, against the six apart."""
+    rng = np.random.default_rng(4)
+    drawn = rng.choice(6, 4000, p=np.array([3.0, 1.0, 1.0, 2.0, 2.0, 2.0]) / 11).tolist()
+    apart = entropy_of_visits([drawn])
+    classes = entropy_of_visits([["abbccc"[n] for n in drawn]], {"a": 1, "b": 2, "c": 3})
+    assert classes.value == pytest.approx(apart.value, abs=0.01)
+    assert classes.correction < apart.correction

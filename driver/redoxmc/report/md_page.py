@@ -14,8 +14,9 @@ _CAPTIONS = {
     "md_swaps": "Swaps of charges accepted, and distinct charge orders visited, against time.",
     "md_path_lengths": "Acceptance of candidate moves against the length of their paths.",
     "md_work": "Work of the candidate moves.",
-    "md_outside": "How far, and for which part, the paths lie outside the training range of bond "
-    "lengths: there a learned model has no data.",
+    "md_outside": "How far, and for which part, the mean bond lengths of the ions that change lie "
+    "outside the range between their two charge states, where a learned model has little data; "
+    "thermal motion alone takes them outside, too (before_the_path_A in the summary).",
 }
 _REPLICAS: Columns = {
     "x": ("x", "{:.4g}"),

@@ -68,7 +68,7 @@ def plot_dynamics(path: Path, series: Sequence[MdSeries]) -> None:
         for column, x in enumerate(xs):
             own = [one for one in series if one.x == x]
             floor = min((np.nanmin(one.energy) for one in own if len(one.energy)), default=0.0)
-            for one in own:
+            for one in sorted(own, key=lambda one: -one.temperature):
                 for row, (name, _) in enumerate(rows):
                     values = getattr(one, name)
                     values = 1e3 * (values - floor) if name == "energy" else values
@@ -174,7 +174,10 @@ def plot_swaps(path: Path, series: Sequence[MdSeries]) -> None:
 
 
 def plot_outside(path: Path, series: Sequence[MdSeries]) -> None:
-    """Draw how far, and for which part, paths lie outside the training range; accepted ones too."""
+    """Draw how far, and for which part, paths lie outside the training range, and (cross) the mean.
+
+    That range is the one between the mean bond lengths of the two charge states.
+    """
     with matplotlib.rc_context(STYLE):
         figure, panels = make_panels(sorted({one.x for one in series}), 2.4)
         for x, axes in panels.items():
@@ -191,14 +194,13 @@ def plot_outside(path: Path, series: Sequence[MdSeries]) -> None:
             if len(known_far):
                 axes.plot(100 * known_share.mean(), known_far.mean(), "+", color=BLUE, ms=11, mew=2)
             axes.set_title(f"$x$ = {x:.3g}")
-        figure.supxlabel(
-            "Part of the path outside the range of the two charge states (%)", fontsize=9
-        )
+        figure.supxlabel("Part of the path outside (%)", fontsize=9.5)
         figure.supylabel("Farthest outside (Å)", fontsize=9.5)
         handles, labels = next(iter(panels.values())).get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside upper center", ncols=2,
-            title="mean bond lengths of the ions that change; cross: mean", title_fontsize=8.0,
+            title="mean bond lengths of the ions that change,\nagainst the range between both states",
+            title_fontsize=8.0,
         )  # fmt: skip
         save(figure, path)
 

@@ -40,6 +40,7 @@ def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
     lattice = Lattice.from_data(store.header["lattice"])
     config = store.header["config"]
     order = OrderParameters.of(lattice, config["host"]["supercell"])
+    symmetry = find_symmetry(lattice)
     versions = store.header["versions"]
     summary = {
         "schema": 1,
@@ -52,8 +53,8 @@ def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
             "n_redox_sites": lattice.n_redox,
             "n_ion_sites": lattice.n_ions,
         },
-        "runs": run_records(store, lattice, find_symmetry(lattice), order, out),
-        "thermo": md_thermo_records(store, lattice, order),
+        "runs": run_records(store, lattice, symmetry, order, out),
+        "thermo": md_thermo_records(store, lattice, symmetry, order),
         "voltage": [],
     }
     write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")

@@ -1,5 +1,6 @@
 """Thermodynamics of a campaign of molecular dynamics: what its averages alone can tell."""
 
+from collections.abc import Hashable
 from math import comb, isfinite
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 from redoxmc.md_chain import MdChain
 from redoxmc.md_store import MdStore
 from redoxmc.report.order import OrderParameters
-from redoxmc.structures.lattice import Floats, Lattice
+from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
+from redoxmc.structures.symmetry import SiteSymmetry
 from redoxmc.thermo.correlation import split_r_hat, standard_error
 from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies, on_hull
@@ -18,7 +20,9 @@ LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is n
 Record = dict[str, Any]
 
 
-def md_thermo_records(store: MdStore, lattice: Lattice, order: OrderParameters) -> list[Record]:
+def md_thermo_records(
+    store: MdStore, lattice: Lattice, symmetry: SiteSymmetry, order: OrderParameters
+) -> list[Record]:
     """The entries under "thermo" of summary.json, one for each (x, T).
 
     Energies are means of the potential energy at T. The electronic entropy is that of the visits of
@@ -29,7 +33,7 @@ def md_thermo_records(store: MdStore, lattice: Lattice, order: OrderParameters) 
     for chain in store.chains:
         groups.setdefault((chain.x, chain.temperature), []).append(chain)
     records = [
-        _record(store, lattice, order, x, temperature, chains)
+        _record(store, lattice, symmetry, order, x, temperature, chains)
         for (x, temperature), chains in sorted(groups.items())
     ]
     for temperature in sorted({record["temperature_K"] for record in records}):
@@ -49,6 +53,7 @@ def kept(store: MdStore, chain: MdChain) -> tuple[Floats, list[str]]:
 def _record(
     store: MdStore,
     lattice: Lattice,
+    symmetry: SiteSymmetry,
     order: OrderParameters,
     x: float,
     temperature: float,
@@ -62,7 +67,7 @@ def _record(
     order_r_hat, known = None, length >= 4
     if known and 0 < n_reduced < sites:
         order_r_hat = _number(split_r_hat([order.nearest(keys[:length]) for _, keys in series]))
-    entropy = _entropy([keys[:length] for _, keys in series], sites, n_reduced)
+    entropy = _entropy([keys[:length] for _, keys in series], lattice, symmetry, n_reduced)
     return {
         "x": x,
         "temperature_K": temperature,
@@ -84,14 +89,30 @@ def _record(
     }
 
 
-def _entropy(chains: list[list[str]], sites: int, n_reduced: int) -> VisitedEntropy | None:
-    """Of charge orders, which the ions' own order does not change; None where it is not known."""
+def _entropy(
+    chains: list[list[str]], lattice: Lattice, symmetry: SiteSymmetry, n_reduced: int
+) -> VisitedEntropy | None:
+    """Of the charge orders at the ions' own order; None where it is not known.
+
+    Charge orders that the host's symmetry brings together, ions and all, are as probable as each
+    other: what was visited of one is known of all.
+    """
     if not chains or not chains[0]:
         return None
-    if comb(sites, n_reduced) == 1:
+    if comb(lattice.n_redox, n_reduced) == 1:
         return VisitedEntropy(0.0, 0.0, 0.0)
-    found = entropy_of_visits([[key.split("|")[0] for key in keys] for keys in chains])
-    return found if found.correction <= LARGEST_CORRECTION * sites else None
+    known: dict[str, str] = {}
+    degeneracies: dict[Hashable, int] = {}
+    for key in {key for keys in chains for key in keys}:
+        occupancy = occupancy_of_key(key)
+        orbit = symmetry.orbit(occupancy)
+        ions = occupancy[lattice.n_redox :]
+        own = orbit[(orbit[:, lattice.n_redox :] == ions).all(axis=1)]
+        known[key] = occupancy_key(lattice, own[0])
+        degeneracies[known[key]] = len(own)
+    classes = [[known[key] for key in keys] for keys in chains]
+    found = entropy_of_visits(classes, degeneracies)
+    return found if found.correction <= LARGEST_CORRECTION * lattice.n_redox else None
 
 
 def _add_hull(records: list[Record]) -> None:

@@ -1,7 +1,7 @@
 """The entropy of a distribution over states, from how often each of them was visited."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -23,13 +23,16 @@ class VisitedEntropy:
     correction: float
 
 
-def entropy_of_visits(chains: Sequence[Sequence[Hashable]]) -> VisitedEntropy:
-    """Return −Σ p ln p of the visits of several chains, with the correction of Miller and Madow.
+def entropy_of_visits(
+    chains: Sequence[Sequence[Hashable]], degeneracies: Mapping[Hashable, int] | None = None
+) -> VisitedEntropy:
+    """Return −Σ p ln(p/g) of the visits of several chains, with the correction of Miller and Madow.
 
-    chains: the state at each step, of chains of the same length and distribution. The correction is
+    chains: the state at each step, of chains of the same length and distribution. degeneracies: g
+    of each state, where it stands for several of equal probability (else 1). The correction is
     (K − 1)/(2 n) for K states visited and n independent samples; the error is that of the mean of
-    −ln p and the correction together. Both are infinite where a single state was visited: that says
-    nothing of others. Raises ValueError without a step.
+    −ln(p/g) and the correction together. Both are infinite where a single state was
+    visited: that says nothing of others. Raises ValueError without a step.
 
     Source: Paninski, Neural Comput. 15, 1191 (2003), section 4.1 (Miller 1955).
     """
@@ -37,10 +40,11 @@ def entropy_of_visits(chains: Sequence[Sequence[Hashable]]) -> VisitedEntropy:
     total = sum(counts.values())
     if not total:
         raise ValueError("no state was visited")
-    surprise = np.array([[-log(counts[state] / total) for state in chain] for chain in chains])
+    of = {s: log((degeneracies or {}).get(s, 1)) - log(n / total) for s, n in counts.items()}
+    surprise = np.array([[of[state] for state in chain] for chain in chains])
     if len(counts) == 1 or surprise.shape[1] < 4:
         return VisitedEntropy(float(surprise.mean()), np.inf, np.inf)
-    # states of equal weight do not show in ln p: whether the most visited one is there, does
+    # states of equal weight do not show in ln p; whether the most visited one is there, does
     often = counts.most_common(1)[0][0]
     there = np.array([[float(state == often) for state in chain] for chain in chains])
     n = min(effective_samples(series) for series in (surprise, there) if np.ptp(series) > 1e-12)
