@@ -67,6 +67,7 @@ def test_every_architecture_trains_and_exports(tmp_path, monkeypatch, architectu
         history[0]["force_meV_per_A"], rel=2e-3
     )
     assert ("moment_muB" in card.raw["errors"]) == (architecture != "MACE")
+    assert ("moment_muB_by_species" in card.raw["errors"]) == (architecture != "MACE")
 
 
 def test_fine_tuning_starts_from_the_weights_of_a_checkpoint(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from redoxmc.models.chgnet_layers import AngleUpdate, AtomConvolution, Bessel, BondConvolution
 from redoxmc.models.model import Model, construction
+from redoxmc.models.reach import count_below, receivers_of_layers
 from redoxmc.models.table import SpeciesRow, count_rows
 
 PAIR_TOLERANCE = 1e-3  # Å, between an edge and minus its reverse; float32 rounding is 1e-6
@@ -132,8 +133,20 @@ class EdgeChgnet(nn.Module):  # type: ignore[misc]
         a = self.angle_embedding(a)
         short_b = b[short]
         moment = torch.zeros(n, dtype=lengths.dtype, device=lengths.device)
+        edges = edge_index
+        counts = receivers_of_layers(edges, n_local, n, len(self.bonds) + 1)
         for i, (atom_layer, bond_layer) in enumerate(zip(self.atoms, self.bonds)):  # noqa: B905
-            h = atom_layer(h, b, atom_weights, edge_index)
+            if counts[i] < n:
+                # ghosts are needed by fewer layers the farther they are; receivers ascend, so what
+                # stays of edges, bonds and angles are the first of each
+                kept = count_below(edges[1], counts[i])
+                edges, atom_weights, b = edges[:, :kept], atom_weights[:kept], b[:kept]
+                kept = count_below(short_edges[1], counts[i])
+                short_edges, short, short_b = short_edges[:, :kept], short[:kept], short_b[:kept]
+                bond_weights, reverse = bond_weights[:kept], reverse[:kept].clamp(max=kept)
+                kept = count_below(angles[0], counts[i])
+                angles, a = angles[:, :kept], a[:kept]
+            h = atom_layer(h, b, atom_weights, edges)[: counts[i]]
             if i == self.moment_layer:
                 moment = torch.abs(self.site_wise(h)).squeeze(1)
             change = bond_layer(h, short_b, bond_weights, a, angles, reverse)
@@ -142,7 +155,10 @@ class EdgeChgnet(nn.Module):  # type: ignore[misc]
             for j, angle_layer in enumerate(self.angles):
                 if j == i:
                     a = angle_layer(h, short_b, a, angles)
-        h = self.last(h, b, atom_weights, edge_index)[:n_local]
+        if n_local < n:
+            kept = count_below(edges[1], n_local)
+            edges, atom_weights, b = edges[:, :kept], atom_weights[:kept], b[:kept]
+        h = self.last(h, b, atom_weights, edges)[:n_local]
         return {"energy": self.mlp(self.norm(h)).squeeze(1), "moment": moment[:n_local]}
 
 

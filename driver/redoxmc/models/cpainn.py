@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from redoxmc.models.model import Model, construction
+from redoxmc.models.reach import count_below, receivers_of_layers
 from redoxmc.models.table import SpeciesRow, count_rows
 
 
@@ -141,16 +142,15 @@ class CPainn(nn.Module):  # type: ignore[misc]
         vectors = torch.zeros(
             (scalars.size(0), 3, scalars.size(1)), dtype=scalars.dtype, device=scalars.device
         )
+        counts = receivers_of_layers(edges, n_local, species.size(0), self.n_layers)
         for i, (message, update) in enumerate(zip(self.messages, self.updates)):  # noqa: B905
-            if i == self.n_layers - 1 and n_local < species.size(0):
-                # what the last layer sends to a ghost is never read out
-                kept = torch.nonzero(edges[1] < n_local).squeeze(1)
-                edges, units, basis = edges[:, kept], units[kept], basis[kept]
+            n = counts[i]
+            if n < species.size(0):
+                # what this layer would send to farther ghosts is never read
+                kept = count_below(edges[1], n)
+                edges, units, basis = edges[:, :kept], units[:kept], basis[:kept]
             ds, dv = message(scalars, vectors, edges, units, basis)
-            if i == self.n_layers - 1:
-                scalars, vectors = scalars[:n_local], vectors[:n_local]
-                ds, dv = ds[:n_local], dv[:n_local]
-            scalars, vectors = update(scalars + ds, vectors + dv)
+            scalars, vectors = update(scalars[:n] + ds[:n], vectors[:n] + dv[:n])
         found: dict[str, Tensor] = {}
         for name, head in self.heads.items():
             found[name] = head(scalars).squeeze(1)

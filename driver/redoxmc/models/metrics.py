@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from redoxmc.models.frames import Sample, join_samples
@@ -16,7 +17,8 @@ from redoxmc.units import EV_PER_A3_TO_GPA
 class Errors:
     """Mean absolute errors: energy in meV/atom, forces in meV/Å, stress in GPa, moment in µB.
 
-    by_row: force error by row of the species table. None where nothing was known.
+    forces_by_kind, moments_by_kind: the same of the atoms of each kind. None where nothing was
+    known.
     """
 
     frames: int
@@ -25,10 +27,11 @@ class Errors:
     stress: float | None
     moment: float | None
     charge: float | None
-    forces_by_row: dict[int, float]
+    forces_by_kind: dict[int, float]
+    moments_by_kind: dict[int, float]
 
-    def metadata(self, names: Sequence[str], rows: Sequence[int]) -> dict[str, Any]:
-        """The `errors` of a card; names and rows: of the species table."""
+    def metadata(self, names: Sequence[str]) -> dict[str, Any]:
+        """The `errors` of a card; names: of the kinds."""
         return {
             "frames": self.frames,
             "energy_meV_per_atom": round(self.energy, 3),
@@ -36,11 +39,8 @@ class Errors:
             "stress_GPa": None if self.stress is None else round(self.stress, 4),
             "moment_muB": None if self.moment is None else round(self.moment, 4),
             "charge_e": None if self.charge is None else round(self.charge, 4),
-            "force_meV_per_A_by_species": {
-                name: round(self.forces_by_row[row], 2)
-                for name, row in zip(names, rows, strict=True)
-                if row in self.forces_by_row
-            },
+            "force_meV_per_A_by_species": _named(self.forces_by_kind, names, 2),
+            "moment_muB_by_species": _named(self.moments_by_kind, names, 4),
         }
 
 
@@ -48,11 +48,14 @@ def measure_errors(
     module: torch.nn.Module,
     samples: Sequence[Sample],
     batch_size: int = 8,
+    kinds: Sequence[npt.NDArray[np.int64]] | None = None,
     watch: Callable[[Evaluation, Sample], None] | None = None,
 ) -> Errors:
     """Mean absolute errors over samples, in the module's own dtype and on its device.
 
-    watch: called with what was found and what was wanted, batch by batch.
+    kinds: for each sample the kind of each atom; where None its row in the model's table, which
+    charge states share in a blind model. watch: called with what was found and what was wanted,
+    batch by batch.
     """
     reference = next(module.parameters())
     energy, forces, stress, rows = [], [], [], []
@@ -71,7 +74,9 @@ def measure_errors(
         for name, target in (("moment", batch.moments), ("charge", batch.charges)):
             if name in found.nodes:
                 known[name].append((found.nodes[name] - target).abs())
-    force_errors, row = torch.cat(forces).double().cpu().numpy(), torch.cat(rows).cpu().numpy()
+    force_errors = torch.cat(forces).double().cpu().numpy()
+    kind = torch.cat(rows).cpu().numpy() if kinds is None else np.concatenate(list(kinds))
+    moments = torch.cat(known["moment"]).double().cpu().numpy() if known["moment"] else None
     return Errors(
         len(samples),
         1e3 * float(torch.cat(energy).double().mean()),
@@ -79,8 +84,19 @@ def measure_errors(
         _mean(stress, EV_PER_A3_TO_GPA),
         _mean(known["moment"], 1.0),
         _mean(known["charge"], 1.0),
-        {int(r): 1e3 * float(force_errors[row == r].mean()) for r in np.unique(row)},
+        _by_kind(1e3 * force_errors, kind),
+        {} if moments is None else _by_kind(moments, kind),
     )
+
+
+def _by_kind(values: npt.NDArray[np.float64], kind: npt.NDArray[np.int64]) -> dict[int, float]:
+    kind, values = kind[np.isfinite(values)], values[np.isfinite(values)]
+    return {int(k): float(values[kind == k].mean()) for k in np.unique(kind)}
+
+
+def _named(by_kind: dict[int, float], names: Sequence[str], digits: int) -> dict[str, float] | None:
+    named = {names[kind]: round(value, digits) for kind, value in by_kind.items()}
+    return named or None
 
 
 def _mean(parts: Sequence[torch.Tensor], unit: float) -> float | None:

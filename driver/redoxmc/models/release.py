@@ -68,11 +68,13 @@ def _errors(model: Any, config: TrainingConfig, dtype: str) -> dict[str, Any]:
     if not config.data.test:
         return {}
     module = model.module.to(DTYPES[dtype])
-    samples = [make_sample(f, model.table, model.r_cut) for f in read_frames(config.data.test)]
-    errors = measure_errors(module, samples)
-    module.to(DTYPES["float64"])
+    frames = read_frames(config.data.test)
+    samples = [make_sample(f, model.table, model.r_cut) for f in frames]
     names = [str(entry.species) for entry in model.table]
-    return errors.metadata(names, [entry.row for entry in model.table])
+    kinds = [np.array([names.index(state) for state in f.states]) for f in frames]
+    errors = measure_errors(module, samples, kinds=kinds)
+    module.to(DTYPES["float64"])
+    return errors.metadata(names)
 
 
 def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:

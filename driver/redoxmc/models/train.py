@@ -264,7 +264,7 @@ def _validate(
         nonlocal loss
         loss += float(training_loss(found, batch, weights, energy_weight)) * len(batch.energy)
 
-    errors = measure_errors(module, samples, batch_size, add)
+    errors = measure_errors(module, samples, batch_size, watch=add)
     return {
         "valid_loss": loss / len(samples),
         "energy_meV_per_atom": errors.energy,
