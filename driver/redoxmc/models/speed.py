@@ -46,6 +46,7 @@ def measure_speed(folder: Path, atoms: int = ATOMS, rounds: int = ROUNDS) -> dic
         repeats[np.argmin(repeats * lengths)] += 1
     example = example.repeat(tuple(int(n) for n in repeats))
     job = Job(folder, Structure.from_atoms(example))
+    _cpu_time(job, 1)  # loads libraries, and compiles native kernels where there are none yet
     costs = []
     for _ in range(rounds):
         few, many = (_cpu_time(job, steps) for steps in (1, 1 + STEPS))
