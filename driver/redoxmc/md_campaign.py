@@ -6,7 +6,6 @@ every piece and path loads its structure anew, so that a resumed run goes on bit
 ranks per replica.
 """
 
-import copy
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -55,6 +54,7 @@ def run_md(
         system.session.close()
         store.hosts = dict(system.hosts)
         try:
+            display.say("testing the time step")
             _check_time_step(campaign, store.chains)
             display.say("molecular dynamics")
             finished = run_rounds(campaign, store, stopping, display)
@@ -143,10 +143,9 @@ def _check_time_step(campaign: MdCampaign, chains: list[MdChain]) -> None:
     ranks = campaign.ranks
     if hottest is not None and ranks.index == 0:
         world = campaign.world(hottest)
-        trial = copy.deepcopy(hottest)  # the replica itself begins when its turn comes
         try:
-            begin(trial, world)
-            check_time_step(trial, world)
+            begin(hottest, world)  # root's copy is the one that goes on, begun
+            check_time_step(hottest, world)
         except InputError as error:
             problem = str(error)
         except EngineError as error:

@@ -22,13 +22,14 @@ STRAIN_TARGET = (0.3, 0.6)  # acceptance of volume moves
 
 
 def prepare(chain: MdChain, world: MdWorld) -> None:
-    """Give a chain a geometry, equilibrate it, and choose the length of its paths.
+    """Give a chain a geometry where it has none, equilibrate it, choose the length of its paths.
 
     All adaptation ends here: what is fixed here stays as it is while the chain is sampled. Raises
     EngineError where the dynamics fails.
     """
     md = world.md
-    begin(chain, world)
+    if not len(chain.positions):
+        begin(chain, world)
     block = md.segment * md.interval * md.time_step
     for _ in range(max(1, round(md.equilibration / block))):
         dynamics(chain, world)

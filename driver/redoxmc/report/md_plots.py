@@ -199,7 +199,7 @@ def plot_outside(path: Path, series: Sequence[MdSeries]) -> None:
         handles, labels = next(iter(panels.values())).get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside upper center", ncols=2,
-            title="mean bond lengths of the ions that change,\nagainst the range between both states",
+            title="mean bond lengths of the ions that change,\nagainst the range of both states",
             title_fontsize=8.0,
         )  # fmt: skip
         save(figure, path)
