@@ -1,6 +1,6 @@
 """Structures as graphs of edge vectors; energy, forces and stress from any module on them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,16 +84,18 @@ def join(graphs: Sequence[Graph]) -> Graph:
     )
 
 
-def evaluate(module: torch.nn.Module, graph: Graph, *, training: bool = False) -> Evaluation:
+def evaluate(
+    module: Callable[..., dict[str, torch.Tensor]], graph: Graph, *, training: bool = False
+) -> Evaluation:
     """Energy, forces and stress; with training=True they can be differentiated once more.
 
     Forces and virial are contractions of the gradient with respect to the edge vectors, so they
     follow for any architecture and any cell.
     """
     vectors = graph.vectors.detach().requires_grad_(True)
-    n = len(graph.species)
+    n = graph.species.size(0)  # not len(): a trace keeps it variable
     nodes = module(graph.species, graph.edges, vectors, n)
-    count = len(graph.n_atoms)
+    count = graph.n_atoms.size(0)
     energy = torch.zeros(count, dtype=vectors.dtype, device=vectors.device)
     energy = energy.index_add(0, graph.structure, nodes["energy"])
     (gradient,) = torch.autograd.grad(energy.sum(), vectors, create_graph=training)

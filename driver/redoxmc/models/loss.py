@@ -33,12 +33,12 @@ class LossWeights(BaseModel):
 
 
 def training_loss(
-    found: Evaluation, wanted: Sample, weights: LossWeights, energy_weight: float
+    found: Evaluation, wanted: Sample, weights: LossWeights, energy_weight: float | torch.Tensor
 ) -> torch.Tensor:
     """Weighted sum of the terms, each a mean over its known components."""
     n_atoms = wanted.graph.n_atoms.to(found.energy.dtype)
+    total = energy_weight * _mean_loss(found.energy / n_atoms, wanted.energy / n_atoms, weights)
     terms = [
-        (energy_weight, found.energy / n_atoms, wanted.energy / n_atoms),
         (weights.forces, found.forces, wanted.forces),
         (weights.stress, found.stress, wanted.stress),
     ]
@@ -48,11 +48,15 @@ def training_loss(
     ):
         if name in found.nodes:
             terms.append((weight, found.nodes[name], target))
-    total = torch.zeros((), dtype=found.energy.dtype, device=found.energy.device)
     for weight, ours, target in terms:
-        known = torch.isfinite(target)
-        if weight > 0 and bool(known.any()):
-            total = total + weight * torch.nn.functional.huber_loss(
-                ours[known], target[known], delta=weights.delta
-            )
+        if weight > 0:
+            total = total + weight * _mean_loss(ours, target, weights)
     return total
+
+
+def _mean_loss(ours: torch.Tensor, target: torch.Tensor, weights: LossWeights) -> torch.Tensor:
+    """Mean over what is known, 0 where nothing is; no choice in it depends on the data."""
+    known = torch.isfinite(target)
+    filled = torch.where(known, target, ours.detach())
+    total = torch.nn.functional.huber_loss(ours, filled, delta=weights.delta, reduction="sum")
+    return total / known.sum().clamp(min=1)

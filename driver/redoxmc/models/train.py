@@ -30,7 +30,8 @@ from redoxmc.models.frames import (
     make_sample,
     read_frames,
 )
-from redoxmc.models.graph import Evaluation, evaluate
+from redoxmc.models.fused import Step, make_step
+from redoxmc.models.graph import Evaluation
 from redoxmc.models.loss import LossWeights, training_loss
 from redoxmc.models.memory import keep_freed_memory
 from redoxmc.models.metrics import measure_errors
@@ -151,9 +152,12 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
     last, best = out / "last.pt", out / "best.pt"
     if last.exists():
         state = _resume(load_checkpoint(last), identity, last, module, optimizer)
+    step: Step | None = None
     for epoch in range(len(state.history), opt.epochs):
         if opt.patience is not None and _stale(state.history) >= opt.patience:
             break
+        if step is None:  # compiled for minutes: not where nothing is left to train
+            step = make_step(prepared.model, config.loss, train_set, opt.compile)
         started = time.perf_counter()
         rate = opt.learning_rate * (opt.final_learning_rate / opt.learning_rate) ** (
             epoch / max(1, opt.epochs - 1)
@@ -164,14 +168,11 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
         total = 0.0
         for indices in batches(len(train_set), opt.batch_size, config.seed, epoch):
             batch = join_samples([train_set[i] for i in indices])
-            optimizer.zero_grad()
-            found = evaluate(module, batch.graph, training=True)
-            loss = training_loss(found, batch, config.loss, energy_weight)
-            loss.backward()
+            loss = step(batch, energy_weight)
             torch.nn.utils.clip_grad_norm_(module.parameters(), opt.gradient_clip)
             optimizer.step()
             _update_mean(state.mean, module, opt.ema_decay)
-            total += float(loss.detach()) * len(indices)
+            total += float(loss) * len(indices)
         own = weights_of(module)
         load_weights(module, state.mean)
         # one yardstick for all epochs: the weights of the last one
@@ -205,6 +206,8 @@ def training_identity(config: TrainingConfig) -> str:
     data = config.model_dump(mode="json")
     for key in ("device", "checkpoint_every"):
         del data["optimizer"][key]
+    if not data["optimizer"]["compile"]:  # trainings begun before there was such a key
+        del data["optimizer"]["compile"]
     for key in ("train", "valid", "test"):
         data["data"][key] = [Path(p).name for p in data["data"][key]]
     del data["bonds"]

@@ -30,6 +30,7 @@ class OptimizerConfig(_Table):
 
     patience: epochs without a better validation loss before the training ends; None never ends it.
     ema_decay: of the running mean of the weights, per step; that mean is validated and exported.
+    compile: whether to compile the training step (cPaiNN, CPU): minutes, then three times faster.
     """
 
     epochs: int = Field(default=100, ge=1)
@@ -42,6 +43,7 @@ class OptimizerConfig(_Table):
     checkpoint_every: int = Field(default=1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
+    compile: bool = False
 
 
 class TrainingConfig(_Table):
