@@ -29,18 +29,16 @@ def make_step(
 ) -> Step:
     """The training step of a model; samples: of the training set, to trace a compiled one.
 
-    Raises InputError where this model cannot be compiled here.
+    A GPU goes without compilation. Raises InputError where this model cannot be compiled here.
     """
     plain = plain_step(model, weights)
-    if not compiled:
+    if not compiled or samples[0].energy.device.type != "cpu":
         return plain
     if model.architecture not in COMPILABLE:
         raise InputError(
             f"optimizer.compile = true with architecture {model.architecture!r}; only "
             f"{', '.join(COMPILABLE)} can be compiled, leave it out."
         )
-    if samples[0].energy.device.type != "cpu":
-        raise InputError('optimizer.compile = true is for the CPU; write device = "cpu".')
     fused = compiled_step(model, weights, samples)
     # torch compiles code of its own for arrays of length one
     return lambda batch, weight: (fused if len(batch.energy) > 1 else plain)(batch, weight)
