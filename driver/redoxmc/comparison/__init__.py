@@ -1,0 +1,1 @@
+"""Charge-aware models beside charge-blind ones: the comparison of arXiv 2603.26471."""

@@ -1,0 +1,50 @@
+"""The models of a comparison: those that are there, and pretrained ones as they ship."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from redoxmc.comparison.settings import Settings
+from redoxmc.models.card import Bonds, ModelCard, load_card
+from redoxmc.species import Species
+
+
+def find_contenders(
+    settings: Settings, out: Path, only: list[str] | None = None
+) -> dict[str, ModelCard]:
+    """The cards of the models that exist, by name, in the order of the file.
+
+    out: folder in which pretrained models are exported once. only: leave the others out. A model
+    folder that is absent is named on stderr and skipped.
+    """
+    species = tuple(Species.parse(name) for name in settings.material.species)
+    found = {}
+    for model in settings.models:
+        if only and model.name not in only:
+            continue
+        folder = model.path or out / model.name / "model"
+        if model.pretrained and not (folder / "card.toml").is_file():
+            export_pretrained(species, folder, settings.bonds)
+        if not (folder / "card.toml").is_file():
+            print(f"comparison: no model '{model.name}': {folder} is absent.", file=sys.stderr)
+            continue
+        found[model.name] = load_card(folder)
+    return found
+
+
+def export_pretrained(
+    species: tuple[Species, ...], folder: Path, bonds: Mapping[str, Bonds]
+) -> None:
+    """Export the pretrained CHGNet as it ships: every charge state is its element.
+
+    bonds: for the reference start. Energies, forces and moments are those of the package's own
+    calculator, in float64.
+    """
+    from redoxmc.models.chgnet import ChgnetSettings, chgnet_from_table, chgnet_references
+    from redoxmc.models.export import Provenance, export_model
+    from redoxmc.models.table import make_table
+
+    references = chgnet_references(make_table(species, False))
+    table = make_table(species, False, references)
+    model = chgnet_from_table(ChgnetSettings(pretrained=True, spread=0.0), table, False, 0)
+    export_model(model, folder, Provenance(bonds=bonds), name=folder.parent.name)

@@ -1,0 +1,133 @@
+"""The whole comparison: every part for every model that is there, then tables, plots and a page."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from redoxmc.comparison.barrier import measure_barrier
+from redoxmc.comparison.contenders import find_contenders
+from redoxmc.comparison.energies import measure_energies
+from redoxmc.comparison.lattices import measure_lattices, measured_rows
+from redoxmc.comparison.settings import Settings
+from redoxmc.comparison.states import measure_states
+from redoxmc.comparison.trajectories import measure_trajectories
+from redoxmc.comparison.workplace import Workplace
+from redoxmc.errors import EngineError
+from redoxmc.results.files import write_atomically
+
+Work = Callable[[Workplace], dict[str, Any]]
+Results = dict[str, dict[str, dict[str, Any]]]  # part -> model -> what the part returns
+
+
+def parts_of(settings: Settings, published: Path) -> dict[str, Work]:
+    """The parts by name, cheap ones first. published: folder of the barrier's path."""
+    parts: dict[str, Work] = {"lattices": measure_lattices}
+    for reference in settings.references:
+        parts[f"energies-{reference.name}"] = partial(measure_energies, reference=reference)
+    if settings.moments is not None:
+        parts["trajectories"] = partial(measure_trajectories, moments=settings.moments)
+    for states in settings.states:
+        parts[f"states-{states.name}"] = partial(measure_states, states=states)
+    if settings.barrier is not None:
+        parts["barrier"] = partial(measure_barrier, barrier=settings.barrier, folder=published)
+    return parts
+
+
+def run_comparison(
+    settings: Settings,
+    out: Path,
+    published: Path,
+    *,
+    models: list[str] | None = None,
+    only: Sequence[str] | None = None,
+) -> Results:
+    """Compute what is missing, for each model in turn, and write one JSON and CSV file per part.
+
+    out: folder; a run that was stopped goes on. models, only: names of models and of parts to
+    compute now; results of the others that lie in `out` are kept. Returns all results.
+    """
+    parts = parts_of(settings, published)
+    for name, card in find_contenders(settings, out, models).items():
+        place = Workplace(name, card, settings, out / name)
+        for part, work in parts.items():
+            if only and part not in only:
+                continue
+            try:
+                result = work(place)
+            except EngineError as error:  # a host lattice that does not relax, for instance
+                result = {"skipped": str(error)}
+            if "skipped" in result:
+                print(f"comparison: {name}, {part}: {result['skipped']}", file=sys.stderr)
+            facts = {"charge_aware": card.charge_aware, "sha256": card.sha256}
+            _store(out / f"{part}.json", name, facts | {"settings": part} | result)
+        place.close()
+    order = [model.name for model in settings.models]
+    found = {}
+    for part in parts:
+        table = _load(out / f"{part}.json")
+        found[part] = {name: table[name] for name in order if name in table}
+        write_atomically(out / f"{part}.csv", csv_text(csv_rows(part, found[part], settings)))
+    return found
+
+
+def csv_rows(
+    part: str, results: dict[str, dict[str, Any]], settings: Settings
+) -> list[dict[str, Any]]:
+    """The figures of a part as a flat table: one row for each model and case."""
+    rows: list[dict[str, Any]] = []
+    for name, result in results.items():
+        own: list[dict[str, Any]]
+        if "skipped" in result:
+            own = [{"skipped": result["skipped"]}]
+        elif part.startswith("states-"):
+            own = [*result["assignment"], *result["distribution"]]
+        elif part.startswith("energies-"):
+            own = [
+                {"what": what, "at": kind, **(result[what][kind] or {})}
+                for what in ("orders", "hull")
+                for kind in ("fixed", "relaxed")
+            ]
+        elif part == "trajectories":
+            own = [
+                {
+                    "order": t["order"],
+                    "start": t["start"],
+                    "end_muB": t.get("moments_muB", [None])[-1],
+                }
+                for t in result["trajectories"]
+            ]
+        else:
+            own = [{k: v for k, v in result.items() if k not in ("sha256", "settings")}]
+        rows += [{"model": name, **row} for row in own]
+    if part == "lattices":
+        rows += [{"model": row.pop("name"), **row} for row in measured_rows(settings)]
+    return [{k: v for k, v in row.items() if not _long(v)} for row in rows]
+
+
+def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV, with the union of their columns."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 12
+
+
+def _store(path: Path, name: str, result: dict[str, Any]) -> None:
+    table = _load(path)
+    table[name] = result
+    write_atomically(path, json.dumps(table, indent=1) + "\n")
+
+
+def _load(path: Path) -> dict[str, dict[str, Any]]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

@@ -1,0 +1,167 @@
+"""The file of a comparison (TOML): which models, which material, which states."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from redoxmc.config import parse_table, read_toml
+from redoxmc.errors import InputError
+from redoxmc.models.card import Bonds
+from redoxmc.species import Species
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BondSettings(_Table):
+    """Mean length (Å) of the bonds of a charge state to its nearest ligands."""
+
+    mean: Positive
+    coordination: Count
+    ligand: str
+
+
+class MaterialSettings(_Table):
+    """[material]: the host with all ion sites filled, its redox ion and its working ion.
+
+    species: all of them, for pretrained models, which have no card. moment_midpoint: µB; a redox
+    ion with a smaller moment is reduced. bonds: of both charge states; their difference says when
+    two redox ions are unlike.
+    """
+
+    host: Path
+    species: list[str]
+    reduced: str
+    oxidised: str
+    ion: str
+    moment_midpoint: Positive
+    bonds: dict[str, BondSettings]
+
+
+class ModelSettings(_Table):
+    """[[models]]: a model folder, or a pretrained architecture as it ships ("CHGNet").
+
+    charge_aware is that of the folder's card; a pretrained model knows no charge states.
+    """
+
+    name: str
+    path: Path | None = None
+    pretrained: Literal["CHGNet"] | None = None
+
+
+class RelaxSettings(_Table):
+    """[relax]: of every relaxation; the cell is that of the model's own host at each x."""
+
+    force_tolerance: Positive = 2e-3  # eV/Å
+    max_iterations: Count = 400
+    rattle: Positive = 0.05  # Å, width of the random displacements of rattled starts
+
+
+class StatesSettings(_Table):
+    """[[states]]: charge orders of one supercell, and where their relaxations start.
+
+    orders: how many distinct charge orders of the electrostatically best ion order of each
+    concentration, drawn at random; all charge and ion orders where absent. rattled: starts of each
+    order. others: only so many of the orders start from the symmetric and rattled lattice too.
+    """
+
+    name: str
+    supercell: list[Count] = Field(min_length=3, max_length=3)
+    concentrations: list[Positive] = Field(min_length=1)
+    orders: Count | None = None
+    rattled: Annotated[int, Field(ge=0)] = 1
+    others: Annotated[int, Field(ge=0)] | None = None
+    distribution: bool = False  # histogram and entropy of the relaxed energies
+    temperatures: list[Positive] = [300.0, 600.0]
+
+
+class ReferenceSettings(_Table):
+    """[[references]]: labelled frames of a supercell, one for each order, of DFT or the teacher."""
+
+    name: str
+    frames: Path
+    supercell: list[Count] = Field(min_length=3, max_length=3)
+
+
+class MomentsSettings(_Table):
+    """[moments]: orders (`REDOX|IONS` of a supercell) whose moments are followed."""
+
+    supercell: list[Count] = Field(min_length=3, max_length=3)
+    orders: list[str] = Field(min_length=1)
+
+
+class EndSettings(_Table):
+    """[[lattices]]: measured axes (Å, of the host's cell) at x = 0 and x = 1, to compare with."""
+
+    name: str
+    empty: list[Positive] = Field(min_length=3, max_length=3)
+    full: list[Positive] = Field(min_length=3, max_length=3)
+
+
+class BarrierSettings(_Table):
+    """[barrier]: path (a file name in the folder given on the command line) of one hop."""
+
+    path: str
+    force_tolerance: Positive = 0.05  # eV/Å, of the band
+    max_steps: Count = 300
+
+
+class Settings(_Table):
+    """One comparison. Paths are absolute after loading."""
+
+    material: MaterialSettings
+    models: list[ModelSettings] = Field(min_length=1)
+    relax: RelaxSettings = RelaxSettings()
+    states: list[StatesSettings] = []
+    references: list[ReferenceSettings] = []
+    moments: MomentsSettings | None = None
+    lattices: list[EndSettings] = []
+    barrier: BarrierSettings | None = None
+
+    @property
+    def bonds(self) -> dict[str, Bonds]:
+        """Bonds by species name, as a model card has them."""
+        return {
+            name: Bonds(bond.mean, bond.coordination, Species.parse(bond.ligand))
+            for name, bond in self.material.bonds.items()
+        }
+
+    @property
+    def bond_midpoint(self) -> float:
+        """A redox ion with a larger mean bond length (Å) is reduced."""
+        bonds = self.material.bonds
+        return (bonds[self.material.reduced].mean + bonds[self.material.oxidised].mean) / 2
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a comparison; InputError for the first fault."""
+    settings = parse_table(Settings, read_toml(path), path)
+    material, base = settings.material, path.resolve().parent
+    for name in (material.reduced, material.oxidised):
+        if name not in material.bonds:
+            raise InputError(f"{path}: material.bonds lacks '{name}', which material names.")
+    names = [model.name for model in settings.models]
+    for model in settings.models:
+        if names.count(model.name) > 1 or "/" in model.name:
+            raise InputError(f"{path}: the model name '{model.name}' is not one folder name.")
+        if (model.path is None) == (model.pretrained is None):
+            raise InputError(f"{path}: model '{model.name}' needs either path or pretrained.")
+    return settings.model_copy(update=_absolute(settings, base))
+
+
+def _absolute(settings: Settings, base: Path) -> dict[str, Any]:
+    return {
+        "material": settings.material.model_copy(update={"host": base / settings.material.host}),
+        "models": [
+            m.model_copy(update={"path": base / m.path if m.path else None})
+            for m in settings.models
+        ],
+        "references": [
+            r.model_copy(update={"frames": base / r.frames}) for r in settings.references
+        ],
+    }

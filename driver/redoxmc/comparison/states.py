@@ -1,0 +1,134 @@
+"""Charge assignment after optimization, and the distribution of relaxed energies over orders."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from redoxmc.comparison.orders import distinct_orders
+from redoxmc.comparison.records import Records
+from redoxmc.comparison.relaxations import BY, final_order, kept, relax_order
+from redoxmc.comparison.settings import Settings, StatesSettings
+from redoxmc.comparison.workplace import Workplace
+from redoxmc.report.progress import track
+from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
+
+SAME = 1e-3  # eV per cell: relaxed energies that lie closer are one value
+
+
+def measure_states(place: Workplace, states: StatesSettings) -> dict[str, Any]:
+    """Relax every order from every start; returns the assignment and the distribution.
+
+    {"assignment": one row per concentration and start, "distribution": one row per concentration,
+    "relaxations": all of them}.
+    """
+    records = place.records(f"states-{states.name}", states.supercell)
+    cell = place.supercell(states.supercell)
+    jobs, spaces = [], {}
+    for x in states.concentrations:
+        spaces[x] = distinct_orders(cell, states, x)
+        rng = np.random.default_rng(1)
+        keys = [list(spaces[x])[k] for k in rng.permutation(len(spaces[x]))]
+        jobs += [(x, key, "reference") for key in keys]
+        for key in keys[: states.others]:
+            jobs += [(x, key, start) for start in ("symmetric", *_rattled(states))]
+    for _, key, start in track(jobs, f"{place.name}: {states.name}", show=True):
+        n_ions = key.partition("|")[2].count("1")
+        records.get(f"{key}/{start}", partial(_relax, place, states, n_ions, key, start))
+    rows = [_assignment(x, jobs, records, place.settings) for x in states.concentrations]
+    return {
+        "states": states.name,
+        "assignment": [row for part in rows for row in part],
+        "distribution": [
+            _distribution(states, x, spaces[x], records, place)
+            for x in states.concentrations
+            if states.distribution
+        ],
+        "relaxations": [
+            {
+                "x": x,
+                "order": key,
+                "start": start,
+                "end": {
+                    by: final_order(key, records.entries[f"{key}/{start}"], place.settings, by)
+                    for by in BY
+                },
+                **records.entries[f"{key}/{start}"],
+            }
+            for x, key, start in jobs
+        ],
+    }
+
+
+def _relax(
+    place: Workplace, states: StatesSettings, n_ions: int, key: str, start: str
+) -> dict[str, Any]:
+    return relax_order(place, place.engine(states.supercell, n_ions), key, start)
+
+
+def _rattled(states: StatesSettings) -> list[str]:
+    return [f"rattled-{seed}" for seed in range(1, states.rattled + 1)]
+
+
+def _assignment(
+    x: float, jobs: list[tuple[float, str, str]], records: Records, settings: Settings
+) -> list[dict[str, Any]]:
+    rows = []
+    for start in ("reference", "symmetric", "rattled"):
+        own = [(k, s) for v, k, s in jobs if v == x and s.partition("-")[0] == start]
+        if not own:
+            continue
+        found = [(key, records.entries[f"{key}/{s}"]) for key, s in own]
+        verdicts = {by: [kept(key, r, settings, by) for key, r in found] for by in BY}
+        has_moments = any(r.get("moments_muB") is not None for _, r in found)
+        rows.append(
+            {
+                "x": x,
+                "start": start,
+                "relaxations": len(found),
+                "failed": sum("error" in record for _, record in found),
+                "kept_by_bonds": sum(map(bool, verdicts["bonds"])),
+                "kept_by_midpoint": sum(map(bool, verdicts["midpoint"])),
+                "kept_by_moments": sum(map(bool, verdicts["moments"])) if has_moments else None,
+                "force_evaluations": float(np.mean([r.get("evaluations", 0) for _, r in found])),
+            }
+        )
+    return rows
+
+
+def _distribution(
+    states: StatesSettings, x: float, space: dict[str, int], records: Records, place: Workplace
+) -> dict[str, Any]:
+    """Of the relaxations from the reference start; exact averages over just these orders.
+
+    Entropies in k_B per redox site; their limit is that of equal energies. Energies in meV per
+    redox site above the lowest.
+    """
+    lattice = place.supercell(states.supercell).lattice
+    entries = {key: records.entries[f"{key}/reference"] for key in space}
+    good = [key for key in space if "error" not in entries[key]]
+    row: dict[str, Any] = {"x": x, "orders": len(good), "failed": len(space) - len(good)}
+    if not good:
+        return row
+    energies = np.array([entries[key]["energy_eV"] for key in good])
+    weights = np.array([space[key] for key in good])
+    n = lattice.n_redox
+    n_reduced = good[0].partition("|")[0].count("1")
+    relative = energies - energies.min()
+    mean = float(np.average(relative, weights=weights))
+    variance = np.average((relative - mean) ** 2, weights=weights)
+    return {
+        **row,
+        "states": int(weights.sum()),
+        "distinct_energies": int(1 + (np.diff(np.sort(relative)) > SAME).sum()),
+        "width_meV_per_site": 1000 / n * float(np.sqrt(variance)),
+        "range_meV_per_site": 1000 / n * float(relative.max()),
+        "limit_kB_per_site": float(np.log(weights.sum()) / n),
+        "all_orders_kB_per_site": finite_size_entropy(n, n_reduced),
+        "entropy_kB_per_site": {
+            f"{t:g}": canonical_averages(energies, weights, t).entropy / n
+            for t in states.temperatures
+        },
+        "energies_meV_per_site": (1000 / n * relative).round(4).tolist(),
+        "degeneracies": weights.tolist(),
+    }

@@ -1,0 +1,49 @@
+"""Moments of the redox ions along optimizations, from LAMMPS' own dumps."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from redoxmc.comparison.settings import MomentsSettings
+from redoxmc.comparison.workplace import Workplace
+from redoxmc.report.progress import track
+from redoxmc.structures.lattice import occupancy_of_key
+
+STARTS = ("reference", "symmetric")
+
+
+def measure_trajectories(place: Workplace, moments: MomentsSettings) -> dict[str, Any]:
+    """Follow each order from the reference and from the symmetric start.
+
+    {"trajectories": [{"order", "start", "moments_muB": (steps, n_redox)}]}, or {"skipped": why} for
+    a model without moments.
+    """
+    records = place.records("trajectories", moments.supercell)
+    jobs = [(key, start) for key in moments.orders for start in STARTS]
+    found = []
+    for key, start in track(jobs, f"{place.name}: moments", show=True):
+        record = records.get(f"{key}/{start}", partial(_follow, place, moments, key, start))
+        found.append({"order": key, "start": start, **record})
+        if "has no moments" in record.get("error", ""):
+            return {"skipped": record["error"]}
+    return {"trajectories": found}
+
+
+def _follow(place: Workplace, moments: MomentsSettings, key: str, start: str) -> dict[str, Any]:
+    occupancy = occupancy_of_key(key)
+    n_ions = key.partition("|")[2].count("1")
+    engine = place.engine(moments.supercell, n_ions)
+    positions = engine.geometry.positions.copy()
+    if start == "reference":
+        positions += engine.distorter.displacements(occupancy)
+    sites, species = engine.lattice.atoms(occupancy)
+    state, table = place.session.minimize_and_record(
+        engine.geometry.cell,
+        positions[sites],
+        species,
+        force_tolerance=place.settings.relax.force_tolerance,
+        max_iterations=place.settings.relax.max_iterations,
+    )
+    redox = np.flatnonzero(np.isin(sites, engine.lattice.redox_sites))
+    return {"energy_eV": state.energy, "moments_muB": table[:, redox].round(4).tolist()}
