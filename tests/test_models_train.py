@@ -120,10 +120,13 @@ def test_batches_cover_every_frame_once_in_an_order_of_the_epoch():
 @pytest.mark.parametrize("aware", ["true", "false"])
 def test_release_writes_a_model_folder_with_measured_errors(tmp_path, aware):
     path = config(tmp_path, aware=aware)
+    note = "Lennard-Jones, for tests."
+    path.write_text(f'note = "{note}"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
     run(path, tmp_path / "out")
     release(tmp_path / "out" / "best.pt", tmp_path / "model")
     card = load_card(tmp_path / "model")
     assert card.charge_aware == (aware == "true")
+    assert card.raw["note"] == note
     assert card.bonds["Fe2+"].coordination == 3
     assert 1.5 < card.bonds["Fe2+"].mean < 3.0
     errors = card.raw["errors"]

@@ -26,7 +26,7 @@ class Provenance:
 
     training_data_sha256: of the training frames. errors: measured on the test set, by quantity and
     by species. bonds: coordination of the redox species in the data, by species name.
-    notes: further tables of the card (data, training, speed).
+    notes: further entries of the card (note, data, training).
     """
 
     training_data_sha256: str = ""

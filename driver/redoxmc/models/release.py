@@ -43,6 +43,7 @@ def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str,
         errors=_errors(model, config, dtype),
         bonds={name: mean_bond(frames, name, bond) for name, bond in config.bonds.items()},
         notes={
+            "note": config.note,
             "example": "example.extxyz",
             "data": {
                 "train": [p.name for p in config.data.train],

@@ -202,7 +202,7 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
 
 
 def training_identity(config: TrainingConfig) -> str:
-    """What must agree for a training to be continued: all but the device and the intervals."""
+    """What must agree for a training to be continued: all but device, intervals and the card."""
     data = config.model_dump(mode="json")
     for key in ("device", "checkpoint_every"):
         del data["optimizer"][key]
@@ -210,7 +210,7 @@ def training_identity(config: TrainingConfig) -> str:
         del data["optimizer"]["compile"]
     for key in ("train", "valid", "test"):
         data["data"][key] = [Path(p).name for p in data["data"][key]]
-    del data["bonds"]
+    del data["bonds"], data["note"]
     data["start"] = data["start"] and Path(data["start"]).name
     return json.dumps(data, sort_keys=True)
 

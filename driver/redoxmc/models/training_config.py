@@ -53,6 +53,7 @@ class TrainingConfig(_Table):
     model: the settings of the architecture (MaceSettings, ...), checked when it is built.
     start: a checkpoint whose weights and reference energies this training starts from.
     bonds: how many ligands of which species a redox species has, by name, for the model card.
+    note: what else the card should say to whoever uses the model.
     """
 
     architecture: Literal["MACE", "CHGNet", "cPaiNN"]
@@ -65,6 +66,7 @@ class TrainingConfig(_Table):
     loss: LossWeights = LossWeights()
     optimizer: OptimizerConfig = OptimizerConfig()
     bonds: dict[str, "LigandConfig"] = {}
+    note: str | None = None
 
     def species_list(self) -> list[Species]:
         """The species in the order of the table."""
