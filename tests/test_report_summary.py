@@ -255,3 +255,39 @@ def test_uniform_draws_tell_how_many_states_relax(run):
         assert 0.0 < one.entropy_error < 0.2
         assert abs(one.entropy - other.entropy) < 4 * one.entropy_error
         assert abs(one.free_energy - other.free_energy) < 4 * one.free_energy_error
+
+
+def test_several_starts_are_compared(run):
+    """Where each seed ended: a seed kept from its lowest state lies above the other."""
+    out = run(temperatures=[300.0, 1200.0], seeds=[1, 2], more="tempering = true")
+    summary = summary_of(out)
+    assert [(s["x"], s["seed"], s["temperature_K"]) for s in summary["starts"]] == [
+        (0.5, 1, 300.0),
+        (0.5, 2, 300.0),
+    ]
+    (cold, hot) = summary["thermo"]
+    for start, record in zip(summary["starts"], summary["runs"][::2], strict=True):
+        assert start["lowest_above_meV_per_fu"] == 0.0
+        assert start["warren_cowley"] == record["order"]["warren_cowley"][0]
+        assert start["energy_eV_per_fu"] == record["energy_eV_per_fu"]["mean"]
+        assert start["r_hat"] == max(r[k] for r in (cold, hot) for k in ("r_hat", "r_hat_order"))
+    page = (out / "report.html").read_text()
+    assert "Where the starts ended" in page
+    assert "Lowest charge order found at x = 0.5: " in page
+    assert (out / "plots" / "lowest_x0.5.png").stat().st_size > 5000
+    assert (out / "plots" / "order_parameters.png").stat().st_size > 5000
+    store = load(out / "results.h5")
+    for chain in store.chains:
+        if chain.seed == 2:
+            trace = store.traces[chain.name]
+            lowest = min(trace.energies)
+            keep = [n for n, energy in enumerate(trace.energies) if energy > lowest + 1e-4]
+            trace.energies = [trace.energies[n] for n in keep]
+            trace.keys = [trace.keys[n] for n in keep]
+    starts = write_report(store, out)["starts"]
+    assert starts[0]["lowest_above_meV_per_fu"] == 0.0
+    assert starts[1]["lowest_above_meV_per_fu"] > 0.01
+
+
+def test_a_single_start_is_compared_with_nothing(run):
+    assert summary_of(run())["starts"] == []

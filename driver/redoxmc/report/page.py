@@ -12,6 +12,8 @@ _CAPTIONS = {
     "energy_traces": "Energy of each replica along its attempted moves, with the running mean.",
     "states": "Visits of the distinct states; dashes are exact Boltzmann probabilities.",
     "electronic_entropy": "Electronic entropy against temperature, with the ideal limits.",
+    "order_parameters": "Warren-Cowley parameters by shell of neighbours: among charge states, and "
+    "of charge states with ions. Errors from the spread of the seeds.",
     "heat_capacity": "Configurational heat capacity against temperature.",
     "phase_diagram": "Temperature-composition phase diagram by common tangents, at the sampled x.",
     "voltage": "Equilibrium voltage against the ion metal; 0 K: from the lowest energies known.",
@@ -46,6 +48,17 @@ _LOWEST = {
     "force evaluations": ("force_evaluations", "{}"),
     "charge order": ("order", "{}"),
 }
+_STARTS = {
+    "x": ("x", "{:.4g}"),
+    "seed": ("seed", "{}"),
+    "lowest above that of all (meV/f.u.)": ("lowest_above_meV_per_fu", "{:.3f}"),
+    "T (K)": ("temperature_K", "{:g}"),
+    "E there (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
+    "±": ("energy_standard_error_eV_per_fu", "{:.5f}"),
+    "order parameter there": ("warren_cowley", "{:.4f}"),
+    "charge order there": ("dominant", "{}"),
+    "R-hat over T, at most": ("r_hat", "{:.3f}"),
+}
 _EXCHANGES = {
     "x": ("x", "{:.4g}"),
     "seed": ("seed", "{}"),
@@ -73,19 +86,33 @@ def write_page(
         + ("no energy was recomputed" if largest is None else f"at most {largest:.1e} eV"),
         "complete" if summary["complete"] else "not complete: continue with --resume",
     ]
+    pictures = {
+        f"lowest_x{lowest['x']:.6g}": f"Lowest charge order found at x = {lowest['x']:.3g}: "
+        f"{lowest['order']}"
+        for lowest in summary["lowest_states"]
+    }
+    captions = _CAPTIONS | pictures
     body = [
         f"<h1>Charge orders of {escape(host['formula'])}</h1>",
         "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in facts) + "</ul>",
         "<h2>Thermodynamics</h2>",
         table(_SEMIGRAND if semigrand else THERMO, summary["thermo"]),
-        *[figure(plot, _CAPTIONS) for plot in plots],
+        *[figure(plot, captions) for plot in plots if plot.stem not in pictures],
         "<h2>Lowest states</h2>",
         table(_LOWEST, summary["lowest_states"]),
+        *[figure(plot, captions) for plot in plots if plot.stem in pictures],
+        *_starts(summary["starts"]),
         *_exchanges(summary["exchanges"]),
         "<h2>Config, with all defaults</h2>",
         f"<pre>{escape(config_lines(config))}</pre>",
     ]
     write_html(host["formula"], body, summary["versions"], path)
+
+
+def _starts(records: Sequence[dict[str, Any]]) -> list[str]:
+    if not records:
+        return []
+    return ["<h2>Where the starts ended</h2>", table(_STARTS, records)]
 
 
 def _exchanges(records: Sequence[dict[str, Any]]) -> list[str]:

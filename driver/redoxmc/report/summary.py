@@ -17,6 +17,7 @@ from redoxmc.report.md_report import analyze_md
 from redoxmc.report.page import write_page
 from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.semigrand import semigrand_records
+from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
 from redoxmc.results.files import write_atomically
 from redoxmc.results.store import Store, load, merge, save
@@ -86,6 +87,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
             if entry.energy is None
         ],
         "lowest_states": _lowest(analysis, structures),
+        "starts": [] if analysis.semigrand else start_records(analysis, thermo),
         "exchanges": [exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
         "uniform_draws": [
             {
