@@ -19,7 +19,7 @@ from redoxmc.comparison.orders import distinct_orders, occupancy_of_frame
 from redoxmc.comparison.page import write_page
 from redoxmc.comparison.records import Records
 from redoxmc.comparison.relaxations import final_order, kept, mean_bonds
-from redoxmc.comparison.run import csv_text, run_comparison
+from redoxmc.comparison.run import collect, csv_text, run_comparison
 from redoxmc.comparison.settings import Settings, StatesSettings, load_settings
 from redoxmc.comparison.workplace import Workplace
 from redoxmc.errors import EngineError, InputError
@@ -131,9 +131,12 @@ def test_the_whole_comparison_and_its_page(
     text = page.read_text(encoding="utf-8")
     assert "Not yet there: absent." in text
     assert "| mace | 0.5 | 10 of 10 | 1 of 1 | 1 of 1 |" in text
+    # the relaxed energy is a function of the order
+    assert all(row["orders"] == 1 and row["largest_meV"] < 1 for row in states["spread"])
     for plot in ("assignment", "orders-teacher", "hull-teacher", "distribution-small"):
         assert f"comparison/{plot}.png" in text
         assert (page.with_suffix("") / f"{plot}.png").stat().st_size > 5000
+    assert (page.with_suffix("") / "states-small.csv").is_file()
     with (out / "lattices.csv").open(encoding="utf-8") as stream:
         names = [row["model"] for row in csv.DictReader(stream)]
     assert names == ["mace", "experiment"]
@@ -160,6 +163,16 @@ def test_a_stopped_comparison_goes_on(
     assert asked == [lost]
     assert again["states-small"]["mace"]["assignment"] is not None
     assert again["lattices"] == {}
+
+
+def test_results_of_a_model_that_changed_are_left_out(settings: Settings, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = run_comparison(settings, out, tmp_path, only=["lattices"])
+    assert "mace" in found["lattices"]
+    table = json.loads((out / "lattices.json").read_text(encoding="utf-8"))
+    table["mace"]["sha256"] = "of another one"
+    (out / "lattices.json").write_text(json.dumps(table), encoding="utf-8")
+    assert collect(settings, out, tmp_path)["lattices"] == {}
 
 
 def test_records_of_something_else_are_not_taken(tmp_path: Path) -> None:

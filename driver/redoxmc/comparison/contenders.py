@@ -10,12 +10,12 @@ from redoxmc.species import Species
 
 
 def find_contenders(
-    settings: Settings, out: Path, only: list[str] | None = None
+    settings: Settings, out: Path, only: list[str] | None = None, *, quiet: bool = False
 ) -> dict[str, ModelCard]:
     """The cards of the models that exist, by name, in the order of the file.
 
     out: folder in which pretrained models are exported once. only: leave the others out. A model
-    folder that is absent is named on stderr and skipped.
+    folder that is absent is skipped and, unless quiet, named on stderr.
     """
     species = tuple(Species.parse(name) for name in settings.material.species)
     found = {}
@@ -23,10 +23,11 @@ def find_contenders(
         if only and model.name not in only:
             continue
         folder = model.path or out / model.name / "model"
-        if model.pretrained and not (folder / "card.toml").is_file():
+        if model.pretrained and not quiet and not (folder / "card.toml").is_file():
             export_pretrained(species, folder, settings.bonds)
         if not (folder / "card.toml").is_file():
-            print(f"comparison: no model '{model.name}': {folder} is absent.", file=sys.stderr)
+            if not quiet:
+                print(f"comparison: no model '{model.name}': {folder} is absent.", file=sys.stderr)
             continue
         found[model.name] = load_card(folder)
     return found

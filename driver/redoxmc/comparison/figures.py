@@ -21,6 +21,7 @@ from redoxmc.report.plot_style import (
     VERMILION,
     save,
 )
+from redoxmc.thermo.hull import hull_vertices
 
 Results = dict[str, dict[str, Any]]
 COLOURS = (BLUE, SKY, VERMILION, ORANGE, GREEN, PURPLE, BLACK, GREY)
@@ -94,7 +95,7 @@ def plot_distributions(path: Path, results: Results) -> None:
     top = max(max(row["energies_meV_per_site"]) for row in known.values())
     edges = np.linspace(0, max(top, 1e-6), 41)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 0.6 + 1.05 * len(known)))
+        figure = Figure(figsize=(6.4, 1.2 + 1.05 * len(known)))
         panels = figure.subplots(len(known), 1, squeeze=False, sharex=True)[:, 0]
         for axes, (name, row) in zip(panels, known.items(), strict=True):
             weights = np.array(row["degeneracies"]) / row["states"]
@@ -122,8 +123,8 @@ def plot_hulls(path: Path, results: Results, reference: str) -> None:
             ):
                 y = np.array(entry[f"{what}_meV_per_site"])
                 axes.plot(x, y, marker, color=colour, ms=7 if marker == "_" else 3.5, label=label)
-                at = sorted(set(x.tolist()))
-                axes.plot(at, [y[x == v].min() for v in at], color=colour, linewidth=0.9)
+                stable = hull_vertices(x, y)
+                axes.plot(x[stable], y[stable], color=colour, linewidth=0.9)
             axes.set_title(f"{name}\nRMSE {entry['rmse_meV_per_site']:.0f} meV", fontsize=8)
         panels[0].legend(fontsize=7)
         figure.supxlabel("x", fontsize=9)

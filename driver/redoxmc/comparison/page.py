@@ -6,6 +6,7 @@ from redoxmc.comparison import figures
 from redoxmc.comparison.figures import Results
 from redoxmc.comparison.lattices import measured_rows
 from redoxmc.comparison.markdown import Row, axes, done, number, table
+from redoxmc.comparison.run import part_csv
 from redoxmc.comparison.sections import (
     assignment_section,
     distributions_section,
@@ -16,7 +17,7 @@ from redoxmc.results.files import write_atomically
 
 
 def write_page(settings: Settings, results: dict[str, Results], page: Path, command: str) -> None:
-    """Write the page and, in a folder beside it of the same name, its plots.
+    """Write the page and, in a folder beside it of the same name, its plots and figures as CSV.
 
     results: by part and model, as run_comparison returns them. command: what makes it again.
     """
@@ -24,13 +25,13 @@ def write_page(settings: Settings, results: dict[str, Results], page: Path, comm
     sections = [_head(settings, results, command)]
     sections += assignment_section(settings, results, plots)
     for reference in settings.references:
-        sections.append(
-            energies_section(reference.name, results[f"energies-{reference.name}"], plots)
-        )
+        sections.append(energies_section(reference.name, results[reference.part], plots))
     sections += distributions_section(settings, results, plots)
     sections.append(_moments(results.get("trajectories", {}), plots))
     sections.append(_lattices(settings, results.get("lattices", {})))
     sections.append(_barrier(results.get("barrier", {}), plots))
+    for part, found in results.items():
+        write_atomically(plots / f"{part}.csv", part_csv(part, found, settings))
     write_atomically(page, "\n".join(part for part in sections if part) + "\n")
 
 

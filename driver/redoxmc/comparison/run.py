@@ -28,11 +28,11 @@ def parts_of(settings: Settings, published: Path) -> dict[str, Work]:
     """The parts by name, cheap ones first. published: folder of the barrier's path."""
     parts: dict[str, Work] = {"lattices": measure_lattices}
     for reference in settings.references:
-        parts[f"energies-{reference.name}"] = partial(measure_energies, reference=reference)
+        parts[reference.part] = partial(measure_energies, reference=reference)
     if settings.moments is not None:
         parts["trajectories"] = partial(measure_trajectories, moments=settings.moments)
     for states in settings.states:
-        parts[f"states-{states.name}"] = partial(measure_states, states=states)
+        parts[states.part] = partial(measure_states, states=states)
     if settings.barrier is not None:
         parts["barrier"] = partial(measure_barrier, barrier=settings.barrier, folder=published)
     return parts
@@ -66,13 +66,27 @@ def run_comparison(
             facts = {"charge_aware": card.charge_aware, "sha256": card.sha256}
             _store(out / f"{part}.json", name, facts | {"settings": part} | result)
         place.close()
-    order = [model.name for model in settings.models]
-    found = {}
-    for part in parts:
+    return collect(settings, out, published)
+
+
+def collect(settings: Settings, out: Path, published: Path) -> Results:
+    """All results that lie in a folder, but for those of models that have changed since."""
+    present = find_contenders(settings, out, quiet=True)
+    found: Results = {}
+    for part in parts_of(settings, published):
         table = _load(out / f"{part}.json")
-        found[part] = {name: table[name] for name in order if name in table}
-        write_atomically(out / f"{part}.csv", csv_text(csv_rows(part, found[part], settings)))
+        found[part] = {
+            name: table[name]
+            for name, card in present.items()
+            if name in table and table[name]["sha256"] == card.sha256
+        }
+        write_atomically(out / f"{part}.csv", part_csv(part, found[part], settings))
     return found
+
+
+def part_csv(part: str, results: dict[str, dict[str, Any]], settings: Settings) -> str:
+    """The figures of a part as CSV."""
+    return csv_text(csv_rows(part, results, settings))
 
 
 def csv_rows(
@@ -85,7 +99,7 @@ def csv_rows(
         if "skipped" in result:
             own = [{"skipped": result["skipped"]}]
         elif part.startswith("states-"):
-            own = [*result["assignment"], *result["distribution"]]
+            own = [*result["assignment"], *result["spread"], *result["distribution"]]
         elif part.startswith("energies-"):
             own = [
                 {"what": what, "at": kind, **(result[what][kind] or {})}

@@ -11,7 +11,7 @@ from redoxmc.comparison.settings import Settings
 
 def assignment_section(settings: Settings, results: dict[str, Results], plots: Path) -> list[str]:
     """Which charge order relaxations end in, for each set of states."""
-    tables = {s.name: done(results.get(f"states-{s.name}", {})) for s in settings.states}
+    tables = {s.name: done(results.get(s.part, {})) for s in settings.states}
     tables = {name: found for name, found in tables.items() if found}
     if not tables:
         return []
@@ -21,7 +21,8 @@ Starts: *reference* (bond lengths of the charge states imposed), *symmetric* (th
 *rattled* (the host with random displacements of {settings.relax.rattle:g} Å). An order is kept
 where the ions that were to be reduced end with longer mean bonds than all others, by a quarter of
 the nominal difference or more. In brackets, for models with moments: kept by moments (midpoint
-{settings.material.moment_midpoint:g} µB), the same relaxations.
+{settings.material.moment_midpoint:g} µB), the same relaxations. *Spread*: how far the energies of
+one order from its different starts lie apart, the median over orders, per cell.
 
 ![Charge order after optimization](assignment.png)
 """
@@ -31,10 +32,10 @@ the nominal difference or more. In brackets, for models with moments: kept by mo
         for model, result in found.items():
             for x in sorted({row["x"] for row in result["assignment"]}):
                 own = {r["start"]: r for r in result["assignment"] if r["x"] == x}
-                rows.append(
-                    [model, f"{x:.3g}", *(_kept(own.get(start)) for start in START_COLOURS)]
-                )
-        parts.append(f"**{name}**\n\n" + table(["model", "x", *START_COLOURS], rows))
+                spread = next(r["median_meV"] for r in result["spread"] if r["x"] == x)
+                cells = [_kept(own.get(start)) for start in START_COLOURS]
+                rows.append([model, f"{x:.3g}", *cells, number(spread, 1)])
+        parts.append(f"**{name}**\n\n" + table(["model", "x", *START_COLOURS, "spread, meV"], rows))
     return parts
 
 
@@ -105,7 +106,7 @@ def distributions_section(
     """Histograms of relaxed energies and their entropies."""
     parts = []
     for states in settings.states:
-        known = done(results.get(f"states-{states.name}", {}))
+        known = done(results.get(states.part, {}))
         if not states.distribution or not known:
             continue
         x = states.concentrations[0]

@@ -79,6 +79,11 @@ class StatesSettings(_Table):
     distribution: bool = False  # histogram and entropy of the relaxed energies
     temperatures: list[Positive] = [300.0, 600.0]
 
+    @property
+    def part(self) -> str:
+        """Its name among the parts of a comparison, also of files."""
+        return "states-" + self.name.replace(" ", "-")
+
 
 class ReferenceSettings(_Table):
     """[[references]]: labelled frames of a supercell, one for each order, of DFT or the teacher."""
@@ -86,6 +91,11 @@ class ReferenceSettings(_Table):
     name: str
     frames: Path
     supercell: list[Count] = Field(min_length=3, max_length=3)
+
+    @property
+    def part(self) -> str:
+        """Its name among the parts of a comparison, also of files."""
+        return "energies-" + self.name.replace(" ", "-")
 
 
 class MomentsSettings(_Table):

@@ -22,7 +22,7 @@ def measure_states(place: Workplace, states: StatesSettings) -> dict[str, Any]:
     {"assignment": one row per concentration and start, "distribution": one row per concentration,
     "relaxations": all of them}.
     """
-    records = place.records(f"states-{states.name}", states.supercell)
+    records = place.records(states.part, states.supercell)
     cell = place.supercell(states.supercell)
     jobs, spaces = [], {}
     for x in states.concentrations:
@@ -39,6 +39,7 @@ def measure_states(place: Workplace, states: StatesSettings) -> dict[str, Any]:
     return {
         "states": states.name,
         "assignment": [row for part in rows for row in part],
+        "spread": [_spread(x, jobs, records) for x in states.concentrations],
         "distribution": [
             _distribution(states, x, spaces[x], records, place)
             for x in states.concentrations
@@ -94,6 +95,22 @@ def _assignment(
             }
         )
     return rows
+
+
+def _spread(x: float, jobs: list[tuple[float, str, str]], records: Records) -> dict[str, Any]:
+    """How much the relaxed energy of an order depends on the start: largest minus lowest, meV."""
+    energies: dict[str, list[float]] = {}
+    for v, key, start in jobs:
+        record = records.entries[f"{key}/{start}"]
+        if v == x and "error" not in record:
+            energies.setdefault(key, []).append(1000 * record["energy_eV"])
+    spreads = [max(values) - min(values) for values in energies.values() if len(values) > 1]
+    return {
+        "x": x,
+        "orders": len(spreads),
+        "median_meV": float(np.median(spreads)) if spreads else None,
+        "largest_meV": max(spreads, default=None),
+    }
 
 
 def _distribution(
