@@ -146,14 +146,18 @@ def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats]:
 
 
 def _reference_points(analysis: Analysis) -> list[Points]:
-    """Points of the file report.hull_points: CSV of label, x, formation energy (eV/f.u.)."""
+    """Points of the file report.hull_points: CSV of label, x, formation energy (eV/f.u.).
+
+    Shipped results hold its text.
+    """
     name = analysis.config["report"]["hull_points"]
     if name is None:
         return []
+    shipped = analysis.store.header.get("hull_points")
     groups: dict[str, list[tuple[float, float]]] = {}
     try:
-        with Path(name).open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row and not row[0].startswith("#")]
+        text = Path(name).read_text(encoding="utf-8") if shipped is None else shipped
+        rows = [r for r in csv.reader(text.splitlines()) if r and not r[0].startswith("#")]
         for label, x, energy in rows[1:]:
             groups.setdefault(label, []).append((float(x), float(energy)))
     except (OSError, ValueError) as error:

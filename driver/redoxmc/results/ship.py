@@ -1,0 +1,102 @@
+"""Results small enough to be kept beside the code: what the analysis needs, and nothing else."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc.results.files import replace_atomically
+from redoxmc.results.store import Store, load, merge, save
+from redoxmc.sampling.cache import EnergyCache, ions_of_key
+
+_FILES = (
+    ("host", "structure"), ("model", "path"), ("ions", "ordering"), ("report", "hull_points"),
+)  # fmt: skip
+
+
+def slim(store: Store) -> Store:
+    """A store without geometries but those that the report writes, and without machine paths.
+
+    Kept are the geometries of the lowest state of each x, and of the best and the last state of
+    each replica. Chains, energies and states stay: every number of the summary is the same.
+    """
+    needed = set(_reported(store))
+    entries = {
+        key: entry if key in needed else replace(entry, cell=None, positions=None)
+        for key, entry in store.cache.entries.items()
+    }
+    config = store.header["config"]
+    header = dict(store.header) | {"config": _without_folders(config)}
+    points = config["report"]["hull_points"]
+    if points and Path(points).is_file():
+        header["hull_points"] = Path(points).read_text(encoding="utf-8")
+    return Store(
+        header, EnergyCache(entries), store.hosts, store.ladders, store.traces, store.complete
+    )
+
+
+def ship(folders: Sequence[Path], target: Path) -> None:
+    """Write the slim, compressed form of the results in some folders.
+
+    Several folders, of one config with different concentrations, come together. Raises InputError
+    where they hold no results or do not fit together.
+    """
+    stores = [load(folder / "results.h5") for folder in folders]
+    whole = merge(stores, [str(folder) for folder in folders]) if len(stores) > 1 else stores[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "results.h5"
+        save(slim(whole), plain)
+        replace_atomically(target, lambda path: _compress(plain, path))
+
+
+def _reported(store: Store) -> Iterable[str]:
+    lowest: dict[int, tuple[float, str]] = {}
+    for key, entry in store.cache.entries.items():
+        if entry.energy is not None:
+            n_ions = ions_of_key(key)
+            if n_ions not in lowest or entry.energy < lowest[n_ions][0]:  # as the report has it
+                lowest[n_ions] = (entry.energy, key)
+    yield from (key for _, key in lowest.values())
+    for chain in store.chains:
+        yield chain.key
+        trace = store.traces.get(chain.name)
+        if trace is not None and trace.energies:
+            yield trace.keys[int(np.argmin(trace.energies))]
+
+
+def _without_folders(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with files named without the folders of the machine that it ran on."""
+    named = {
+        table: dict(values) if isinstance(values, dict) else values
+        for table, values in config.items()
+    }
+    for table, key in _FILES:
+        value = named.get(table, {}).get(key)
+        if value:
+            named[table][key] = Path(value).name
+    return named
+
+
+def _compress(source: Path, target: Path) -> None:
+    """Copy a results file, every array compressed."""
+    import h5py
+
+    with h5py.File(source, "r") as old, h5py.File(target, "w", libver="latest") as new:
+        for name, value in old.attrs.items():
+            new.attrs[name] = value
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                options = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+                new.create_dataset(
+                    name, data=item[()], dtype=item.dtype, **(options if item.size else {})
+                )
+            else:
+                new.require_group(name)
+            for key, value in item.attrs.items():
+                new[name].attrs[key] = value
+
+        old.visititems(copy)
