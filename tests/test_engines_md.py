@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from toy_models import write_toy
 
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.md import MdSession
@@ -15,6 +16,9 @@ from redoxmc.engines.md_phase import (
     thermal_velocities,
 )
 from redoxmc.errors import EngineError
+from redoxmc.models.card import load_card
+from redoxmc.plugin.in_python import evaluate_in_python
+from redoxmc.plugin.single_point import Structure
 from redoxmc.sampling.candidate import switch
 from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.system import load_system
@@ -172,3 +176,35 @@ def test_thermal_velocities_are_maxwells():
         ]
         assert kstest(mixed, gamma(a=half, scale=KB * 600.0).cdf).pvalue > 0.01
     assert kinetic_energy(np.array([2.0]), np.array([[3.0, 0.0, 0.0]])) == 9.0 * MVV2E
+
+
+def test_frames_carry_moments_and_charges_where_the_model_has_them(system, tmp_path):
+    """In the dump and returned, as the model in Python gives them; dynamics is as without."""
+    folder = write_toy(tmp_path / "toy")
+    session = MdSession(load_card(folder))
+    positions, species = structure(system)
+    cell = system.lattice.cell
+    rng = np.random.default_rng(1)
+    start = Phase(positions, thermal_velocities(masses_of(species), 300.0, rng))
+    path = tmp_path / "one.lammpstrj"
+    first = session.trajectory(cell, start, species, 3, 0.0005)
+    found = session.dump(path, 7, cell, start, species)
+    again = session.trajectory(cell, start, species, 3, 0.0005)
+    assert np.array_equal(first[0].positions, again[0].positions)
+    session.dump(path, 8, cell, start, species)
+    session.close()
+    wanted = evaluate_in_python(folder, Structure(cell, positions, tuple(map(str, species))))
+    assert found["moment"] == pytest.approx(wanted.moments, abs=1e-9)
+    assert found["charge"] == pytest.approx(wanted.charges, abs=1e-9)
+    text = path.read_text()
+    assert text.count("ITEM: ATOMS id typelabel element x y z vx vy vz moment charge\n") == 2
+    rows = [line.split() for line in text.split("moment charge\n")[-1].splitlines()]
+    assert [float(row[-2]) for row in rows] == pytest.approx(wanted.moments, rel=1e-8)
+
+
+def test_frames_of_a_model_without_moments(system, session, tmp_path):
+    cell, start, species, _ = thermal(system, session)
+    path = tmp_path / "one.lammpstrj"
+    assert session.dump(path, 0, cell, start, species) == {}
+    assert "vx vy vz" in path.read_text()
+    assert "moment" not in path.read_text()

@@ -278,3 +278,16 @@ def test_a_bath_faster_than_the_time_step_is_refused():
         MdConfig(damping=0.5)
     with pytest.raises(ValueError, match="the bath acts too rarely; take at most 40 steps"):
         MdConfig(damping=20.0, segment=50)
+
+
+def test_moments_and_charges_are_written_with_a_structure(finished, tmp_path):
+    from redoxmc.md_trajectory import append_extxyz
+    from redoxmc.structures.lattice import Lattice
+
+    store = load(finished[1] / "results.h5")
+    chain, lattice = store.chains[0], Lattice.from_data(store.header["lattice"])
+    moments = np.linspace(0.0, 5.0, len(chain.positions))
+    append_extxyz(tmp_path, chain, lattice, {"moment": moments, "charge": -moments})
+    (frame,) = ase.io.read(tmp_path / f"{chain.name}.extxyz", ":")
+    assert np.array_equal(frame.get_magnetic_moments(), moments)
+    assert np.array_equal(frame.get_charges(), -moments)

@@ -92,7 +92,7 @@ def _advance(campaign: MdCampaign, chain: MdChain, seconds: float, display: MdPr
         while chain.step < steps:
             step(chain, world)
             if world.md.trajectory_interval and chain.step % world.md.trajectory_interval == 0:
-                _frame(world, chain, ranks, campaign.out / "trajectories")
+                _frame(campaign, chain)
             display.tick()
             over = time.monotonic() - start > seconds
             if ranks.group.bcast(over):
@@ -102,12 +102,15 @@ def _advance(campaign: MdCampaign, chain: MdChain, seconds: float, display: MdPr
     chain.wall += time.monotonic() - start
 
 
-def _frame(world: MdWorld, chain: MdChain, ranks: Ranks, folder: Path) -> None:
-    session = world.dynamics
+def _frame(campaign: MdCampaign, chain: MdChain) -> None:
+    """Append the present structure to both trajectories."""
+    ranks, folder = campaign.ranks, campaign.out / "trajectories"
     if ranks.leader:
-        md_trajectory.append_extxyz(folder, chain, world.lattice)
+        folder.mkdir(parents=True, exist_ok=True)
     ranks.group.Barrier()  # the folder exists
-    if isinstance(session, MdSession):
-        path = folder / f"{chain.name}.lammpstrj"
-        _, species = world.lattice.atoms(chain.occupancy)
-        session.dump(path, chain.step, chain.cell, chain.phase, species)
+    lattice = campaign.system.lattice
+    _, species = lattice.atoms(chain.occupancy)
+    path = folder / f"{chain.name}.lammpstrj"
+    per_atom = campaign.session.dump(path, chain.step, chain.cell, chain.phase, species)
+    if ranks.leader:
+        md_trajectory.append_extxyz(folder, chain, lattice, per_atom)

@@ -1,10 +1,13 @@
 """Trajectories: extended XYZ and LAMMPS dump, both with charge states, and the history of swaps.
 
+Moments and charges of atoms are in both where the model gives them.
+
 `trajectories/NAME.extxyz` and `NAME.lammpstrj` hold a frame every `md.trajectory_interval` steps,
 `NAME_swaps.csv` a line for every candidate move. A frame carries the step that it was taken after,
 so that what was written beyond the last checkpoint is cut off when a run is resumed.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +16,20 @@ import numpy as np
 from redoxmc.data.extxyz import format_frame
 from redoxmc.md_chain import COLUMNS, MdChain, Snapshot
 from redoxmc.md_store import MdTrace
+from redoxmc.plugin.per_atom import QUANTITIES
 from redoxmc.results.files import write_atomically
 from redoxmc.structures.lattice import Floats, Lattice
 
 _SWAPS = "step,time_ps,work_eV,protocol_work_eV,accepted,outside_A,outside_share,state"
 
 
-def atoms_of(state: MdChain | Snapshot, lattice: Lattice, moments: Floats | None = None) -> Any:
+def atoms_of(
+    state: MdChain | Snapshot, lattice: Lattice, per_atom: Mapping[str, Floats] | None = None
+) -> Any:
     """A structure of a replica as ase.Atoms, with charge_state and velocities in Å/ps.
 
-    moments: (n,) µB, where the model has them.
+    per_atom: "moment" (µB) and "charge" (e), (n,) each, where the model has them: ASE's magmoms and
+    charges.
     """
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
@@ -33,18 +40,18 @@ def atoms_of(state: MdChain | Snapshot, lattice: Lattice, moments: Floats | None
     atoms.arrays["charge_state"] = np.array([str(one) for one in species])
     atoms.arrays["velocities_A_per_ps"] = state.velocities
     atoms.info["step"] = state.step
-    results = {"energy": state.energy} | ({} if moments is None else {"magmoms": moments})
+    results: dict[str, Any] = {"energy": state.energy}
+    results |= {QUANTITIES[name]: values for name, values in (per_atom or {}).items()}
     atoms.calc = SinglePointCalculator(atoms, **results)
     return atoms
 
 
 def append_extxyz(
-    folder: Path, chain: MdChain, lattice: Lattice, moments: Floats | None = None
+    folder: Path, chain: MdChain, lattice: Lattice, per_atom: Mapping[str, Floats] | None = None
 ) -> None:
-    """Append the present structure to NAME.extxyz. moments: (n,) µB, where the model has them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Append the present structure to NAME.extxyz in an existing folder; see atoms_of."""
     with (folder / f"{chain.name}.extxyz").open("a", encoding="utf-8") as file:
-        file.write(format_frame(atoms_of(chain, lattice, moments)))
+        file.write(format_frame(atoms_of(chain, lattice, per_atom)))
 
 
 def write_swaps(folder: Path, name: str, trace: MdTrace) -> None:

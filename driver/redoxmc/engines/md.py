@@ -10,6 +10,7 @@ from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.engines.md_phase import Phase
 from redoxmc.errors import EngineError
 from redoxmc.models.card import ModelCard
+from redoxmc.plugin import per_atom
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats
 
@@ -69,12 +70,13 @@ class MdSession(LammpsSession):
 
     def dump(
         self, path: Path, step: int, cell: Floats, phase: Phase, species: Sequence[Species]
-    ) -> None:
+    ) -> dict[str, Floats]:
         """Append a frame to a LAMMPS dump: id, type (a species), element, positions, velocities.
 
-        step: written as the frame's time step.
+        step: written as the frame's time step. Where the model gives moments (µB) and charges (e)
+        of atoms, they are columns, too, and returned: (n,) each, by "moment" and "charge".
         """
-        self._guarded(self._dump, path, step, cell, phase, species)
+        return self._guarded(self._dump, path, step, cell, phase, species)
 
     def close(self) -> None:
         """End LAMMPS; the next call starts a new instance."""
@@ -115,7 +117,7 @@ class MdSession(LammpsSession):
 
     def _dump(
         self, path: Path, step: int, cell: Floats, phase: Phase, species: Sequence[Species]
-    ) -> None:
+    ) -> dict[str, Floats]:
         self._load(cell, phase.positions, species)
         self._scatter("v", phase.velocities)
         self._lammps.command(f"reset_timestep {step}")
@@ -123,8 +125,19 @@ class MdSession(LammpsSession):
             labels = " ".join(f"{kind} {one}" for one, kind in self._types.items())
             self._lammps.command(f"labelmap atom {labels}")
             self._labelled = True
+        names = per_atom.follow(self._lammps)
+        columns = [f"c_{per_atom.COMPUTE}[{n}]" for n in range(1, len(names) + 1)]
+        columns = [f"c_{per_atom.COMPUTE}"] if len(names) == 1 else columns
+        labels = " ".join(f"colname {c} {n}" for c, n in zip(columns, names, strict=True))
+        if names:
+            self._lammps.command("run 0 post no")
         elements = " ".join(one.element for one in self.card.species)
         self._lammps.command(
             f'write_dump all custom "{path}" id typelabel element x y z vx vy vz '
-            f"modify append yes sort id element {elements} format float %.10g"
+            f"{' '.join(columns)} "
+            f"modify append yes sort id element {elements} format float %.10g {labels}"
         )
+        found = per_atom.read(self._lammps, names)
+        if names:  # dynamics goes on without
+            self._lammps.command(f"uncompute {per_atom.COMPUTE}")
+        return found
