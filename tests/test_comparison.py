@@ -130,6 +130,7 @@ def test_the_whole_comparison_and_its_page(
     write_page(settings, results, page, "command")
     text = page.read_text(encoding="utf-8")
     assert "Not yet there: absent." in text
+    assert "| small: kept from symmetric, % | 100 |" in text
     assert "| mace | 0.5 | 10 of 10 | 1 of 1 | 1 of 1 |" in text
     # the relaxed energy is a function of the order
     assert all(row["orders"] == 1 and row["largest_meV"] < 1 for row in states["spread"])

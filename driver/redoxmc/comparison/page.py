@@ -6,6 +6,7 @@ from redoxmc.comparison import figures
 from redoxmc.comparison.figures import Results
 from redoxmc.comparison.lattices import measured_rows
 from redoxmc.comparison.markdown import Row, axes, done, number, table
+from redoxmc.comparison.overview import overview_section
 from redoxmc.comparison.run import part_csv
 from redoxmc.comparison.sections import (
     assignment_section,
@@ -22,7 +23,7 @@ def write_page(settings: Settings, results: dict[str, Results], page: Path, comm
     results: by part and model, as run_comparison returns them. command: what makes it again.
     """
     plots = page.with_suffix("")
-    sections = [_head(settings, results, command)]
+    sections = [_head(settings, results, command), overview_section(settings, results)]
     sections += assignment_section(settings, results, plots)
     for reference in settings.references:
         sections.append(energies_section(reference.name, results[reference.part], plots))
@@ -41,10 +42,11 @@ def _head(settings: Settings, results: dict[str, Results], command: str) -> str:
     missing = f"Not yet there: {', '.join(absent)}.\n" if absent else ""
     return f"""# Charge-aware and charge-blind models compared
 
-`{command}` makes this page and everything on it. Charge-aware models have one species for each
-charge state; a blind twin (`-blind`) has the same architecture, data and settings and one species
-for both. Relaxations are the driver's own (fixed cell: the model's own lattice of that x; largest
-force {settings.relax.force_tolerance:g} eV/Å). "Site" is a redox site, so a formula unit.
+`{command}` makes this page and everything on it.
+Charge-aware models have one species for each charge state; a blind twin (`-blind`) has the same
+architecture, data and settings and one species for both. Relaxations are the driver's own (fixed
+cell: the model's own lattice of that x; largest force {settings.relax.force_tolerance:g} eV/Å).
+"Site" is a redox site, so a formula unit.
 {missing}"""
 
 
