@@ -6,6 +6,7 @@ every piece and path loads its structure anew, so that a resumed run goes on bit
 ranks per replica.
 """
 
+import time
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -144,7 +145,9 @@ def _check_time_step(campaign: MdCampaign, chains: list[MdChain]) -> None:
     if hottest is not None and ranks.index == 0:
         world = campaign.world(hottest)
         try:
+            start = time.monotonic()
             begin(hottest, world)  # root's copy is the one that goes on, begun
+            hottest.wall += time.monotonic() - start
             check_time_step(hottest, world)
         except InputError as error:
             problem = str(error)
