@@ -56,3 +56,19 @@ def test_a_supercell_matrix_is_its_own_unit_cell(lattice, stripes):
     peak, half = order.peaks(stripes)[0], "1" * 4 + "0" * 4 + "|" + "0" * 8
     assert peak["q"] == [0.0, 0.0, 1.0]  # c is not repeated
     assert order.describe(half).count("(0 1 0)") == 1  # (0 1/2 0) of the host's cell
+
+
+def test_what_is_no_stacking_is_named_by_its_wave_and_its_neighbours(lattice):
+    order = OrderParameters.of(lattice, [1, 2, 1])
+    key = "11010010|11110000"
+    name = order.describe(key)
+    assert name.startswith("no layered order")
+    assert f"{order.peaks(key)[0]['share']:.0%} of full order" in name
+    assert "Warren-Cowley" in name
+
+
+def test_very_large_cells_have_no_peaks(lattice, stripes, monkeypatch):
+    monkeypatch.setattr("redoxmc.report.order._MOST_PHASES", 100)
+    order = OrderParameters.of(lattice, [1, 2, 1])
+    assert order.peaks(stripes) == []
+    assert "layers normal to (0 0 1)" in order.describe(stripes)

@@ -3,7 +3,12 @@ import itertools
 import numpy as np
 import pytest
 
-from redoxmc.thermo.naming import describe_order, dominant_layers
+from redoxmc.thermo.naming import (
+    describe_neighbours,
+    describe_order,
+    describe_wave,
+    dominant_layers,
+)
 
 REPEATS = (4, 4, 2)
 SITES = np.array(list(itertools.product(*map(range, REPEATS)))) / np.array(REPEATS)
@@ -69,3 +74,12 @@ def test_random_orders_get_no_name():
 def test_all_alike():
     assert dominant_layers(np.ones(32), SITES, REPEATS) is None
     assert "all sites alike" in describe_order(None)
+
+
+def test_waves_and_neighbours_in_words():
+    assert describe_wave([0.0, 2 / 3, -1.0], 0.371) == (
+        "strongest wave (0 2/3 -1), 37% of full order"
+    )
+    assert "more often unlike (Warren-Cowley -0.20)" in describe_neighbours(-0.2)
+    assert "more often alike (Warren-Cowley +0.20)" in describe_neighbours(0.2)
+    assert "as in full disorder" in describe_neighbours(0.01)

@@ -10,12 +10,18 @@ from typing import Any
 import numpy as np
 
 from redoxmc.structures.lattice import Floats, Ints, Lattice, occupancy_of_key
-from redoxmc.thermo.naming import describe_order, dominant_layers
+from redoxmc.thermo.naming import (
+    describe_neighbours,
+    describe_order,
+    describe_wave,
+    dominant_layers,
+)
 from redoxmc.thermo.order import cross_warren_cowley, structure_factor, warren_cowley
 from redoxmc.thermo.shells import neighbour_shells
 
 N_SHELLS = 3
 _PEAKS = 3
+_MOST_PHASES = 10_000_000  # waves times sites; some 1,000 sites
 
 
 @dataclass(frozen=True)
@@ -63,18 +69,26 @@ class OrderParameters:
         return np.array([known[key] for key in keys])
 
     def describe(self, key: str) -> str:
-        """The charge order of a state in words."""
+        """The charge order of a state in words: its layers, or else its strongest wave."""
         charges = occupancy_of_key(key)[: self.lattice.n_redox]
-        return describe_order(dominant_layers(charges, self._fractional, self.repeats))
+        layers = dominant_layers(charges, self._fractional, self.repeats)
+        name = describe_order(layers)
+        peaks = self.peaks(key)
+        if (layers and layers.visible) or not peaks:
+            return name
+        wave = describe_wave(peaks[0]["q"], peaks[0]["share"])
+        return f"{name}; {wave}; {describe_neighbours(self._redox(key)[0])}"
 
     def peaks(self, key: str) -> list[dict[str, Any]]:
-        """The largest peaks of the structure factor of a charge order.
+        """The largest peaks of the structure factor of a charge order; none in very large cells.
 
         q: in reciprocal vectors of the host's unit cell. share: of what full order at q would give.
         """
         charges = occupancy_of_key(key)[: self.lattice.n_redox]
         ranges = [range(-n, n + 1) for n in (max(n, 2) for n in self.repeats)]
         waves = np.array([w for w in product(*ranges) if w > (0, 0, 0)])
+        if len(waves) * len(charges) > _MOST_PHASES:
+            return []
         values = structure_factor(charges, self._fractional, waves)
         if not np.isfinite(values).all():
             return []

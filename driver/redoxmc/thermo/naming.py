@@ -2,13 +2,17 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _CLEAR = 0.9
 _VISIBLE = 0.5
+_WEAK = 0.05
+MAX_DENOMINATOR = 60  # of a component of q: repeats of the host cell
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,11 @@ class LayerOrder:
     indices: tuple[int, int, int]
     layers: tuple[float, ...]
     strength: float
+
+    @property
+    def visible(self) -> bool:
+        """Whether the layers explain at least half of the pattern."""
+        return self.strength >= _VISIBLE
 
 
 def dominant_layers(
@@ -65,7 +74,7 @@ def describe_order(order: LayerOrder | None) -> str:
     """
     if order is None:
         return "no charge order: all sites alike"
-    if order.strength < _VISIBLE:
+    if not order.visible:
         return f"no layered order (layers explain {max(order.strength, 0.0):.0%} of the pattern)"
     h, k, l = order.indices  # noqa: E741
     sequence = " ".join(f"{m:.0f}" if m in (0.0, 1.0) else f"{m:.2g}" for m in order.layers)
@@ -74,6 +83,25 @@ def describe_order(order: LayerOrder | None) -> str:
         f"{clear} normal to ({h} {k} {l}), reduced share in the sequence {sequence}"
         f" (explains {order.strength:.0%} of the pattern)"
     )
+
+
+def describe_wave(q: Sequence[float], share: float) -> str:
+    """Say which plane wave a charge order follows most.
+
+    q: [3], in reciprocal vectors of the host's unit cell. share: of what full order at q would give.
+    For example "strongest wave (0 2/3 1), 37% of full order".
+    """
+    parts = (str(Fraction(value).limit_denominator(MAX_DENOMINATOR)) for value in q)
+    return f"strongest wave ({' '.join(parts)}), {share:.0%} of full order"
+
+
+def describe_neighbours(parameter: float) -> str:
+    """Say what a Warren-Cowley parameter of nearest neighbours means."""
+    if abs(parameter) < _WEAK:
+        kind = "as in full disorder"
+    else:
+        kind = "more often unlike" if parameter < 0 else "more often alike"
+    return f"nearest neighbours {kind} (Warren-Cowley {parameter:+.2f})"
 
 
 def _planes(max_index: int) -> list[tuple[int, int, int]]:
