@@ -88,7 +88,7 @@ def describe_order(order: LayerOrder | None) -> str:
 def describe_wave(q: Sequence[float], share: float) -> str:
     """Say which plane wave a charge order follows most.
 
-    q: [3], in reciprocal vectors of the host's unit cell. share: of what full order at q would give.
+    q: [3], in reciprocal vectors of the host's unit cell. share: of what full order there gives.
     For example "strongest wave (0 2/3 1), 37% of full order".
     """
     parts = (str(Fraction(value).limit_denominator(MAX_DENOMINATOR)) for value in q)
