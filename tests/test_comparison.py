@@ -131,7 +131,7 @@ def test_the_whole_comparison_and_its_page(
     text = page.read_text(encoding="utf-8")
     assert "Not yet there: absent." in text
     assert "| small: kept from symmetric, % | 100 |" in text
-    assert "| mace | 0.5 | 10 of 10 | 1 of 1 | 1 of 1 |" in text
+    assert "| mace | 0.5 | – / – / 10 of 10 | – / – / 1 of 1 | – / – / 1 of 1 |" in text
     # the relaxed energy is a function of the order
     assert all(row["orders"] == 1 and row["largest_meV"] < 1 for row in states["spread"])
     for plot in ("assignment", "orders-teacher", "hull-teacher", "distribution-small"):
@@ -141,6 +141,26 @@ def test_the_whole_comparison_and_its_page(
     with (out / "lattices.csv").open(encoding="utf-8") as stream:
         names = [row["model"] for row in csv.DictReader(stream)]
     assert names == ["mace", "experiment"]
+
+
+def test_a_judge_looks_at_the_ends(tmp_path: Path) -> None:
+    models = f'[[models]]\nname = "mace"\npath = "{SHIPPED}"\n'
+    models += '[[models]]\nname = "judge"\npretrained = "CHGNet"\n'
+    path = write_settings(tmp_path, models)
+    path.write_text('judge = "judge"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+    settings = load_settings(path)
+    one = settings.states[0].model_copy(update={"concentrations": [0.25], "orders": 1})
+    settings = settings.model_copy(update={"states": [one]})
+    found = run_comparison(
+        settings, tmp_path / "out", tmp_path, models=["mace"], only=["states-small"]
+    )["states-small"]["mace"]
+    rows = {row["start"]: row for row in found["assignment"]}
+    assert rows["symmetric"]["kept_by_judge"] == rows["symmetric"]["relaxations"] == 1
+    assert rows["symmetric"]["kept_by_moments"] is None
+    first = found["relaxations"][0]
+    assert first["end"]["judge"] == first["order"].partition("|")[0]
+    assert sorted(first["judged_muB"])[0] < 4.15 < sorted(first["judged_muB"])[1]
+    assert not (tmp_path / "out" / "judge" / "lattices.json").exists()
 
 
 def test_a_stopped_comparison_goes_on(
@@ -271,6 +291,7 @@ def test_statistics_of_orders_and_hull() -> None:
     found = order_statistics(exact, "fixed")
     assert found is not None
     assert found["spearman"] == pytest.approx(1.0)
+    assert found["spearman_pooled"] == pytest.approx(1.0)
     assert found["mae_meV_per_site"] == pytest.approx(0.0, abs=1e-9)
     assert (found["pairs"], found["pairs_in_order"]) == (3, 3)
     hull = hull_statistics(exact, "fixed")
@@ -288,6 +309,10 @@ def test_statistics_of_orders_and_hull() -> None:
     assert hull is not None
     assert hull["stable_model"] == [0.0, 1.0]
     assert not hull["same_stable_x"]
+    collapsed = points({"0|0": 1.0, "a": 3.51, "b": 3.51001, "c": 3.510002, "1|1": 6.0})
+    found = order_statistics(collapsed, "fixed")
+    assert found is not None
+    assert (found["spearman"], found["spearman_pooled"], found["pairs_in_order"]) == (0.0, None, 0)
     assert order_statistics(exact[:2], "fixed") is None
     assert hull_statistics(exact[1:], "fixed") is None
 
@@ -382,6 +407,7 @@ def test_moments_are_followed_and_read(settings: Settings, tmp_path: Path) -> No
         ("rattled = 1", "ratled = 1", "unknown key 'states.0.ratled'"),
         ('name = "mace"', 'name = "a/b"', "'a/b' is not one folder name"),
         (f'path = "{SHIPPED}"', "", "'mace' needs either path or pretrained"),
+        ("[material]\n", 'judge = "x"\n[material]\n', "judge = 'x' is none of the models"),
     ],
 )
 def test_faults_of_the_file(tmp_path: Path, old: str, new: str, sentence: str) -> None:

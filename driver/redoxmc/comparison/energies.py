@@ -23,6 +23,8 @@ from redoxmc.report.progress import track
 from redoxmc.structures.lattice import Floats, Occupancy, occupancy_key
 from redoxmc.thermo.hull import formation_energies, on_hull
 
+RESOLUTION = 0.1  # meV per site: relaxed energies that lie closer are equal
+
 
 @dataclass(frozen=True)
 class Point:
@@ -81,9 +83,10 @@ def measure_energies(place: Workplace, reference: ReferenceSettings) -> dict[str
 def order_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | None:
     """Charge orders at fixed ion order, model against reference; None without two of them.
 
-    spearman: of the energies above the reference's lowest order of each ion order, all ion orders
-    together (those lowest orders, 0 on both sides, are left out). mae: of all differences between
-    two orders of one ion order.
+    spearman: of one ion order, the mean over ion orders, each with as much weight as it has orders.
+    spearman_pooled: of the energies above the reference's lowest order of each ion order, all ion
+    orders together (those lowest orders, 0 on both sides, are left out). mae: of all differences
+    between two orders of one ion order.
     """
     from scipy.stats import spearmanr
 
@@ -95,20 +98,25 @@ def order_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | Non
     groups = {ions: sorted(group) for ions, group in groups.items() if len(group) > 1}
     if not groups:
         return None
-    wanted, found, errors, within = [], [], [], []
+    wanted, found, errors, within, ranks = [], [], [], [], []
     for group in groups.values():
-        table = 1000 * np.array(group)
+        # what has fallen together is a tie, not a rank of rounding errors
+        table = np.round(1000 * np.array(group) / RESOLUTION) * RESOLUTION
         above = table - table[0]
         wanted += above[1:, 0].tolist()
         found += above[1:, 1].tolist()
         differences = [b - a for a, b in combinations(table, 2)]
+        equal = any(len(set(column)) == 1 for column in table.T)
+        ranks.append(0.0 if equal else spearmanr(table[:, 0], table[:, 1]).statistic)
         errors += [abs(d[1] - d[0]) for d in differences]
         within += [d[0] * d[1] > 0 for d in differences]
-    rho = spearmanr(wanted, found).statistic if len(set(wanted)) > 1 else np.nan
+    several = len(set(wanted)) > 1 and len(set(found)) > 1
+    pooled = float(spearmanr(wanted, found).statistic) if several else None
     return {
         "ion_orders": len(groups),
         "orders": sum(map(len, groups.values())),
-        "spearman": float(rho) if np.isfinite(rho) else None,
+        "spearman": float(np.average(ranks, weights=[len(group) for group in groups.values()])),
+        "spearman_pooled": pooled,
         "pairs": len(errors),
         "pairs_in_order": int(sum(within)),
         "mae_meV_per_site": float(np.mean(errors)),

@@ -52,10 +52,14 @@ def plot_assignment(path: Path, tables: dict[str, Results]) -> None:
 
 
 def share_kept(rows: Sequence[dict[str, Any]], start: str) -> float:
-    """Per cent of the relaxations from a start that kept their order; by bonds, for all models."""
+    """Per cent of the relaxations from a start that kept their order: as the judge says, or bonds.
+
+    NaN where there is none.
+    """
     own = [row for row in rows if row["start"] == start]
     total = sum(row["relaxations"] for row in own)
-    return 100 * sum(row["kept_by_bonds"] for row in own) / total if total else float("nan")
+    by = "judge" if any(row["kept_by_judge"] is not None for row in own) else "bonds"
+    return 100 * sum(row[f"kept_by_{by}"] or 0 for row in own) / total if total else float("nan")
 
 
 def plot_orders(path: Path, results: Results, reference: str, kind: str = "relaxed") -> None:

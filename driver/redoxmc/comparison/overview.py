@@ -27,7 +27,8 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
     for reference in settings.references:
         found = done(results.get(reference.part, {}))
         for title, what, key, digits in (
-            ("ρ", "orders", "spearman", 2),
+            ("ρ at one ion order", "orders", "spearman", 2),
+            ("ρ pooled", "orders", "spearman_pooled", 2),
             ("MAE of orders, meV/site", "orders", "mae_meV_per_site", 1),
             ("hull RMSE, meV/site", "hull", "rmse_meV_per_site", 1),
         ):

@@ -5,23 +5,32 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.comparison.session import MomentSession
 from redoxmc.comparison.settings import Settings
 from redoxmc.comparison.workplace import Workplace
 from redoxmc.engines.relaxed import Relaxed, RelaxedEngine
+from redoxmc.errors import InputError
 from redoxmc.models.card import Bonds
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy, occupancy_of_key
 
 GAP = 0.25  # of the nominal difference of bond lengths between the two charge states
-BY = ("bonds", "midpoint", "moments")
+# moments: the model's own; judge: those of another model at the same geometry
+COLUMNS = {
+    "bonds": "bonds_A",
+    "midpoint": "bonds_A",
+    "moments": "moments_muB",
+    "judge": "judged_muB",
+}
 
 
 def relax_order(place: Workplace, engine: RelaxedEngine, key: str, start: str) -> dict[str, Any]:
     """Relax an occupancy (`REDOX|IONS`) and look at its redox ions.
 
     start: "reference" (bond lengths of the charge states), "symmetric" (the host lattice as it is)
-    or "rattled-K" (with random displacements, seed K). Returns energy_eV, and of each redox ion
-    bonds_A and moments_muB (None where the model has none). Raises EngineError where it fails.
+    or "rattled-K" (with random displacements, seed K). Returns energy_eV, the geometry, and of each
+    redox ion bonds_A and moments_muB (None where the model has none). Raises EngineError where it
+    fails.
     """
     occupancy = occupancy_of_key(key)
     host = engine.geometry
@@ -52,7 +61,19 @@ def describe(
         "bonds_A": lengths.round(5).tolist(),
         "moments_muB": None if moments is None else moments[redox].round(5).tolist(),
         "evaluations": state.force_evaluations,
+        "cell_A": state.cell.round(6).tolist(),
+        "positions_A": state.positions.round(5).tolist(),
     }
+
+
+def judge_moments(judge: MomentSession, lattice: Lattice, key: str, record: dict[str, Any]) -> Any:
+    """Moments (µB) of the redox ions that another model gives at the end of a relaxation."""
+    sites, species = lattice.atoms(occupancy_of_key(key))
+    judge.evaluate(np.array(record["cell_A"]), np.array(record["positions_A"]), species)
+    moments = judge.moments()
+    if moments is None:
+        raise InputError(f"the judge {judge.card.name} is a model without moments.")
+    return moments[np.isin(sites, lattice.redox_sites)].round(5).tolist()
 
 
 def mean_bonds(
@@ -73,17 +94,17 @@ def mean_bonds(
 def final_order(key: str, record: dict[str, Any], settings: Settings, by: str) -> str | None:
     """The charge order that a relaxation ended in, as the bits of a key; None where unknown.
 
-    by: "bonds", "midpoint" or "moments". By bonds as many redox ions as the key has are reduced,
+    by: one of COLUMNS. By bonds as many redox ions as the key has are reduced,
     those with the longest mean bonds, if these are longer than the others by a quarter of the
     nominal difference; else there is no order, "averaged". All bonds stretch with the lattice, so
     that a fixed midpoint of lengths takes ions for reduced that merely sit in a wide lattice.
     Moments do not, and are compared with their midpoint.
     """
-    values = record.get("moments_muB" if by == "moments" else "bonds_A")
+    values = record.get(COLUMNS[by])
     if values is None:
         return None
     material = settings.material
-    if by == "moments":
+    if by in ("moments", "judge"):
         return "".join("01"[value < material.moment_midpoint] for value in values)
     if by == "midpoint":
         return "".join("01"[value > settings.bond_midpoint] for value in values)

@@ -13,6 +13,7 @@ from redoxmc.comparison.barrier import measure_barrier
 from redoxmc.comparison.contenders import find_contenders
 from redoxmc.comparison.energies import measure_energies
 from redoxmc.comparison.lattices import measure_lattices, measured_rows
+from redoxmc.comparison.session import MomentSession
 from redoxmc.comparison.settings import Settings
 from redoxmc.comparison.states import measure_states
 from redoxmc.comparison.trajectories import measure_trajectories
@@ -52,8 +53,9 @@ def run_comparison(
     compute now; results of the others that lie in `out` are kept. Returns all results.
     """
     parts = parts_of(settings, published)
+    judge = _judge(settings, out)
     for name, card in find_contenders(settings, out, models).items():
-        place = Workplace(name, card, settings, out / name)
+        place = Workplace(name, card, settings, out / name, judge)
         for part, work in parts.items():
             if only and part not in only:
                 continue
@@ -67,6 +69,13 @@ def run_comparison(
             _store(out / f"{part}.json", name, facts | {"settings": part} | result)
         place.close()
     return collect(settings, out, published)
+
+
+def _judge(settings: Settings, out: Path) -> MomentSession | None:
+    if settings.judge is None:
+        return None
+    card = find_contenders(settings, out, [settings.judge]).get(settings.judge)
+    return None if card is None else MomentSession(card)
 
 
 def collect(settings: Settings, out: Path, published: Path) -> Results:

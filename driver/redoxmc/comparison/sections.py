@@ -16,13 +16,15 @@ def assignment_section(settings: Settings, results: dict[str, Results], plots: P
     if not tables:
         return []
     figures.plot_assignment(plots / "assignment.png", tables)
+    judge = settings.judge
+    judged = f"by the moments that {judge} gives at the end geometries, " if judge else ""
     text = f"""## Charge order after optimization
 Starts: *reference* (bond lengths of the charge states imposed), *symmetric* (the undistorted host),
-*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). An order is kept
-where the ions that were to be reduced end with longer mean bonds than all others, by a quarter of
-the nominal difference or more. In brackets, for models with moments: kept by moments (midpoint
-{settings.material.moment_midpoint:g} µB), the same relaxations. *Spread*: how far the energies of
-one order from its different starts lie apart, the median over orders, per cell.
+*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). Orders kept, three
+ways: {judged}by the model's own moments (both: reduced below {settings.material.moment_midpoint:g}
+µB), and by bonds (the ions that were to be reduced end with longer mean bonds than all others, by a
+quarter of the nominal difference or more). *Spread*: how far the energies of one order from its
+different starts lie apart, the median over orders, per cell.
 
 ![Charge order after optimization](assignment.png)
 """
@@ -35,17 +37,21 @@ one order from its different starts lie apart, the median over orders, per cell.
                 spread = next(r["median_meV"] for r in result["spread"] if r["x"] == x)
                 cells = [_kept(own.get(start)) for start in START_COLOURS]
                 rows.append([model, f"{x:.3g}", *cells, number(spread, 1)])
-        parts.append(f"**{name}**\n\n" + table(["model", "x", *START_COLOURS, "spread, meV"], rows))
+        parts.append(
+            f"**{name}**: judge / own moments / bonds\n\n"
+            + table(["model", "x", *START_COLOURS, "spread, meV"], rows)
+        )
     return parts
 
 
 def _kept(row: dict[str, Any] | None) -> str | None:
     if row is None:
         return None
-    text = f"{row['kept_by_bonds']} of {row['relaxations']}"
-    if row["kept_by_moments"] is not None:
-        text += f" ({row['kept_by_moments']})"
-    return text + (f", {row['failed']} failed" if row["failed"] else "")
+    counts = [row[f"kept_by_{by}"] for by in ("judge", "moments", "bonds")]
+    text = " / ".join("–" if count is None else str(count) for count in counts)
+    return f"{text} of {row['relaxations']}" + (
+        f", {row['failed']} failed" if row["failed"] else ""
+    )
 
 
 def energies_section(name: str, results: Results, plots: Path) -> str:
@@ -64,6 +70,7 @@ def energies_section(name: str, results: Results, plots: Path) -> str:
             if order:
                 order_rows.append(
                     [model, kind, order["orders"], number(order["spearman"], 2),
+                     number(order["spearman_pooled"], 2),
                      f"{order['pairs_in_order']} of {order['pairs']}",
                      number(order["mae_meV_per_site"], 1), lost if kind == "relaxed" else None]
                 )  # fmt: skip
@@ -76,13 +83,14 @@ def energies_section(name: str, results: Results, plots: Path) -> str:
     first = next(iter(known.values()))
     text = f"""## Energies against {name}
 {first["frames"]} orders, in the cells of the reference frames: *fixed* at its geometries, *relaxed*
-from the reference start. Charge orders are compared at one ion order; ρ: Spearman, over energies
-above the reference's lowest order of each ion order; MAE is that of all differences between two.
+from the reference start. Charge orders are compared at one ion order. ρ: Spearman's, the mean over
+ion orders; *pooled*: over energies above the reference's lowest order, all ion orders together;
+MAE: of all differences between two orders.
 
 """
     if order_rows:
         text += f"![Charge orders]({plots.name}/orders-{name}.png)\n\n" + table(
-            ["model", "at", "orders", "ρ", "pairs in order", "MAE, meV/site", "orders lost"],
+            ["model", "at", "orders", "ρ", "pooled", "pairs in order", "MAE, meV/site", "lost"],
             order_rows,
         )
     else:

@@ -122,10 +122,15 @@ class BarrierSettings(_Table):
 
 
 class Settings(_Table):
-    """One comparison. Paths are absolute after loading."""
+    """One comparison. Paths are absolute after loading.
+
+    judge: a model with moments, of the list, that looks at the geometries where relaxations of all
+    models end.
+    """
 
     material: MaterialSettings
     models: list[ModelSettings] = Field(min_length=1)
+    judge: str | None = None
     relax: RelaxSettings = RelaxSettings()
     states: list[StatesSettings] = []
     references: list[ReferenceSettings] = []
@@ -161,6 +166,8 @@ def load_settings(path: Path) -> Settings:
             raise InputError(f"{path}: the model name '{model.name}' is not one folder name.")
         if (model.path is None) == (model.pretrained is None):
             raise InputError(f"{path}: model '{model.name}' needs either path or pretrained.")
+    if settings.judge is not None and settings.judge not in names:
+        raise InputError(f"{path}: judge = '{settings.judge}' is none of the models.")
     return settings.model_copy(update=_absolute(settings, base))
 
 

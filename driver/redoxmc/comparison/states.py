@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from redoxmc.comparison.orders import distinct_orders
-from redoxmc.comparison.records import Records
-from redoxmc.comparison.relaxations import BY, final_order, kept, relax_order
+from redoxmc.comparison.records import Record
+from redoxmc.comparison.relaxations import COLUMNS, final_order, judge_moments, kept, relax_order
 from redoxmc.comparison.settings import Settings, StatesSettings
-from redoxmc.comparison.workplace import Workplace
+from redoxmc.comparison.workplace import Supercell, Workplace
 from redoxmc.report.progress import track
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 
+Entries = dict[str, Record]
 SAME = 1e-3  # eV per cell: relaxed energies that lie closer are one value
 
 
@@ -23,6 +24,8 @@ def measure_states(place: Workplace, states: StatesSettings) -> dict[str, Any]:
     "relaxations": all of them}.
     """
     records = place.records(states.part, states.supercell)
+    judge = place.judge.card.sha256 if place.judge is not None else None
+    verdicts = place.records(f"{states.part}-judged", [states.supercell, judge])
     cell = place.supercell(states.supercell)
     jobs, spaces = [], {}
     for x in states.concentrations:
@@ -34,14 +37,20 @@ def measure_states(place: Workplace, states: StatesSettings) -> dict[str, Any]:
             jobs += [(x, key, start) for start in ("symmetric", *_rattled(states))]
     for _, key, start in track(jobs, f"{place.name}: {states.name}", show=True):
         n_ions = key.partition("|")[2].count("1")
-        records.get(f"{key}/{start}", partial(_relax, place, states, n_ions, key, start))
-    rows = [_assignment(x, jobs, records, place.settings) for x in states.concentrations]
+        name = f"{key}/{start}"
+        record = records.get(name, partial(_relax, place, states, n_ions, key, start))
+        if "error" not in record:
+            verdicts.get(name, partial(_judge, place, cell, key, record))
+    entries = {
+        name: record | verdicts.entries.get(name, {}) for name, record in records.entries.items()
+    }
+    rows = [_assignment(x, jobs, entries, place.settings) for x in states.concentrations]
     return {
         "states": states.name,
         "assignment": [row for part in rows for row in part],
-        "spread": [_spread(x, jobs, records) for x in states.concentrations],
+        "spread": [_spread(x, jobs, entries) for x in states.concentrations],
         "distribution": [
-            _distribution(states, x, spaces[x], records, place)
+            _distribution(states, x, spaces[x], entries, place)
             for x in states.concentrations
             if states.distribution
         ],
@@ -51,10 +60,10 @@ def measure_states(place: Workplace, states: StatesSettings) -> dict[str, Any]:
                 "order": key,
                 "start": start,
                 "end": {
-                    by: final_order(key, records.entries[f"{key}/{start}"], place.settings, by)
-                    for by in BY
+                    by: final_order(key, entries[f"{key}/{start}"], place.settings, by)
+                    for by in COLUMNS
                 },
-                **records.entries[f"{key}/{start}"],
+                **_small(entries[f"{key}/{start}"]),
             }
             for x, key, start in jobs
         ],
@@ -67,41 +76,58 @@ def _relax(
     return relax_order(place, place.engine(states.supercell, n_ions), key, start)
 
 
+def _judge(place: Workplace, cell: Supercell, key: str, record: Record) -> Record:
+    if place.judge is None:
+        return {}
+    return {"judged_muB": judge_moments(place.judge, cell.lattice, key, record)}
+
+
+def _small(record: Record) -> Record:
+    """A record without its geometry."""
+    return {k: v for k, v in record.items() if k not in ("cell_A", "positions_A")}
+
+
+def _count(found: list[Record], verdicts: list[bool | None]) -> int | None:
+    """How many orders were kept; None where no relaxation could be judged so."""
+    ended = [v for record, v in zip(found, verdicts, strict=True) if "error" not in record]
+    return None if ended and all(v is None for v in ended) else sum(map(bool, verdicts))
+
+
 def _rattled(states: StatesSettings) -> list[str]:
     return [f"rattled-{seed}" for seed in range(1, states.rattled + 1)]
 
 
 def _assignment(
-    x: float, jobs: list[tuple[float, str, str]], records: Records, settings: Settings
+    x: float, jobs: list[tuple[float, str, str]], entries: Entries, settings: Settings
 ) -> list[dict[str, Any]]:
     rows = []
     for start in ("reference", "symmetric", "rattled"):
         own = [(k, s) for v, k, s in jobs if v == x and s.partition("-")[0] == start]
         if not own:
             continue
-        found = [(key, records.entries[f"{key}/{s}"]) for key, s in own]
-        verdicts = {by: [kept(key, r, settings, by) for key, r in found] for by in BY}
-        has_moments = any(r.get("moments_muB") is not None for _, r in found)
+        found = [(key, entries[f"{key}/{s}"]) for key, s in own]
+        verdicts = {by: [kept(key, r, settings, by) for key, r in found] for by in COLUMNS}
         rows.append(
             {
                 "x": x,
                 "start": start,
                 "relaxations": len(found),
                 "failed": sum("error" in record for _, record in found),
-                "kept_by_bonds": sum(map(bool, verdicts["bonds"])),
-                "kept_by_midpoint": sum(map(bool, verdicts["midpoint"])),
-                "kept_by_moments": sum(map(bool, verdicts["moments"])) if has_moments else None,
+                **{
+                    f"kept_by_{by}": _count([record for _, record in found], verdicts[by])
+                    for by in COLUMNS
+                },
                 "force_evaluations": float(np.mean([r.get("evaluations", 0) for _, r in found])),
             }
         )
     return rows
 
 
-def _spread(x: float, jobs: list[tuple[float, str, str]], records: Records) -> dict[str, Any]:
+def _spread(x: float, jobs: list[tuple[float, str, str]], entries: Entries) -> dict[str, Any]:
     """How much the relaxed energy of an order depends on the start: largest minus lowest, meV."""
     energies: dict[str, list[float]] = {}
     for v, key, start in jobs:
-        record = records.entries[f"{key}/{start}"]
+        record = entries[f"{key}/{start}"]
         if v == x and "error" not in record:
             energies.setdefault(key, []).append(1000 * record["energy_eV"])
     spreads = [max(values) - min(values) for values in energies.values() if len(values) > 1]
@@ -114,7 +140,7 @@ def _spread(x: float, jobs: list[tuple[float, str, str]], records: Records) -> d
 
 
 def _distribution(
-    states: StatesSettings, x: float, space: dict[str, int], records: Records, place: Workplace
+    states: StatesSettings, x: float, space: dict[str, int], entries: Entries, place: Workplace
 ) -> dict[str, Any]:
     """Of the relaxations from the reference start; exact averages over just these orders.
 
@@ -122,12 +148,12 @@ def _distribution(
     redox site above the lowest.
     """
     lattice = place.supercell(states.supercell).lattice
-    entries = {key: records.entries[f"{key}/reference"] for key in space}
-    good = [key for key in space if "error" not in entries[key]]
+    own = {key: entries[f"{key}/reference"] for key in space}
+    good = [key for key in space if "error" not in own[key]]
     row: dict[str, Any] = {"x": x, "orders": len(good), "failed": len(space) - len(good)}
     if not good:
         return row
-    energies = np.array([entries[key]["energy_eV"] for key in good])
+    energies = np.array([own[key]["energy_eV"] for key in good])
     weights = np.array([space[key] for key in good])
     n = lattice.n_redox
     n_reduced = good[0].partition("|")[0].count("1")

@@ -36,15 +36,23 @@ class Supercell:
 class Workplace:
     """A model and what has been made of it.
 
-    folder: of its records. Relaxations are at the model's own lattice of each concentration
-    ("per_x"). One process.
+    folder: of its records. judge: a session of another model, for moments of final geometries.
+    Relaxations are at the model's own lattice of each concentration ("per_x"). One process.
     """
 
-    def __init__(self, name: str, card: ModelCard, settings: Settings, folder: Path):
+    def __init__(
+        self,
+        name: str,
+        card: ModelCard,
+        settings: Settings,
+        folder: Path,
+        judge: MomentSession | None = None,
+    ):
         self.name = name
         self.card = card
         self.settings = settings
         self.folder = folder
+        self.judge = judge
         self.session = MomentSession(card)
         self._supercells: dict[tuple[int, ...], Supercell] = {}
         self._hosts = self.records("hosts", None)
