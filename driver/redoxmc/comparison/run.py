@@ -22,6 +22,7 @@ from redoxmc.errors import EngineError
 from redoxmc.results.files import write_atomically
 
 Work = Callable[[Workplace], dict[str, Any]]
+FORMAT = 2  # of what the parts return
 Results = dict[str, dict[str, dict[str, Any]]]  # part -> model -> what the part returns
 
 
@@ -65,8 +66,12 @@ def run_comparison(
                 result = {"skipped": str(error)}
             if "skipped" in result:
                 print(f"comparison: {name}, {part}: {result['skipped']}", file=sys.stderr)
-            facts = {"charge_aware": card.charge_aware, "sha256": card.sha256}
-            _store(out / f"{part}.json", name, facts | {"settings": part} | result)
+            facts = {
+                "format": FORMAT,
+                "charge_aware": card.charge_aware,
+                "sha256": card.sha256,
+            }
+            _store(out / f"{part}.json", name, facts | result)
         place.close()
     return collect(settings, out, published)
 
@@ -79,7 +84,7 @@ def _judge(settings: Settings, out: Path) -> MomentSession | None:
 
 
 def collect(settings: Settings, out: Path, published: Path) -> Results:
-    """All results that lie in a folder, but for those of models that have changed since."""
+    """All results that lie in a folder, but for models and code that have changed since."""
     present = find_contenders(settings, out, quiet=True)
     found: Results = {}
     for part in parts_of(settings, published):
@@ -87,7 +92,8 @@ def collect(settings: Settings, out: Path, published: Path) -> Results:
         found[part] = {
             name: table[name]
             for name, card in present.items()
-            if name in table and table[name]["sha256"] == card.sha256
+            if (table.get(name, {}).get("format"), table.get(name, {}).get("sha256"))
+            == (FORMAT, card.sha256)
         }
         write_atomically(out / f"{part}.csv", part_csv(part, found[part], settings))
     return found
@@ -125,7 +131,7 @@ def csv_rows(
                 for t in result["trajectories"]
             ]
         else:
-            own = [{k: v for k, v in result.items() if k not in ("sha256", "settings")}]
+            own = [{k: v for k, v in result.items() if k not in ("sha256", "format")}]
         rows += [{"model": name, **row} for row in own]
     if part == "lattices":
         rows += [{"model": row.pop("name"), **row} for row in measured_rows(settings)]

@@ -17,14 +17,17 @@ def assignment_section(settings: Settings, results: dict[str, Results], plots: P
         return []
     figures.plot_assignment(plots / "assignment.png", tables)
     judge = settings.judge
-    judged = f"by the moments that {judge} gives at the end geometries, " if judge else ""
+    judged = f"by the moments that {judge} gives where the relaxation ends;" if judge else "none;"
     text = f"""## Charge order after optimization
 Starts: *reference* (bond lengths of the charge states imposed), *symmetric* (the undistorted host),
-*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). Orders kept, three
-ways: {judged}by the model's own moments (both: reduced below {settings.material.moment_midpoint:g}
-µB), and by bonds (the ions that were to be reduced end with longer mean bonds than all others, by a
-quarter of the nominal difference or more). *Spread*: how far the energies of one order from its
-different starts lie apart, the median over orders, per cell.
+*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). Orders kept, three ways:
+- *judge*: {judged}
+- *own moments*: by the model's own moments, where it has them;
+- *bonds*: the ions that were to be reduced end with longer mean bonds than all others, by a quarter
+  of the nominal difference or more.
+
+By moments, an ion below {settings.material.moment_midpoint:g} µB is reduced. *Spread*: how far the
+energies of one order from its different starts lie apart, the median over orders, per cell.
 
 ![Charge order after optimization](assignment.png)
 """
