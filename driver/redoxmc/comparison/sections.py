@@ -17,12 +17,12 @@ def assignment_section(settings: Settings, results: dict[str, Results], plots: P
         return []
     figures.plot_assignment(plots / "assignment.png", tables)
     judge = settings.judge
-    judged = f"by the moments that {judge} gives where the relaxation ends;" if judge else "none;"
+    judged = f"the moments that {judge} gives where the relaxation ends;" if judge else "none;"
     text = f"""## Charge order after optimization
 Starts: *reference* (bond lengths of the charge states imposed), *symmetric* (the undistorted host),
-*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). Orders kept, three ways:
+*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). Orders kept, by
 - *judge*: {judged}
-- *own moments*: by the model's own moments, where it has them;
+- *own moments*: those of the model, where it has them;
 - *bonds*: the ions that were to be reduced end with longer mean bonds than all others, by a quarter
   of the nominal difference or more.
 
