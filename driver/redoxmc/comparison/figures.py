@@ -152,8 +152,8 @@ def plot_trajectories(path: Path, results: Results) -> None:
                 for bit, series in zip(bits, table.T, strict=False):
                     axes.plot(series, color=BLUE if bit == "1" else VERMILION, linewidth=1.1)
                 axes.set_title(f"{name}\n{entry['order']}, {entry['start']}", fontsize=7)
-        figure.supxlabel("step of the minimization", fontsize=9)
-        figure.supylabel("moment (µB); blue: reduced, red: oxidised", fontsize=9)
+        figure.supxlabel("step of the minimization; blue: reduced, red: oxidised", fontsize=9)
+        figure.supylabel("moment (µB)", fontsize=9)
         save(figure, path)
 
 
