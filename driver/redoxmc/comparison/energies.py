@@ -47,7 +47,8 @@ def measure_energies(place: Workplace, reference: ReferenceSettings) -> dict[str
     """
     cell = place.supercell(reference.supercell)
     frames = [f for f in read_labelled(reference.frames) if f.info.get("order_kept", True)]
-    records = place.records(reference.part, reference.supercell)
+    # references of one supercell share geometries: DFT frames are single points on the teacher's
+    records = place.records(f"energies-{cell.name}", reference.supercell)
     points = []
     for frame in track(frames, f"{place.name}: {reference.name}", show=True):
         occupancy = occupancy_of_frame(cell.lattice, frame)
