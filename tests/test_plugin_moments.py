@@ -1,5 +1,8 @@
 """Moments and charges of atoms in LAMMPS: against Python, on ranks, in dumps, and where absent."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +138,65 @@ def test_a_dump_along_a_minimization_is_of_its_positions(
         np.testing.assert_allclose(rows[:, 6], expected.charges, atol=1e-9)
         seen.append(rows[:, 5])
     assert np.abs(seen[0] - seen[-1]).max() > 1e-2
+
+
+DYNAMICS = """
+units metal
+atom_style charge
+boundary p p p
+newton on
+region b block 0 8.4 0 8.4 0 21
+create_box 5 b
+lattice sc 2.1
+create_atoms 1 box
+set group all type/fraction 2 0.3 1
+set group all type/fraction 3 0.3 2
+set group all type/fraction 5 0.5 3
+mass 1 23.0
+mass 2 55.8
+mass 3 55.8
+mass 4 31.0
+mass 5 16.0
+displace_atoms all random 0.1 0.1 0.1 4
+pair_style redoxmc
+pair_coeff * * both/model.pt {names}
+compute m all redoxmc/atom charge moment
+velocity all create 20000 5
+fix nve all nve
+timestep 0.002
+neigh_modify every 1 delay 0 check yes
+dump d all custom 25 x.dump id type x y z c_m[1] c_m[2]
+dump_modify d sort id format float %.12g
+run 75
+"""
+
+
+def test_atoms_that_change_ranks_take_their_moments_along(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Plain `lmp` on two ranks, hot enough that atoms cross between them."""
+    (tmp_path / "both").symlink_to(folders["both"])
+    (tmp_path / "in.lmp").write_text(DYNAMICS.format(names=" ".join(NAMES)), encoding="utf-8")
+    programs = Path(sys.prefix) / "bin"
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    environment.pop("LAMMPS_PLUGIN_PATH", None)
+    command = [str(programs / "mpirun"), "-n", "2", str(programs / "lmp"), "-in", "in.lmp"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    steps = (tmp_path / "x.dump").read_text(encoding="utf-8").split("ITEM: ATOMS")[1:]
+    assert len(steps) == 4
+    halves = []
+    for step in steps:
+        rows = np.array([line.split() for line in step.splitlines()[1:161]], dtype=float)
+        species = tuple(NAMES[int(k) - 1] for k in rows[:, 1])
+        structure = Structure(np.diag([8.4, 8.4, 21.0]), rows[:, 2:5], species)
+        expected = evaluate_in_python(folders["both"], structure)
+        np.testing.assert_allclose(rows[:, 5], expected.charges, atol=1e-8)
+        np.testing.assert_allclose(rows[:, 6], expected.moments, atol=1e-8)
+        halves.append(rows[:, 4] % 21.0 < 10.5)
+    assert (halves[0] != halves[-1]).any()
 
 
 def test_a_second_evaluation_of_a_step_counts(folders: dict[str, Path], lmp: Lammps) -> None:
