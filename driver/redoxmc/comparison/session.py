@@ -36,7 +36,8 @@ class MomentSession(LammpsSession):
 
         Raises EngineError where the model has no moments or the minimization fails.
         """
-        self.evaluate(cell, positions, species)  # starts LAMMPS, where that has not been done
+        self.close()  # a session starts a new LAMMPS now and then, which would lack the dump
+        self.evaluate(cell, positions, species)
         self._follow()
         names = offered(self._lammps)
         if "moment" not in names:
