@@ -6,6 +6,7 @@ cPaiNN of the DTU group (doi 10.11583/DTU.27202446).
 """
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -173,6 +174,7 @@ def cpainn_from_table(
         settings.r_cut,
         settings.n_layers,
         compile_cpainn,
+        lambda model: nullcontext(model.module),
     )
 
 

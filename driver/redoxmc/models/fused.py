@@ -2,15 +2,15 @@
 
 A plain step is some thousand small operations that each read and write memory. Traced with its
 derivatives and compiled by torch's inductor they become a few loops: for cPaiNN three times faster,
-with the same numbers up to rounding, after minutes of compilation. The architecture must be made of
-tensor operations without choices that depend on data: cPaiNN is, MACE (TorchScript inside) and
-CHGNet (builds its angles on the way) are not.
+with the same numbers up to rounding, after minutes of compilation. CHGNet cannot be compiled: it
+finds its angles on the way, and their number depends on the data.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from redoxmc.errors import InputError
 from redoxmc.models.frames import Sample, join_samples
@@ -18,7 +18,6 @@ from redoxmc.models.graph import Graph, evaluate
 from redoxmc.models.loss import LossWeights, training_loss
 from redoxmc.models.model import Model
 
-COMPILABLE = ("cPaiNN",)
 Step = Callable[[Sample, float], Tensor]
 """From a batch and the weight of the energy: sets the gradients of the parameters, returns the
 loss."""
@@ -34,10 +33,9 @@ def make_step(
     plain = plain_step(model, weights)
     if not compiled or samples[0].energy.device.type != "cpu":
         return plain
-    if model.architecture not in COMPILABLE:
+    if model.traceable is None:
         raise InputError(
-            f"optimizer.compile = true with architecture {model.architecture!r}; only "
-            f"{', '.join(COMPILABLE)} can be compiled, leave it out."
+            f"optimizer.compile = true: a {model.architecture} cannot be compiled; leave that out."
         )
     fused = compiled_step(model, weights, samples)
     # torch compiles code of its own for arrays of length one
@@ -61,11 +59,10 @@ def compiled_step(model: Model, weights: LossWeights, samples: Sequence[Sample])
     """Compiled for batches of two and more structures."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    module = model.module
-    names, parameters = zip(*module.named_parameters(), strict=True)
+    names, parameters = zip(*model.module.named_parameters(), strict=True)
 
     def gradients(
-        values: list[Tensor], tensors: list[Tensor], energy_weight: Tensor
+        module: nn.Module, values: list[Tensor], tensors: list[Tensor], energy_weight: Tensor
     ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
         own = [value.detach().requires_grad_(True) for value in values]
 
@@ -86,7 +83,12 @@ def compiled_step(model: Model, weights: LossWeights, samples: Sequence[Sample])
         return values, _to_tensors(batch), torch.tensor(energy_weight, dtype=dtype)
 
     example = arguments(_example(samples, parameters), 1.0)
-    traced = make_fx(gradients, tracing_mode="symbolic", _allow_non_fake_inputs=True)(*example)
+    assert model.traceable is not None
+    with model.traceable(model) as module:
+        trace = make_fx(
+            partial(gradients, module), tracing_mode="symbolic", _allow_non_fake_inputs=True
+        )
+        traced = trace(*example)
     fast = torch.compile(traced, dynamic=True, fullgraph=True)
     try:
         # several threads would add up in an order of their own

@@ -2,9 +2,10 @@
 
 import contextlib
 import copy
+import importlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     # mace before e3nn: it permits what e3nn 0.4.4 reads from its own package with torch.load
     from mace import modules  # isort: skip
+    import e3nn
     from e3nn import o3
     from e3nn.util.jit import compile as compile_e3nn
     from e3nn.util.jit import compile_mode
@@ -153,9 +155,28 @@ def mace_from_table(
         settings.r_cut,
         settings.n_layers,
         compile_mace,
+        traceable_mace,
     )
 
 
 def compile_mace(module: torch.nn.Module) -> Any:
     """TorchScript form of an EdgeMace (a copy: e3nn compiles submodules in place)."""
     return compile_e3nn(copy.deepcopy(module).eval())
+
+
+@contextlib.contextmanager
+def traceable_mace(model: Model) -> Iterator[torch.nn.Module]:
+    """The same network without the TorchScript that e3nn puts inside."""
+    harmonics: Any = importlib.import_module("e3nn.o3._spherical_harmonics")
+    scripted = harmonics._spherical_harmonics
+    defaults = e3nn.get_optimization_defaults()
+    try:
+        harmonics._spherical_harmonics = scripted._torchdynamo_inline  # the function it came from
+        e3nn.set_optimization_defaults(jit_script_fx=False)
+        settings = MaceSettings(**model.settings)
+        plain = mace_from_table(settings, model.table, model.charge_aware, 0).module
+        parameter = next(model.module.parameters())
+        yield plain.to(parameter.device, parameter.dtype)
+    finally:
+        harmonics._spherical_harmonics = scripted
+        e3nn.set_optimization_defaults(jit_script_fx=defaults["jit_script_fx"])

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class Model:
     table: the species. settings: the architecture's own, enough to build it again.
     r_cut: range of one edge in Å. n_layers: how many edges information travels.
     compile: gives the TorchScript form of a module of this architecture.
+    traceable: a context in which a network with the same parameter names is made of tensor
+    operations alone, without choices that depend on data; None where there is no such form.
     """
 
     module: torch.nn.Module
@@ -33,6 +35,7 @@ class Model:
     r_cut: float
     n_layers: int
     compile: Callable[[torch.nn.Module], Any]
+    traceable: Callable[["Model"], AbstractContextManager[torch.nn.Module]] | None = None
 
 
 @contextmanager

@@ -30,8 +30,7 @@ class OptimizerConfig(_Table):
 
     patience: epochs without a better validation loss before the training ends; None never ends it.
     ema_decay: of the running mean of the weights, per step; that mean is validated and exported.
-    compile: whether to compile the training step of a cPaiNN on a CPU: minutes, then three times
-    faster.
+    compile: whether to compile the training step on a CPU (MACE, cPaiNN): minutes, then faster.
     """
 
     epochs: int = Field(default=100, ge=1)
