@@ -378,7 +378,7 @@ def test_the_page_is_self_contained(campaign, tmp_path):
     out = tmp_path / "run"
     run_campaign(campaign(x=[0.0, 0.5, 1.0], temperatures=[300.0, 600.0]), out, progress=False)
     page = (out / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 6
+    assert page.count("data:image/png;base64,") == 8
     assert "NaFePO4" in page
     assert "http" not in page
 
