@@ -202,6 +202,16 @@ def test_frames_carry_moments_and_charges_where_the_model_has_them(system, tmp_p
     assert [float(row[-2]) for row in rows] == pytest.approx(wanted.moments, rel=1e-8)
 
 
+def test_states_carry_moments_where_the_model_has_them(system, session, tmp_path):
+    folder = write_toy(tmp_path / "toy")
+    positions, species = structure(system)
+    given = LammpsSession(load_card(folder)).evaluate(system.lattice.cell, positions, species)
+    names = tuple(map(str, species))
+    wanted = evaluate_in_python(folder, Structure(system.lattice.cell, positions, names))
+    assert given.per_atom["moment"] == pytest.approx(wanted.moments, abs=1e-9)
+    assert session.evaluate(system.lattice.cell, positions, species).per_atom == {}
+
+
 def test_frames_of_a_model_without_moments(system, session, tmp_path):
     cell, start, species, _ = thermal(system, session)
     path = tmp_path / "one.lammpstrj"

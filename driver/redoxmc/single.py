@@ -11,6 +11,7 @@ from redoxmc.engines.cell import relax_cell
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import load_card
+from redoxmc.plugin.per_atom import QUANTITIES
 from redoxmc.structures.lattice import Floats
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _labelled(atoms: "Atoms", state: State) -> "Atoms":
     relaxed = Atoms(atoms.get_chemical_symbols(), state.positions, cell=state.cell, pbc=True)
     relaxed.arrays["charge_state"] = atoms.arrays["charge_state"].copy()
     results = {"energy": state.energy, "forces": state.forces, "stress": state.stress}
+    results |= {QUANTITIES[name]: values for name, values in state.per_atom.items()}
     relaxed.calc = SinglePointCalculator(relaxed, **results)
     return relaxed
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.errors import EngineError
-from redoxmc.plugin.per_atom import COMPUTE, follow, offered, read
+from redoxmc.plugin.per_atom import COMPUTE, read
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats
 
@@ -20,8 +20,7 @@ class MomentSession(LammpsSession):
         """Moments (n_atoms,) in µB as of the last evaluation; None where the model has none."""
         if self._lammps is None:
             raise EngineError("no structure is loaded")
-        self._follow()
-        return read(self._lammps, offered(self._lammps)).get("moment")
+        return read(self._lammps, self._per_atom).get("moment")
 
     def minimize_and_record(
         self,
@@ -38,8 +37,7 @@ class MomentSession(LammpsSession):
         """
         self.close()  # a session starts a new LAMMPS now and then, which would lack the dump
         self.evaluate(cell, positions, species)
-        self._follow()
-        names = offered(self._lammps)
+        names = self._per_atom
         if "moment" not in names:
             raise EngineError(f"the model {self.card.name} has no moments")
         column = f"[{names.index('moment') + 1}]" if len(names) > 1 else ""
@@ -59,10 +57,6 @@ class MomentSession(LammpsSession):
                 if self._lammps is not None:
                     self._lammps.command("undump moments")
             return state, _read_dump(dump, len(species))
-
-    def _follow(self) -> None:
-        if not self._lammps.has_id("compute", COMPUTE):
-            follow(self._lammps)
 
 
 def _read_dump(path: Path, n_atoms: int) -> Floats:

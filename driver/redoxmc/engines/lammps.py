@@ -9,7 +9,7 @@ import ctypes
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from redoxmc.engines.box import lammps_axes, prism
 from redoxmc.engines.quasi_newton import Solve, descend
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import ModelCard
+from redoxmc.plugin import per_atom
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats
 from redoxmc.units import BAR_TO_EV_PER_A3
@@ -35,6 +36,7 @@ class State:
 
     energy: eV. cell: (3, 3) Å. positions: (n, 3) Å, not wrapped. forces: (n, 3) eV/Å.
     stress: (6,) eV/Å^3, xx yy zz yz xz xy, positive in tension. force_evaluations: that it took.
+    per_atom: "moment" (µB) and "charge" (e), each (n,), of a model that gives them.
     """
 
     energy: float
@@ -43,6 +45,7 @@ class State:
     forces: Floats
     stress: Floats
     force_evaluations: int
+    per_atom: dict[str, Floats] = field(default_factory=dict)
 
     @property
     def largest_force(self) -> float:
@@ -66,6 +69,7 @@ class LammpsSession:
         self._log = ""
         self._loads = 0
         self._set_up = False
+        self._per_atom: tuple[str, ...] = ()
         self._rotation: Floats = np.eye(3)
         self._cell: Floats = np.eye(3)
         self._inverse: Floats = np.eye(3)
@@ -226,6 +230,7 @@ class LammpsSession:
             lmp.command("pair_style redoxmc")  # of the plugin, which LAMMPS loads by itself
             names = " ".join(str(species) for species in self.card.species)
             lmp.command(f'pair_coeff * * "{self.card.energy_file}" {names}')
+        self._per_atom = per_atom.follow(lmp)
 
     def _set(self, name: str, value: float) -> None:
         self._lammps.command(f"variable {name} delete")
@@ -298,7 +303,8 @@ class LammpsSession:
         x, forces = self._gather("x"), self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
             raise EngineError("the energy, a position or a force is not a number")
-        return State(energy, self._cell, self._unwrapped(x), forces, self._stress(), evaluations)
+        unwrapped, found = self._unwrapped(x), per_atom.read(self._lammps, self._per_atom)
+        return State(energy, self._cell, unwrapped, forces, self._stress(), evaluations, found)
 
 
 def common_inputs() -> Path:

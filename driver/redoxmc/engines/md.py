@@ -125,7 +125,7 @@ class MdSession(LammpsSession):
             labels = " ".join(f"{kind} {one}" for one, kind in self._types.items())
             self._lammps.command(f"labelmap atom {labels}")
             self._labelled = True
-        names = per_atom.follow(self._lammps)
+        names = self._per_atom
         columns = [f"c_{per_atom.COMPUTE}[{n}]" for n in range(1, len(names) + 1)]
         columns = [f"c_{per_atom.COMPUTE}"] if len(names) == 1 else columns
         labels = " ".join(f"colname {c} {n}" for c, n in zip(columns, names, strict=True))
@@ -137,7 +137,4 @@ class MdSession(LammpsSession):
             f"{' '.join(columns)} "
             f"modify append yes sort id element {elements} format float %.10g {labels}"
         )
-        found = per_atom.read(self._lammps, names)
-        if names:  # dynamics goes on without
-            self._lammps.command(f"uncompute {per_atom.COMPUTE}")
-        return found
+        return per_atom.read(self._lammps, names)
