@@ -63,6 +63,24 @@ def test_a_time_step_that_heats_is_refused():
             check_time_step(chain, world)
 
 
+def test_the_test_of_the_time_step_is_short_in_large_cells(monkeypatch):
+    taken = []
+
+    class Counting(Wells):
+        def trajectory(self, cell, start, species, steps, time_step):
+            taken.append(steps)
+            return super().trajectory(cell, start, species, steps, time_step)
+
+    world, chain = toy_world(Counting(), time_step=2.0), toy_chain()
+    begin(chain, world)
+    check_time_step(chain, world)
+    monkeypatch.setattr("redoxmc.md_start.HEATING_COST", 3 * 30)  # three atoms
+    check_time_step(chain, world)
+    monkeypatch.setattr("redoxmc.md_start.HEATING_COST", 3)
+    check_time_step(chain, world)
+    assert taken == [100, 30, 20]
+
+
 def test_dynamics_that_always_fails_is_an_engine_error():
     class Exploding(Wells):
         def trajectory(self, *arguments):

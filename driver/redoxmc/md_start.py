@@ -17,6 +17,7 @@ SHORTEST_PATH = 16
 ENOUGH = 0.05  # acceptance below which longer paths are tried in any case
 PATIENCE = 8  # times md.pilot_moves paths, at most, where the acceptance of a length is in doubt
 HEATING_TIME = 0.2  # ps of the test of the time step
+HEATING_COST = 4_000_000  # atoms times steps: large cells are tested for less, but 20 steps
 HEATING_LIMIT = 0.05  # kT per degree of freedom that it may add
 STRAIN_TARGET = (0.3, 0.6)  # acceptance of volume moves
 
@@ -88,8 +89,8 @@ def check_time_step(chain: MdChain, world: MdWorld) -> None:
     """Raise InputError where the time step heats: where energy is not conserved without a bath.
 
     From the relaxed start at twice the temperature (half of it becomes potential energy) the change
-    of the total energy over 0.2 ps must stay below 0.05 kT per degree of freedom. chain: begun; it
-    is not changed.
+    of the total energy over 0.2 ps (less in cells of 10^5 atoms) must stay below 0.05 kT per degree
+    of freedom. chain: begun; it is not changed.
     """
     md: MdConfig = world.md
     _, species = world.lattice.atoms(chain.occupancy)
@@ -98,6 +99,7 @@ def check_time_step(chain: MdChain, world: MdWorld) -> None:
     velocities = thermal_velocities(masses, 2 * chain.temperature, rng, world.drifting)
     start = Phase(chain.positions, velocities)
     steps = max(4, round(HEATING_TIME / world.time_step))
+    steps = min(steps, max(20, HEATING_COST // len(masses)))
     before = chain.energy + kinetic_energy(masses, velocities)
     freedom = degrees_of_freedom(len(masses), world.drifting)
     try:
@@ -107,7 +109,8 @@ def check_time_step(chain: MdChain, world: MdWorld) -> None:
     except EngineError:
         kelvin = float("inf")
     if not kelvin < 2 * HEATING_LIMIT * chain.temperature:
-        what = f"{kelvin:.0f} K in {HEATING_TIME:g} ps" if np.isfinite(kelvin) else "without limit"
+        time = steps * world.time_step
+        what = f"{kelvin:.0f} K in {time:.2g} ps" if np.isfinite(kelvin) else "without limit"
         raise InputError(
             f"md.time_step = {md.time_step:g} fs heats the system at {chain.temperature:g} K "
             f"({what}); take {md.time_step / 2:g} fs or less."
