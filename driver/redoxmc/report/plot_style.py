@@ -64,7 +64,7 @@ def figure_legend(figure: Figure, panels: dict[float, Any], note: str | None) ->
     entries = [found[t] for t in sorted(found)]
     figure.legend(
         [h for _, h in entries], [label for label, _ in entries], loc="outside upper center",
-        ncols=max(1, min(len(entries), 6)), title=note, title_fontsize=8.0,
+        ncols=max(1, min(len(entries), 3 * len(panels), 6)), title=note, title_fontsize=8.0,
     )  # fmt: skip
 
 
