@@ -1,8 +1,10 @@
 """Shipped results: smaller, without machine paths, and with every number of the run."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import REPO
@@ -60,3 +62,21 @@ def test_runs_of_different_concentrations_come_together(campaign, tmp_path):
 def test_a_folder_without_results_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"results\.h5 does not exist"):
         ship([tmp_path], tmp_path / "out" / "results.h5")
+
+
+def test_all_shipped_results_are_drawn_by_one_command(finished, tmp_path):
+    ship([finished], tmp_path / "shipped" / "one" / "results.h5")
+    script = REPO / "scripts" / "draw_results"
+    here = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", script, "shipped", "drawn"],
+        cwd=tmp_path, env=here, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {path.name for path in (tmp_path / "drawn" / "one" / "plots").iterdir()}
+    assert {"phase_diagram.png", "electronic_entropy.png", "order_parameters.png"} <= names
+    assert (tmp_path / "drawn" / "one" / "report.html").is_file()
+    none = subprocess.run(
+        ["bash", script, tmp_path / "none"], env=here, capture_output=True, check=False
+    )
+    assert none.returncode == 2
