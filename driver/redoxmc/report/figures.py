@@ -8,7 +8,7 @@ import numpy as np
 
 from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
-from redoxmc.report.plot_order import ParameterCurve, draw_order, plot_order_parameters
+from redoxmc.report.order_figures import order_figures
 from redoxmc.report.plots import (
     Curve,
     Isotherm,
@@ -25,7 +25,7 @@ from redoxmc.report.plots import (
     plot_voltage,
 )
 from redoxmc.sampling.cache import ions_of_key
-from redoxmc.structures.lattice import Floats, occupancy_of_key
+from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies
 from redoxmc.thermo.voltage import Plateau
@@ -55,45 +55,8 @@ def write_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> 
     if capacity:
         written.append(folder / "heat_capacity.png")
         plot_heat_capacity(written[-1], capacity)
-    parameters = [] if analysis.semigrand else _parameter_curves(analysis, summary)
-    if parameters:
-        written.append(folder / "order_parameters.png")
-        plot_order_parameters(written[-1], parameters)
     written += _phase_figures(analysis, summary, folder)
-    return written + _pictures(analysis, summary, folder)
-
-
-def _pictures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
-    """The lowest charge order found at each x, of those where there is a choice."""
-    written = []
-    for record in summary["lowest_states"]:
-        occupancy = occupancy_of_key(record["key"])
-        if 0 < occupancy[: analysis.lattice.n_redox].sum() < analysis.lattice.n_redox:
-            written.append(folder / f"lowest_x{record['x']:.6g}.png")
-            draw_order(written[-1], analysis.lattice, occupancy)
-    return written
-
-
-def _parameter_curves(analysis: Analysis, summary: dict[str, Any]) -> list[ParameterCurve]:
-    """Order parameters, mean and standard error over the seeds, of every x that has a choice."""
-    groups: dict[float, dict[float, list[tuple[Any, Any]]]] = {}
-    for record in summary["runs"]:
-        order = record["order"]
-        if None not in order["warren_cowley"]:
-            own = groups.setdefault(record["x"], {}).setdefault(record["temperature_K"], [])
-            own.append((order["warren_cowley"], order["warren_cowley_ions"]))
-    curves = []
-    for x, by_t in sorted(groups.items()):
-        temperatures = sorted(by_t)
-        seeds = [np.array(by_t[t], dtype=float) for t in temperatures]  # (seeds, 2, shells)
-        mean = np.array([own.mean(axis=0) for own in seeds])
-        errors = [own.std(axis=0, ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0 * own[0]
-                  for own in seeds]  # fmt: skip
-        error = np.array(errors)
-        curves.append(
-            ParameterCurve(x, temperatures, mean[:, 0], error[:, 0], mean[:, 1], error[:, 1])
-        )
-    return curves
+    return written + order_figures(analysis, summary, folder)
 
 
 def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
