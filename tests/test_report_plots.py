@@ -102,7 +102,7 @@ def test_isotherms(tmp_path):
 
 
 def test_phase_diagram(tmp_path):
-    plot_phase_diagram(tmp_path / "p.png", [(300.0, [(0.0, 0.5), (0.5, 1.0)]), (900.0, [])])
+    plot_phase_diagram(tmp_path / "p.png", [(300.0, [(0.0, 0.5)], [(0.5, 1.0)]), (900.0, [], [])])
     assert has_colour(tmp_path / "p.png", "#56B4E9", at_least=500)
-    plot_phase_diagram(tmp_path / "none.png", [(900.0, [])])
+    plot_phase_diagram(tmp_path / "none.png", [(900.0, [], [])])
     assert not has_colour(tmp_path / "none.png", "#56B4E9", at_least=1)

@@ -99,7 +99,13 @@ def test_without_end_members_there_is_no_formation_energy(run):
 def test_hull_phases_and_voltage_follow_free_energies(run):
     out = run(x=[0.0, 0.25, 0.5, 0.75, 1.0], temperatures=[300.0, 1500.0], cell="per_x")
     summary = summary_of(out)
-    by_t = {d["temperature_K"]: d["two_phase"] for d in summary["phase_diagram"]}
+    by_t = {
+        d["temperature_K"]: sorted(d["two_phase"] + d["unresolved"])
+        for d in summary["phase_diagram"]
+    }
+    for d in summary["phase_diagram"]:  # the x are quarters
+        assert all(high - low > 0.3 for low, high in d["two_phase"])
+        assert all(high - low < 0.3 for low, high in d["unresolved"])
     assert len(by_t) > 20  # a curve, not the two temperatures alone
     for temperature in (300.0, 1500.0):
         own = [r for r in summary["thermo"] if r["temperature_K"] == temperature]

@@ -62,7 +62,9 @@ def write_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> 
 def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
     """Phase diagram, voltage, and mean x against chemical potential."""
     written = []
-    diagram = [(d["temperature_K"], d["two_phase"]) for d in summary["phase_diagram"]]
+    diagram = [
+        (d["temperature_K"], d["two_phase"], d["unresolved"]) for d in summary["phase_diagram"]
+    ]
     if len(diagram) > 1:
         written.append(folder / "phase_diagram.png")
         plot_phase_diagram(written[-1], diagram)

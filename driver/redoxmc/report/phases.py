@@ -1,5 +1,6 @@
 """What follows from the energies of several x: phases and voltages."""
 
+from itertools import pairwise
 from typing import Any
 
 from redoxmc.report.analysis import Analysis
@@ -10,9 +11,11 @@ Record = dict[str, Any]
 
 
 def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record]) -> list[Record]:
-    """Two-phase regions at each temperature of which every x has a free energy, and at 0 K.
+    """Phases at each temperature of which every x has a free energy, and at 0 K.
 
-    At 0 K they follow from the lowest energies known. Empty with fewer than three x.
+    two_phase: regions of coexistence, with an x inside them that is not stable. unresolved: pairs
+    of stable neighbours among the x, with a solid solution or a narrower gap between them. At 0 K
+    they follow from the lowest energies known. Empty with fewer than three x.
     """
     wanted = {record["x"] for record in records}
     if len(wanted) < 3:
@@ -31,10 +34,12 @@ def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record
         if wanted <= set(energies):
             x = sorted(wanted)
             regions = two_phase_regions(x, [energies[v] for v in x])
+            neighbours = set(pairwise(x))
             diagram.append(
                 {
                     "temperature_K": temperature,
-                    "two_phase": [list(region) for region in regions],
+                    "two_phase": [list(r) for r in regions if r not in neighbours],
+                    "unresolved": [list(r) for r in regions if r in neighbours],
                     "stable": sorted({v for region in regions for v in region}),
                 }
             )

@@ -16,6 +16,7 @@ from redoxmc.report.plot_style import (
     GREEN,
     GREY,
     ORANGE,
+    PALE,
     PURPLE,
     SKY,
     STYLE,
@@ -103,30 +104,32 @@ def plot_isotherms(path: Path, isotherms: Sequence[Isotherm]) -> None:
         save(figure, path)
 
 
-def plot_phase_diagram(
-    path: Path, diagram: Sequence[tuple[float, Sequence[tuple[float, float]]]]
-) -> None:
+Regions = Sequence[tuple[float, float]]
+
+
+def plot_phase_diagram(path: Path, diagram: Sequence[tuple[float, Regions, Regions]]) -> None:
     """Draw the temperature-composition phase diagram.
 
-    diagram: for each temperature in K the two-phase regions (x_low, x_high), as thermo.hull's
-    phase_diagram gives them. Bars are two-phase regions, dots the single phases that end them:
-    nothing is interpolated in x. Bars of temperatures less than a quarter apart touch.
+    diagram: for each temperature in K the two-phase regions and the unresolved ones, each as
+    (x_low, x_high), as report.phases gives them. Dots are the x that are stable: nothing is
+    interpolated in x. Bars of temperatures less than a quarter apart touch.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4))
         axes = figure.add_subplot()
-        extents = _extents([t for t, _ in diagram])
-        for t, own in diagram:
-            bottom, top = extents[t]
-            for low, high in own:
-                axes.fill_between([low, high], bottom, top, color=SKY, linewidth=0)
-        ends = sorted({(x, t) for t, own in diagram for region in own for x in region})
+        extents = _extents([t for t, _, _ in diagram])
+        for t, apart, unresolved in diagram:
+            for regions, colour in ((apart, SKY), (unresolved, PALE)):
+                for low, high in regions:
+                    axes.fill_between([low, high], *extents[t], color=colour, linewidth=0)
+        ends = sorted({(x, t) for t, *kinds in diagram for own in kinds for r in own for x in r})
         if ends:
             x, temperatures = np.array(ends).T
             size = 5.0 if len(diagram) <= 12 else 2.5
-            axes.plot(x, temperatures, "o", color=BLUE, markersize=size, label="single phase")
+            axes.plot(x, temperatures, "o", color=BLUE, markersize=size, label="stable")
             axes.plot([], [], color=SKY, linewidth=5.0, label="two phases")
-            figure.legend(loc="outside upper center", ncols=2)
+            axes.plot([], [], color=PALE, linewidth=5.0, label="one phase, or two, between x")
+            figure.legend(loc="outside upper center", ncols=3, columnspacing=1.0)
         axes.set_xlim(-0.02, 1.02)
         axes.margins(y=0.12)
         axes.set_xlabel("$x$ (ions per redox site)")

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redoxmc.results.files import replace_atomically
 
+PALE = "#e3edf4"
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
