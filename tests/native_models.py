@@ -13,7 +13,7 @@ from e3nn import o3
 
 from redoxmc.models.export import export_model, load_script
 from redoxmc.models.mace import EdgeMace, MaceSettings, build_mace
-from redoxmc.native.library import Graph
+from redoxmc.native.compiled import Graph
 from redoxmc.species import Species
 
 NAMES = ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")

@@ -7,7 +7,7 @@ import pytest
 from native_models import export, make_cell
 
 from redoxmc.native.build import native_library
-from redoxmc.native.library import NativeModel
+from redoxmc.native.compiled import NativeModel
 from redoxmc.native.subset import SpeciesChanges
 
 CHANGES = [{3: 1, 40: 2}, {3: 4}, {100: 0, 101: 0, 7: 3}, {}]
