@@ -270,7 +270,8 @@ def led_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Itera
     rounds = max(n for part, _ in parts for n in part["rounds"].values())
     for k in range(rounds):
         for (part, guide), kind in itertools.product(parts, WALKS):
-            for n_ions in range(guide.cell.lattice.n_ions + 1) if k < part["rounds"][kind] else ():
+            every = part.get("ions", range(guide.cell.lattice.n_ions + 1))
+            for n_ions in every if k < part["rounds"][kind] else ():
                 name = f"led_{kind}_{guide.cell.name}_{n_ions}_{k}"
                 yield name, led_task(config, guide, kind, n_ions, name, teaching)
 

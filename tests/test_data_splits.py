@@ -65,8 +65,9 @@ def test_the_distilled_set_shares_no_order_between_its_parts() -> None:
     found: dict[str, set[str]] = {}
     concentrations: dict[str, set[float]] = {}
     frames = 0
-    for part in PARTS:
-        for frame in read_labelled(DISTILLED / f"{part}.extxyz"):
+    for name in (*PARTS, "tripled_train"):
+        part = name.rpartition("_")[2]
+        for frame in read_labelled(DISTILLED / f"{name}.extxyz"):
             states = frame.arrays["charge_state"]
             occupancy = frame.info["order"].partition(":")[2]
             redox, _, ions = occupancy.partition("|")
@@ -80,4 +81,4 @@ def test_the_distilled_set_shares_no_order_between_its_parts() -> None:
     assert not found["train"] & found["test"]
     assert not found["train"] & found["valid"]
     assert not found["valid"] & found["test"]
-    assert concentrations["train"] == {n / 8 for n in range(9)}
+    assert concentrations["train"] == {n / 8 for n in range(9)} | {n / 12 for n in range(13)}

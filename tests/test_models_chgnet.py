@@ -4,6 +4,7 @@ import torch
 from ase.build import bulk
 from models_helpers import crystal
 
+from redoxmc.errors import InputError
 from redoxmc.models.chgnet import ChgnetSettings, chgnet_from_table, chgnet_references
 from redoxmc.models.graph import build_graph, evaluate
 from redoxmc.models.table import make_table, row_of
@@ -12,8 +13,8 @@ from redoxmc.species import Species
 SPECIES = [Species.parse(s) for s in ("Fe2+", "Fe3+", "O2-")]
 
 
-def build(spread=0.1, aware=True, seed=1):
-    settings = ChgnetSettings(spread=spread)
+def build(spread=0.1, aware=True, seed=1, starts_as=None):
+    settings = ChgnetSettings(spread=spread, starts_as=starts_as or {})
     return chgnet_from_table(settings, make_table(SPECIES, aware), aware, seed)
 
 
@@ -47,6 +48,27 @@ def test_without_spread_it_is_the_chgnet_of_the_package():
     np.testing.assert_allclose(
         found.nodes["moment"].numpy(), atoms.get_magnetic_moments(), atol=1e-4
     )
+
+
+def test_a_charge_state_can_start_as_another_element():
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    atoms = oxide()
+    model = build(starts_as={"Fe3+": "Ga"})  # nothing starts alike, so no spread
+    found = evaluate(model.module, graph_of(atoms, model))
+    disguised = atoms.copy()
+    disguised.symbols[atoms.arrays["charge_state"] == "Fe3+"] = "Ga"
+    disguised.calc = CHGNetCalculator(use_device="cpu")
+    np.testing.assert_allclose(found.forces.numpy(), disguised.get_forces(), atol=5e-4)
+    # where charge states share a row there is nothing to start differently
+    blind = build(aware=False, starts_as={"Fe3+": "Ga"})
+    torch.testing.assert_close(blind.module.embedding, build(aware=False).module.embedding)
+
+
+@pytest.mark.parametrize("wrong", [{"Fe4+": "Ga"}, {"Fe3+": "Xx"}, {"Fe3+": "Lr"}])
+def test_a_wrong_start_is_named(wrong):
+    with pytest.raises(InputError, match="starts_as"):
+        build(starts_as=wrong)
 
 
 def test_script_and_module_agree_in_both_precisions():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redoxmc.data.extxyz import COLUMN, energy_of, read_labelled
+from redoxmc.data.scf_history import scf_rows, scf_table
 from redoxmc.errors import InputError
 from redoxmc.results.files import replace_atomically, write_atomically
 from redoxmc.species import Species
@@ -81,12 +82,13 @@ def describe_set(frames: "Sequence[Atoms]", still: Still = Still()) -> dict[str,
     frames, atoms; frames_per_x; frames_per_cell; made_by (how, from `info`); moments by species
     (µB) of elements with several charge states, and the gap between neighbours, of all atoms and
     of the inner 98 % of each species; spread of charge-order energies at fixed ion order (meV per
-    redox site), from the lowest frame of each order.
+    redox site), from the lowest frame of each order; scf, convergence of computed frames.
     """
     orders = [order_of(frame) for frame in frames]
     per_x = Counter(order.x for order in orders if order is not None)
     made_by = Counter(str(f.info[key]) for f in frames if (key := _maker_key(f)))
     per_cell = Counter(order.cell for order in orders if order is not None and order.cell)
+    moments = _moments(frames)
     return {
         "frames": len(frames),
         "atoms": {"least": min(map(len, frames)), "most": max(map(len, frames))},
@@ -94,9 +96,10 @@ def describe_set(frames: "Sequence[Atoms]", still: Still = Still()) -> dict[str,
         "frames_per_cell": dict(sorted(per_cell.items())),
         "orders": len(set(orders) - {None}),
         "made_by": dict(sorted(made_by.items())),
-        "moments_muB": _moments(frames),
+        "moments_muB": moments,
         "charge_orders_meV_per_site": charge_order_energies(frames, still),
         "largest_force_eV_per_A": max(float(np.abs(f.get_forces()).max()) for f in frames),
+        "scf": scf_rows(frames, [n for n, v in moments.items() if isinstance(v, dict)]),
     }
 
 
@@ -201,7 +204,7 @@ def _markdown(data: dict[str, Any]) -> str:
     lines += ["", "| ion order | charge orders above the lowest, meV per redox site |", "|---|---|"]
     for name, energies in data["charge_orders_meV_per_site"].items():
         lines.append(f"| {name} | {' / '.join(f'{e:.0f}' for e in energies)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + scf_table(data["scf"])) + "\n"
 
 
 def _plot(frames: "Sequence[Atoms]", data: dict[str, Any], path: Path) -> None:

@@ -9,17 +9,20 @@ import contextlib
 import copy
 import io
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from redoxmc.errors import InputError
 from redoxmc.models.chgnet_layers import AngleUpdate, AtomConvolution, Bessel, BondConvolution
 from redoxmc.models.model import Model, construction
 from redoxmc.models.reach import count_below, receivers_of_layers
 from redoxmc.models.table import SpeciesRow, count_rows
 
+_N_ELEMENTS = 94
 PAIR_TOLERANCE = 1e-3  # Å, between an edge and minus its reverse; float32 rounding is 1e-6
 
 
@@ -27,13 +30,16 @@ class ChgnetSettings(BaseModel):
     """Hyperparameters.
 
     pretrained: start from the weights of the chgnet package (0.3.0), whose hyperparameters are
-    taken in either case. spread: width of random numbers added to the embeddings of charge states
-    that share an element, relative to their own size, so that they can part.
+    taken in either case. starts_as: for a charge state by name, the element whose embedding it
+    starts from instead of its own's; a charge-blind model, where charge states have no embedding,
+    goes without. spread: width of random numbers added to the embeddings of charge states that
+    start alike, relative to their own size, so that they can part.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pretrained: bool = True
+    starts_as: dict[str, str] = {}
     spread: float = 0.1
 
 
@@ -203,9 +209,7 @@ def chgnet_from_table(
             with contextlib.redirect_stdout(io.StringIO()):
                 source = CHGNet(**pretrained.model_args).double()
         weights = source.atom_embedding.embedding.weight.detach()
-        elements = [""] * count_rows(table)
-        for entry in table:
-            elements[entry.row] = entry.species.element
+        elements = _starting_elements(settings.starts_as, table)
         rows = weights[[atomic_numbers[e] - 1 for e in elements]].clone()
         for row, element in enumerate(elements):
             if elements.count(element) > 1:
@@ -224,6 +228,24 @@ def chgnet_from_table(
         len(module.atoms) + 1,
         compile_chgnet,
     )
+
+
+def _starting_elements(starts_as: Mapping[str, str], table: tuple[SpeciesRow, ...]) -> list[str]:
+    """The element that each row of the embedding starts from."""
+    from ase.data import atomic_numbers
+
+    names = [str(entry.species) for entry in table]
+    for name, element in starts_as.items():
+        if name not in names:
+            raise InputError(f"model.starts_as names {name}; the species are {', '.join(names)}.")
+        if not 1 <= atomic_numbers.get(element, 0) <= _N_ELEMENTS:
+            raise InputError(f'model.starts_as."{name}" = "{element}" is no element CHGNet knows.')
+    rows = [entry.row for entry in table]
+    elements = [""] * count_rows(table)
+    for name, entry in zip(names, table, strict=True):
+        own = entry.species.element
+        elements[entry.row] = own if rows.count(entry.row) > 1 else starts_as.get(name, own)
+    return elements
 
 
 def compile_chgnet(module: nn.Module) -> Any:
