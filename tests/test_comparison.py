@@ -164,7 +164,7 @@ def test_a_judge_looks_at_the_ends(tmp_path: Path) -> None:
 
 
 def test_a_stopped_comparison_goes_on(
-    settings: Settings, place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     whole = run_comparison(settings, out, tmp_path, only=["states-small"])
@@ -182,7 +182,8 @@ def test_a_stopped_comparison_goes_on(
     monkeypatch.setattr("redoxmc.comparison.states.relax_order", relax)
     again = run_comparison(settings, out, tmp_path, only=["states-small"])
     assert asked == [lost]
-    assert again["states-small"]["mace"]["assignment"] is not None
+    parts = [found["states-small"]["mace"]["assignment"] for found in (whole, again)]
+    assert parts[0] == parts[1]
     assert again["lattices"] == {}
 
 
@@ -350,9 +351,13 @@ def test_a_band_over_a_path(place: Workplace, tmp_path: Path) -> None:
     assert all(list(i.arrays["charge_state"]) == [str(s) for s in species] for i in found)
     result = measure_barrier(place, BarrierSettings(path="path.traj", max_steps=2), tmp_path)
     assert result["published_barrier_eV"] == pytest.approx(0.2)
+    alone = [
+        place.session.evaluate(np.array(i.cell), i.get_positions(), species).energy for i in found
+    ]
+    assert result["single_points_eV"] == pytest.approx(np.array(alone) - alone[0], abs=1e-6)
     assert len(result["band_eV"]) == 3
-    assert result["barrier_eV"] >= 0
-    assert result["steps"] <= 3
+    assert result["barrier_eV"] == max(result["band_eV"])
+    assert (result["steps"], result["converged"]) == (2, False)
     write(tmp_path / "bare.traj", images[1])
     with pytest.raises(InputError, match="two ends"):
         read_path(tmp_path / "bare.traj")

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from redoxmc.comparison.records import Results
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
@@ -23,7 +24,6 @@ from redoxmc.report.plot_style import (
 )
 from redoxmc.thermo.hull import hull_vertices
 
-Results = dict[str, dict[str, Any]]
 COLOURS = (BLUE, SKY, VERMILION, ORANGE, GREEN, PURPLE, BLACK, GREY)
 START_COLOURS = {"reference": BLUE, "symmetric": ORANGE, "rattled": GREY}
 
@@ -62,9 +62,12 @@ def share_kept(rows: Sequence[dict[str, Any]], start: str) -> float:
     return 100 * sum(row[f"kept_by_{by}"] or 0 for row in own) / total if total else float("nan")
 
 
-def plot_orders(path: Path, results: Results, reference: str, kind: str = "relaxed") -> None:
-    """Energies above the reference's lowest order of each ion order: model against reference."""
-    known = {name: r["orders"][kind] for name, r in results.items() if r["orders"][kind]}
+def plot_orders(path: Path, results: Results, reference: str) -> None:
+    """Energies above the reference's lowest order of each ion order: model against reference.
+
+    Those of the model are of relaxed geometries.
+    """
+    known = {name: r["orders"]["relaxed"] for name, r in results.items() if r["orders"]["relaxed"]}
     if not known:
         return
     top = 1.08 * max(max(map(abs, _both(entry))) for entry in known.values())
@@ -76,8 +79,7 @@ def plot_orders(path: Path, results: Results, reference: str, kind: str = "relax
             axes.plot(
                 entry["reference_meV_per_site"], entry["model_meV_per_site"], "o", color=BLUE, ms=4
             )
-            rho = entry["spearman"]
-            axes.set_title(f"{name}\nρ = {'–' if rho is None else f'{rho:.2f}'}", fontsize=8)
+            axes.set_title(f"{name}\nρ = {entry['spearman']:.2f}", fontsize=8)
             low = min(0.0, *entry["model_meV_per_site"])
             axes.set(xlim=(0, top), ylim=(1.2 * low, top))
         figure.supxlabel(f"{reference} (meV per site)", fontsize=9)

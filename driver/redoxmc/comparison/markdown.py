@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from redoxmc.comparison.figures import Results
+from redoxmc.comparison.records import Results
 
 Row = Sequence[object]
 

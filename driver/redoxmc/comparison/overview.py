@@ -3,8 +3,9 @@
 from math import isnan
 from typing import Any
 
-from redoxmc.comparison.figures import START_COLOURS, Results, share_kept
+from redoxmc.comparison.figures import START_COLOURS, share_kept
 from redoxmc.comparison.markdown import Row, done, number, table
+from redoxmc.comparison.records import Results
 from redoxmc.comparison.settings import Settings
 
 

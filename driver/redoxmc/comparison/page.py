@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from redoxmc.comparison import figures
-from redoxmc.comparison.figures import Results
 from redoxmc.comparison.lattices import measured_rows
 from redoxmc.comparison.markdown import Row, axes, done, number, table
 from redoxmc.comparison.overview import overview_section
+from redoxmc.comparison.records import Results
 from redoxmc.comparison.run import part_csv
 from redoxmc.comparison.sections import (
     assignment_section,
@@ -64,12 +64,11 @@ left out.
 
 
 def _lattices(settings: Settings, results: Results) -> str:
+    measured = [(r["name"], r) for r in measured_rows(settings)]
     rows: list[Row] = [
-        [r["name"], axes(r["empty_A"]), axes(r["full_A"]), f"{r['change_percent']:.1f}"]
-        for r in measured_rows(settings)
+        [name, axes(r["empty_A"]), axes(r["full_A"]), f"{r['change_percent']:.1f}"]
+        for name, r in [*measured, *done(results).items()]
     ]
-    for name, r in done(results).items():
-        rows.append([name, axes(r["empty_A"]), axes(r["full_A"]), f"{r['change_percent']:.1f}"])
     head = ["", "empty host, Å", "full host, Å", "volume change, %"]
     return "## Lattice of the end members\n" + table(head, rows)
 

@@ -10,6 +10,7 @@ from redoxmc.errors import EngineError, InputError
 from redoxmc.results.files import write_atomically
 
 Record = dict[str, Any]
+Results = dict[str, Record]  # of one part: by model, what the part returns
 
 
 class Records:

@@ -13,6 +13,7 @@ from redoxmc.comparison.barrier import measure_barrier
 from redoxmc.comparison.contenders import find_contenders
 from redoxmc.comparison.energies import measure_energies
 from redoxmc.comparison.lattices import measure_lattices, measured_rows
+from redoxmc.comparison.records import Record, Results
 from redoxmc.comparison.session import MomentSession
 from redoxmc.comparison.settings import Settings
 from redoxmc.comparison.states import measure_states
@@ -21,9 +22,8 @@ from redoxmc.comparison.workplace import Workplace
 from redoxmc.errors import EngineError
 from redoxmc.results.files import write_atomically
 
-Work = Callable[[Workplace], dict[str, Any]]
+Work = Callable[[Workplace], Record]
 FORMAT = 2  # of what the parts return
-Results = dict[str, dict[str, dict[str, Any]]]  # part -> model -> what the part returns
 
 
 def parts_of(settings: Settings, published: Path) -> dict[str, Work]:
@@ -47,11 +47,11 @@ def run_comparison(
     *,
     models: list[str] | None = None,
     only: Sequence[str] | None = None,
-) -> Results:
+) -> dict[str, Results]:
     """Compute what is missing, for each model in turn, and write one JSON and CSV file per part.
 
     out: folder; a run that was stopped goes on. models, only: names of models and of parts to
-    compute now; results of the others that lie in `out` are kept. Returns all results.
+    compute now; results of the others that lie in `out` are kept. Returns all results, by part.
     """
     parts = parts_of(settings, published)
     judge = _judge(settings, out)
@@ -83,10 +83,10 @@ def _judge(settings: Settings, out: Path) -> MomentSession | None:
     return None if card is None else MomentSession(card)
 
 
-def collect(settings: Settings, out: Path, published: Path) -> Results:
+def collect(settings: Settings, out: Path, published: Path) -> dict[str, Results]:
     """All results that lie in a folder, but for models and code that have changed since."""
     present = find_contenders(settings, out, quiet=True)
-    found: Results = {}
+    found: dict[str, Results] = {}
     for part in parts_of(settings, published):
         table = _load(out / f"{part}.json")
         found[part] = {
@@ -99,18 +99,11 @@ def collect(settings: Settings, out: Path, published: Path) -> Results:
     return found
 
 
-def part_csv(part: str, results: dict[str, dict[str, Any]], settings: Settings) -> str:
-    """The figures of a part as CSV."""
-    return csv_text(csv_rows(part, results, settings))
-
-
-def csv_rows(
-    part: str, results: dict[str, dict[str, Any]], settings: Settings
-) -> list[dict[str, Any]]:
-    """The figures of a part as a flat table: one row for each model and case."""
-    rows: list[dict[str, Any]] = []
+def part_csv(part: str, results: Results, settings: Settings) -> str:
+    """The figures of a part as CSV: one row for each model and case."""
+    rows: list[Record] = []
     for name, result in results.items():
-        own: list[dict[str, Any]]
+        own: list[Record]
         if "skipped" in result:
             own = [{"skipped": result["skipped"]}]
         elif part.startswith("states-"):
@@ -135,10 +128,10 @@ def csv_rows(
         rows += [{"model": name, **row} for row in own]
     if part == "lattices":
         rows += [{"model": row.pop("name"), **row} for row in measured_rows(settings)]
-    return [{k: v for k, v in row.items() if not _long(v)} for row in rows]
+    return csv_text([{k: v for k, v in row.items() if not _long(v)} for row in rows])
 
 
-def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+def csv_text(rows: Sequence[Record]) -> str:
     """Rows as CSV, with the union of their columns."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     stream = io.StringIO()
@@ -152,11 +145,11 @@ def _long(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 12
 
 
-def _store(path: Path, name: str, result: dict[str, Any]) -> None:
+def _store(path: Path, name: str, result: Record) -> None:
     table = _load(path)
     table[name] = result
     write_atomically(path, json.dumps(table, indent=1) + "\n")
 
 
-def _load(path: Path) -> dict[str, dict[str, Any]]:
+def _load(path: Path) -> Results:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

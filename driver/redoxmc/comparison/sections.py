@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.comparison import figures
-from redoxmc.comparison.figures import START_COLOURS, Results
+from redoxmc.comparison.figures import START_COLOURS
 from redoxmc.comparison.markdown import Row, done, listed, number, table
+from redoxmc.comparison.records import Results
 from redoxmc.comparison.settings import Settings
 
 
@@ -29,9 +30,9 @@ Starts: *reference* (bond lengths of the charge states imposed), *symmetric* (th
 By moments, an ion below {settings.material.moment_midpoint:g} µB is reduced. *Spread*: how far the
 energies of one order from its different starts lie apart, the median over orders, per cell.
 
-![Charge order after optimization](assignment.png)
+![Charge order after optimization]({plots.name}/assignment.png)
 """
-    parts = [text.replace("(assignment", f"({plots.name}/assignment")]
+    parts = [text]
     for name, found in tables.items():
         rows: list[Row] = []
         for model, result in found.items():
