@@ -142,7 +142,7 @@ def test_the_length_of_paths_is_chosen_and_more_than_5_percent_are_accepted(repl
     _, chain, world = replica(equilibration=200.0, pilot_moves=8)
     prepare(chain, world)
     assert chain.length in chain.pilots
-    assert chain.length >= 32  # an instant swap costs 1.2 eV here even with the escort
+    assert chain.length >= 32  # an instant swap costs far more than kT here, even with the escort
     for _ in range(240):  # 16 are accepted; the error of the share is 1.6 %
         step(chain, world)
     count = chain.moves["charge_swap"]

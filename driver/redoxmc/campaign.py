@@ -6,8 +6,6 @@ Chains carry their own generators, and energies are functions of the occupancy, 
 what, and where a round ended, leaves no trace in them.
 """
 
-import os
-import resource
 import signal
 import sys
 import time
@@ -22,16 +20,16 @@ from redoxmc.parallel import Ranks, distribute, split_ranks
 from redoxmc.report.gaps import GapWatch
 from redoxmc.report.progress import Progress
 from redoxmc.report.summary import write_report
+from redoxmc.results.files import CHECKPOINT_SECONDS
 from redoxmc.results.store import Store, load, save
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain, make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
-from redoxmc.system import System, load_system, versions
+from redoxmc.system import System, load_system
 
 Work = tuple[Ladder, int]  # and the number of attempted moves that it is to have made
 STOPPED = 75  # exit code: stopped on request, resumable
-CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
 
 
 def run_campaign(
@@ -62,9 +60,9 @@ def run_campaign(
         store.hosts = dict(system.hosts)
         display.say("sampling")
         finished = _rounds(system, ranks, store, out, stopping, display)
-        memory = ranks.world.allgather(_peak_memory())
+        memory = ranks.peak_memory()
         if ranks.root:
-            display.say(f"peak memory of a rank: {max(memory):.0f} MB")
+            display.say(f"peak memory of a rank: {memory:.0f} MB")
             store.complete = finished
             save(store, out / "results.h5")
             display.say("writing the report")
@@ -96,18 +94,7 @@ def _run_md(system: System, ranks: Ranks, out: Path, resume: bool, progress: boo
 def _open(system: System, out: Path, resume: bool) -> Store:
     """Begin a new store or continue the one in `out`."""
     path = out / "results.h5"
-    header = {
-        "identity": system.identity,
-        "config": system.config.echo(),
-        "lattice": system.lattice.to_data(),
-        "versions": versions(),
-        "model": {
-            "name": system.card.name,
-            "architecture": system.card.architecture,
-            "sha256": system.card.sha256,
-            "charge_aware": system.card.charge_aware,
-        },
-    }
+    header = system.header()
     fresh = _ladders(system)
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
@@ -230,12 +217,6 @@ def _advance_for_a_while(
         elapsed = time.monotonic() - begin
         for chain in ladder.chains:
             chain.wall += elapsed / len(ladder.chains)
-
-
-def _peak_memory() -> float:
-    """Peak resident memory of this process, MB."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes / 1024  # Linux counts in KB
 
 
 def _catch_signals() -> Callable[[], bool]:

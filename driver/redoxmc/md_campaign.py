@@ -16,14 +16,14 @@ from redoxmc.engines.md import MdSession
 from redoxmc.engines.md_config import MdConfig
 from redoxmc.errors import EngineError, InputError
 from redoxmc.md_chain import MdChain, begin
-from redoxmc.md_progress import MdProgress, peak_memory
+from redoxmc.md_progress import MdProgress
 from redoxmc.md_rounds import MdCampaign, run_rounds
 from redoxmc.md_start import check_time_step
 from redoxmc.md_store import MdStore, load, save
 from redoxmc.parallel import Ranks
 from redoxmc.report.md_report import write_md_report
 from redoxmc.sampling.chain import make_chain
-from redoxmc.system import System, versions
+from redoxmc.system import System
 
 ION_MOVES = ("ion_swap", "ion_charge_swap", "insertion_removal")
 
@@ -61,9 +61,9 @@ def run_md(
             finished = run_rounds(campaign, store, stopping, display)
         finally:
             session.close()
-        memory = ranks.world.allgather(peak_memory())
+        memory = ranks.peak_memory()
         if ranks.root:
-            display.say(f"peak memory of a rank: {max(memory):.0f} MB")
+            display.say(f"peak memory of a rank: {memory:.0f} MB")
             store.complete = finished
             save(store, out / "results.h5")
             display.say("writing the report")
@@ -95,19 +95,9 @@ def _identity(system: System, md: MdConfig) -> str:
 
 def _open(system: System, md: MdConfig, out: Path, resume: bool) -> MdStore:
     path = out / "results.h5"
-    card = system.card
-    header = {
-        "identity": _identity(system, md),
-        "config": system.config.echo() | {"md": md.model_dump(mode="json")},
-        "lattice": system.lattice.to_data(),
-        "versions": versions(),
-        "model": {
-            "name": card.name,
-            "architecture": card.architecture,
-            "sha256": card.sha256,
-            "charge_aware": card.charge_aware,
-        },
-    }
+    header = system.header()
+    header["identity"] = _identity(system, md)
+    header["config"]["md"] = md.model_dump(mode="json")
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
         return MdStore(header, {}, _chains(system), {})

@@ -1,6 +1,7 @@
 """One replica of molecular dynamics with charge swaps: its state, and what replicas share."""
 
 from dataclasses import dataclass, field
+from math import exp
 
 import numpy as np
 
@@ -112,6 +113,11 @@ class MdWorld:
     def time_step(self) -> float:
         """In ps."""
         return self.md.time_step * FEMTOSECOND
+
+    @property
+    def memory(self) -> float:
+        """Part of the velocities that is left when they are refreshed after a piece."""
+        return exp(-self.md.segment * self.md.time_step / self.md.damping)
 
     def masses(self, chain: MdChain) -> Floats:
         """Masses of the atoms in g/mol; a change of charge does not change them."""

@@ -28,8 +28,9 @@ def piece(chain: MdChain, world: MdWorld) -> None:
     """
     md, masses = world.md, world.masses(chain)
     _, species = world.lattice.atoms(chain.occupancy)
-    memory = exp(-md.segment * md.time_step / md.damping)
-    start = refreshed(chain.phase, masses, chain.temperature, memory, chain.rng, world.drifting)
+    start = refreshed(
+        chain.phase, masses, chain.temperature, world.memory, chain.rng, world.drifting
+    )
     before = chain.energy + kinetic_energy(masses, start.velocities)
     chain.pieces.proposed += 1
     chain.force_evaluations += md.segment

@@ -5,7 +5,7 @@ their populations are checked against.
 """
 
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -78,7 +78,6 @@ def _sample(
     """Sample U(λ); returns the end and per piece U_after - U_before and the force on the escort."""
     md, masses = world.md, world.masses(chain)
     old, new = world.lattice.atoms(chain.occupancy)[1], world.lattice.atoms(after)[1]
-    memory = exp(-md.segment * md.time_step / md.damping)
     kick = (world.time_step / (MVV2E * masses))[:, None]
 
     def call(x: Floats) -> tuple[float, float, Floats]:
@@ -92,7 +91,7 @@ def _sample(
     energy, slope, force = call(phase.positions)
     rows = []
     for _ in range(pieces):
-        phase = refreshed(phase, masses, chain.temperature, memory, chain.rng, world.drifting)
+        phase = refreshed(phase, masses, chain.temperature, world.memory, chain.rng, world.drifting)
         x, v = phase.positions, phase.velocities
         before = energy + kinetic_energy(masses, v)
         trial = (energy, slope, force)

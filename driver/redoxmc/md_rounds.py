@@ -1,6 +1,5 @@
 """Rounds of a campaign of molecular dynamics: replicas go out to the groups and come back."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +16,8 @@ from redoxmc.md_start import prepare
 from redoxmc.md_step import step
 from redoxmc.md_store import MdStore, save
 from redoxmc.parallel import Ranks
+from redoxmc.results.files import CHECKPOINT_SECONDS
 from redoxmc.system import System
-
-CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
 
 
 @dataclass

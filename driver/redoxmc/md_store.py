@@ -22,8 +22,10 @@ from redoxmc.results.files import replace_atomically
 from redoxmc.sampling.chain import MoveCount
 
 SCHEMA = 1
-_PLAIN = ("x", "n_ions", "temperature", "seed", "energy", "step", "length", "strain", "drift")
-_COUNTS = ("time", "force_evaluations", "wall", "failure")
+_PLAIN = (
+    "x", "n_ions", "temperature", "seed", "energy", "step", "length", "strain", "drift", "time",
+    "force_evaluations", "wall", "failure",
+)  # fmt: skip
 
 
 @dataclass
@@ -43,6 +45,12 @@ class MdStore:
     chains: list[MdChain]
     traces: dict[str, MdTrace]
     complete: bool = False
+
+    def kept(self, chain: MdChain) -> MdTrace:
+        """The history of a chain after burn-in."""
+        trace = self.traces.get(chain.name, MdTrace())
+        first = int(self.header["config"]["sampling"]["burn_in"] * len(trace.rows))
+        return MdTrace(trace.rows[first:], trace.keys[first:])
 
     def absorb(self, chains: Sequence[MdChain]) -> None:
         """Take back chains that a group has advanced, and their new history."""
@@ -74,9 +82,10 @@ def _write(store: MdStore, path: Path) -> None:
             group["cell_A"], group["positions_A"] = host.cell, host.positions
             group.attrs["force_evaluations"] = host.force_evaluations
         text = h5py.string_dtype()
+        replicas = file.create_group("replicas", track_order=True)  # not that of names
         for chain in store.chains:
             trace = store.traces.get(chain.name, MdTrace())
-            group = file.create_group(f"replicas/{chain.name}")
+            group = replicas.create_group(chain.name)
             group.attrs["checkpoint"] = json.dumps(_checkpoint(chain))
             group.attrs["columns"] = json.dumps(COLUMNS)
             group["rows"] = np.array(trace.rows, dtype=float).reshape(-1, len(COLUMNS))
@@ -99,7 +108,7 @@ def _write_snapshot(group: Any, lowest: Snapshot) -> None:
 
 def _checkpoint(chain: MdChain) -> dict[str, Any]:
     return {
-        **{name: getattr(chain, name) for name in _PLAIN + _COUNTS},
+        **{name: getattr(chain, name) for name in _PLAIN},
         "occupancy": chain.occupancy.tolist(),
         "rng": chain.rng.bit_generator.state,
         "pilots": {str(length): chance for length, chance in chain.pilots.items()},
@@ -180,7 +189,7 @@ def _chain(group: Any, data: dict[str, Any]) -> MdChain:
     rng = np.random.default_rng()
     rng.bit_generator.state = data["rng"]
     return MdChain(
-        **{name: data[name] for name in _PLAIN + _COUNTS},
+        **{name: data[name] for name in _PLAIN},
         occupancy=np.array(data["occupancy"], dtype=np.int8),
         rng=rng,
         cell=group["cell_A"][:],

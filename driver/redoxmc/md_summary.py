@@ -1,7 +1,6 @@
 """What summary.json says of the replicas of molecular dynamics; their structures and swaps."""
 
 from collections import Counter
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ from redoxmc.data.extxyz import write_labelled
 from redoxmc.engines.md_phase import degrees_of_freedom
 from redoxmc.md_chain import COLUMNS, MdChain
 from redoxmc.md_store import MdStore, MdTrace
+from redoxmc.report.analysis import MAX_COUNTED_STATES, number
 from redoxmc.report.order import OrderParameters
 from redoxmc.sampling.candidate import expected_acceptance
 from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import LARGE, SiteSymmetry
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.units import KB
-
-MAX_COUNTED_STATES = 2_000
 
 
 def run_records(
@@ -44,7 +42,7 @@ def run_records(
                 write_labelled(out / str(names[what]), [md_trajectory.atoms_of(moment, lattice)])
         if trace.rows:
             md_trajectory.write_swaps(out / "trajectories", chain.name, trace)
-        record = _run_record(store, chain, trace, lattice, symmetry, order)
+        record = _run_record(store, chain, lattice, symmetry, order)
         files = {"best_structure": names["best"], "final_structure": names["final"]}
         runs.append(record | files)
     return runs
@@ -53,17 +51,15 @@ def run_records(
 def _run_record(
     store: MdStore,
     chain: MdChain,
-    trace: MdTrace,
     lattice: Lattice,
     symmetry: SiteSymmetry,
     order: OrderParameters,
 ) -> dict[str, Any]:
     """What summary.json says of a replica: the contract's keys, and `md` with the dynamics'."""
-    config = store.header["config"]
-    kept = int(config["sampling"]["burn_in"] * len(trace.rows))
-    rows = np.array(trace.rows, dtype=float).reshape(-1, len(COLUMNS))[kept:]
-    keys = trace.keys[kept:]
+    trace = store.kept(chain)
+    rows = np.array(trace.rows, dtype=float).reshape(-1, len(COLUMNS))
     energies = rows[:, 0] / lattice.formula_units
+    known = len(energies) > 0
     return {
         "x": chain.x,
         "temperature_K": chain.temperature,
@@ -78,20 +74,20 @@ def _run_record(
         "wall_s": chain.wall,
         "failure": chain.failure or None,
         "energy_eV_per_fu": {
-            "mean": _number(energies.mean() if len(energies) else np.nan),
-            "standard_error": _number(standard_error(energies) if len(energies) else np.nan),
-            "min": _number(energies.min() if len(energies) else np.nan),
+            "mean": number(energies.mean()) if known else None,
+            "standard_error": number(standard_error(energies)) if known else None,
+            "min": number(energies.min()) if known else None,
         },
         "heat_capacity_kB_per_site": None,  # of charges alone: dynamics gives that of all atoms
-        "effective_samples": _number(effective_samples(energies) if len(energies) else np.nan),
-        "order": order.of_visits(keys),
+        "effective_samples": number(effective_samples(energies)) if known else None,
+        "order": order.of_visits(trace.keys),
         "path_audit_eV": {"checked": 0, "max": None},
-        "state_counts": _counts(keys, symmetry, lattice),
-        "md": _dynamics(chain, rows, config["md"], lattice),
+        "state_counts": _counts(trace.keys, symmetry, lattice),
+        "md": _dynamics(chain, rows, store.header["config"]["md"]),
     }
 
 
-def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any], lattice: Lattice) -> dict[str, Any]:
+def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any]) -> dict[str, Any]:
     column = {name: rows[:, n] for n, name in enumerate(COLUMNS)}
     freedom = degrees_of_freedom(max(len(chain.positions), 2), md["mobile_radius"] is not None)
     works = column["work_eV"][np.isfinite(column["work_eV"])]
@@ -109,10 +105,10 @@ def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any], lattice: Lattice
         "work_eV": _mean(works),
         "expected_acceptance": expected_acceptance(works.tolist(), chain.temperature),
         # what the integrator adds to the conserved quantity, heat and the work of moves taken off
-        "conserved_drift_eV_per_atom_ps": _number(chain.drift / per_atom if per_atom else np.nan),
+        "conserved_drift_eV_per_atom_ps": number(chain.drift / per_atom) if per_atom else None,
         "conserved_change_at_swaps_eV": _mean(integrator[swaps]),
         "outside_training_range": {
-            "largest_A": _number(np.nanmax(column["outside_A"]) if len(works) else np.nan),
+            "largest_A": number(np.nanmax(column["outside_A"])) if len(works) else None,
             "mean_of_largest_A": _mean(column["outside_A"]),
             "share_of_path": _mean(column["outside_share"]),
             "before_the_path_A": _mean(column["outside_before_A"]),
@@ -133,7 +129,3 @@ def _counts(keys: list[str], symmetry: SiteSymmetry, lattice: Lattice) -> dict[s
 def _mean(values: Floats) -> float | None:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else None
-
-
-def _number(value: float) -> float | None:
-    return float(value) if isfinite(value) else None

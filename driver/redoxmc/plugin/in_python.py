@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.plugin.single_point import Floats, SinglePoint, Structure
+from redoxmc.plugin.per_atom import Floats
+from redoxmc.plugin.single_point import SinglePoint, Structure
 
 
 def evaluate_in_python(folder: Path, structure: Structure) -> SinglePoint:

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from redoxmc.errors import EngineError, InputError
 from redoxmc.models.card import load_card
-from redoxmc.plugin.per_atom import follow, read
+from redoxmc.plugin.per_atom import Floats, follow, read
 from redoxmc.species import Species
 from redoxmc.units import BAR_TO_EV_PER_A3
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

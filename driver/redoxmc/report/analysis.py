@@ -83,17 +83,6 @@ class Analysis:
         """Whether the chain's space holds one state, whose averages are exact."""
         return not self.semigrand and self.spectra[chain.name].n_states == 1
 
-    def lowest_states(self) -> dict[int, tuple[str, float]]:
-        """Key and energy (eV) of the lowest state known, by number of ions."""
-        lowest: dict[int, tuple[str, float]] = {}
-        for key, entry in self.store.cache.entries.items():
-            n_ions = ions_of_key(key)
-            if entry.energy is None:
-                continue
-            if n_ions not in lowest or entry.energy < lowest[n_ions][1]:
-                lowest[n_ions] = (key, entry.energy)
-        return dict(sorted(lowest.items()))
-
     def run_record(self, chain: Chain, structure: str | None) -> dict[str, Any]:
         """The entry of one chain under "runs" of summary.json."""
         energies, keys = self.kept(chain)

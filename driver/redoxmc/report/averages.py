@@ -131,7 +131,7 @@ def _starts_agree(series: Sequence[Floats]) -> bool:
     # uniform draws are a single series; a failed chain leaves its temperature fewer
     if not own or len(own) < len(series) - 1 or len({len(s) for s in own}) > 1:
         return False
-    lowest = np.array([min(chain) for chain in np.concatenate(own, axis=1)])
+    lowest = np.concatenate(own, axis=1).min(axis=1)
     if np.ptp(lowest) > _SAME_ENERGY:
         return False
     return all(split_r_hat(s) < MAX_R_HAT for s in own)

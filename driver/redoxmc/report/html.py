@@ -1,4 +1,4 @@
-"""HTML that both kinds of page share: tables, plots, the config, and the frame around them."""
+"""HTML that both kinds of page share: tables, plots, and the page around them."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,36 @@ figcaption, footer { color: #555; font-size: 0.9rem; } pre { background: #f6f6f6
 """
 
 
-def write_html(title: str, body: Sequence[str], versions: Mapping[str, str], path: Path) -> None:
-    """Write a self-contained page, atomically. body: HTML. versions: named at the foot."""
-    foot = ", ".join(f"{escape(k)} {escape(v)}" for k, v in versions.items())
+def write_html(
+    heading: str,
+    summary: dict[str, Any],
+    config: Mapping[str, Any],
+    body: Sequence[str],
+    path: Path,
+    facts: Sequence[str] = (),
+) -> None:
+    """Write the self-contained page of a campaign, atomically.
+
+    heading: text. body: HTML, between what the campaign is of (facts: more of it) and its config.
+    """
+    host, model = summary["host"], summary["model"]
+    every = [
+        f"{host['n_redox_sites']} redox sites, {host['n_ion_sites']} ion sites",
+        f"model {model['name']} ({model['architecture']}, sha256 {model['sha256'][:12]}…)",
+        *facts,
+        "complete" if summary["complete"] else "not complete: continue with --resume",
+    ]
+    head = [
+        f"<h1>{escape(heading)}</h1>",
+        "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in every) + "</ul>",
+    ]
+    end = ["<h2>Config, with all defaults</h2>", f"<pre>{escape(_config_lines(config))}</pre>"]
+    foot = ", ".join(f"{escape(k)} {escape(v)}" for k, v in summary["versions"].items())
     write_atomically(
         path,
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(body)}<footer>{foot}</footer></body></html>\n",
+        f"<title>{escape(host['formula'])}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join([*head, *body, *end])}<footer>{foot}</footer></body></html>\n",
     )
 
 
@@ -52,7 +74,7 @@ def figure(plot: Path, captions: Mapping[str, str]) -> str:
     )
 
 
-def config_lines(config: Mapping[str, Any]) -> str:
+def _config_lines(config: Mapping[str, Any]) -> str:
     """A config much as the file that it came from."""
     lines = []
     for table, values in config.items():

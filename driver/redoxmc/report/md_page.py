@@ -1,11 +1,10 @@
 """report.html of a campaign of molecular dynamics."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from redoxmc.report.html import Columns, config_lines, figure, table, write_html
+from redoxmc.report.html import Columns, figure, table, write_html
 from redoxmc.report.page import THERMO
 
 _CAPTIONS = {
@@ -39,15 +38,7 @@ def write_md_page(
     summary: dict[str, Any], config: dict[str, Any], plots: Sequence[Path], path: Path
 ) -> None:
     """Write the page of a campaign. plots: PNG files, which become part of the page."""
-    host, model = summary["host"], summary["model"]
-    facts = [
-        f"{host['n_redox_sites']} redox sites, {host['n_ion_sites']} ion sites",
-        f"model {model['name']} ({model['architecture']}, sha256 {model['sha256'][:12]}…)",
-        "complete" if summary["complete"] else "not complete: continue with --resume",
-    ]
     body = [
-        f"<h1>Charge disorder of {escape(host['formula'])} at temperature</h1>",
-        "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in facts) + "</ul>",
         "<h2>Replicas</h2>",
         table(_REPLICAS, [_replica(run) for run in summary["runs"]]),
         *[figure(plot, _CAPTIONS) for plot in plots],
@@ -55,10 +46,9 @@ def write_md_page(
         "<p>Means of the potential energy. The entropy is that of the charge orders visited, where "
         "they are few enough for the length of the run.</p>",
         table(THERMO, summary["thermo"]),
-        "<h2>Config, with all defaults</h2>",
-        f"<pre>{escape(config_lines(config))}</pre>",
     ]
-    write_html(host["formula"], body, summary["versions"], path)
+    heading = f"Charge disorder of {summary['host']['formula']} at temperature"
+    write_html(heading, summary, config, body, path)
 
 
 def _replica(run: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Plots of molecular dynamics with charge swaps: pure functions from arrays to PNG files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,11 +95,11 @@ def plot_path_lengths(path: Path, series: Sequence[MdSeries]) -> None:
     Small dots: expected of the pilot paths of each replica. Large ones: counted, at the chosen
     length.
     """
-    with matplotlib.rc_context(STYLE):
-        figure, panels = make_panels(sorted({one.x for one in series}), 2.4)
+    note = "circles: counted, dots: expected of pilot paths, dotted: 5 %"
+    with _panels(path, series, "Steps of a path", "Acceptance (%)", note) as panels:
         colours = temperature_colours(one.temperature for one in series)
-        for x, axes in panels.items():
-            for one in (one for one in series if one.x == x):
+        for own, axes in panels:
+            for one in own:
                 colour, label = colours[one.temperature], f"{one.temperature:g} K"
                 steps = sorted(one.lengths)
                 chances = [100 * one.lengths[n] for n in steps]
@@ -113,21 +114,13 @@ def plot_path_lengths(path: Path, series: Sequence[MdSeries]) -> None:
             axes.set_xticks(tried, [str(n) for n in tried])
             axes.minorticks_off()
             axes.set_ylim(bottom=0.0)
-            axes.set_title(f"$x$ = {x:.3g}")
-        figure.supxlabel("Steps of a path", fontsize=9.5)
-        figure.supylabel("Acceptance (%)", fontsize=9.5)
-        note = "circles: counted, dots: expected of pilot paths, dotted: 5 %"
-        figure_legend(figure, panels, note)
-        save(figure, path)
 
 
 def plot_work(path: Path, series: Sequence[MdSeries]) -> None:
     """Draw the distribution of the work of candidate moves: all of them, and (filled) accepted."""
-    with matplotlib.rc_context(STYLE):
-        figure, panels = make_panels(sorted({one.x for one in series}), 2.4)
+    with _panels(path, series, "Work (eV)", "Candidate moves", "filled: accepted") as panels:
         colours = temperature_colours(one.temperature for one in series)
-        for x, axes in panels.items():
-            own = [one for one in series if one.x == x]
+        for own, axes in panels:
             works = np.concatenate([one.work[np.isfinite(one.work)] for one in own])
             if not len(works):
                 continue
@@ -145,32 +138,21 @@ def plot_work(path: Path, series: Sequence[MdSeries]) -> None:
                 )  # fmt: skip
                 axes.hist(work[accepted], bins, color=colour, alpha=0.4)
             axes.axvline(0.0, color=GREY, linewidth=0.6)
-            axes.set_title(f"$x$ = {x:.3g}")
-        figure.supxlabel("Work (eV)", fontsize=9.5)
-        figure.supylabel("Candidate moves", fontsize=9.5)
-        figure_legend(figure, panels, "filled: accepted")
-        save(figure, path)
 
 
 def plot_swaps(path: Path, series: Sequence[MdSeries]) -> None:
     """Draw accepted swaps (full) and distinct charge orders so far (dashed) against time."""
-    with matplotlib.rc_context(STYLE):
-        figure, panels = make_panels(sorted({one.x for one in series}), 2.4)
+    note = "full: accepted swaps, dashed: distinct charge orders visited"
+    with _panels(path, series, "Time (ps)", "Number", note) as panels:
         colours = temperature_colours(one.temperature for one in series)
-        for x, axes in panels.items():
-            for one in (one for one in series if one.x == x):
+        for own, axes in panels:
+            for one in own:
                 colour, label = colours[one.temperature], f"{one.temperature:g} K"
                 t, count = _thinned(one.time, np.cumsum(one.accepted))
                 axes.plot(t, count, color=colour, linewidth=1.0, label=label)
                 t, count = _thinned(one.time, one.orders)
                 axes.plot(t, count, color=colour, linewidth=0.9, linestyle="--")
             axes.set_ylim(bottom=0.0)
-            axes.set_title(f"$x$ = {x:.3g}")
-        figure.supxlabel("Time (ps)", fontsize=9.5)
-        figure.supylabel("Number", fontsize=9.5)
-        note = "full: accepted swaps, dashed: distinct charge orders visited"
-        figure_legend(figure, panels, note)
-        save(figure, path)
 
 
 def plot_outside(path: Path, series: Sequence[MdSeries]) -> None:
@@ -202,6 +184,22 @@ def plot_outside(path: Path, series: Sequence[MdSeries]) -> None:
             title="mean bond lengths of the ions that change,\nagainst the range of both states",
             title_fontsize=8.0,
         )  # fmt: skip
+        save(figure, path)
+
+
+@contextmanager
+def _panels(
+    path: Path, series: Sequence[MdSeries], across: str, up: str, note: str
+) -> Iterator[list[tuple[list[MdSeries], Any]]]:
+    """Give the replicas and axes of each x to draw in; label and save them afterwards."""
+    with matplotlib.rc_context(STYLE):
+        figure, panels = make_panels(sorted({one.x for one in series}), 2.4)
+        yield [([one for one in series if one.x == x], axes) for x, axes in panels.items()]
+        for x, axes in panels.items():
+            axes.set_title(f"$x$ = {x:.3g}")
+        figure.supxlabel(across, fontsize=9.5)
+        figure.supylabel(up, fontsize=9.5)
+        figure_legend(figure, panels, note)
         save(figure, path)
 
 

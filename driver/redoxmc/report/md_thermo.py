@@ -1,23 +1,22 @@
 """Thermodynamics of a campaign of molecular dynamics: what its averages alone can tell."""
 
 from collections.abc import Hashable
-from math import comb, isfinite
-from typing import Any
+from math import comb
 
 import numpy as np
 
 from redoxmc.md_chain import MdChain
 from redoxmc.md_store import MdStore
+from redoxmc.report.analysis import number
 from redoxmc.report.order import OrderParameters
-from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
+from redoxmc.report.thermo import Record, add_hull
+from redoxmc.structures.lattice import Lattice, occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import SiteSymmetry
 from redoxmc.thermo.correlation import split_r_hat, standard_error
 from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
-from redoxmc.thermo.hull import formation_energies, on_hull
 from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
 
 LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
-Record = dict[str, Any]
 
 
 def md_thermo_records(
@@ -37,17 +36,8 @@ def md_thermo_records(
         for (x, temperature), chains in sorted(groups.items())
     ]
     for temperature in sorted({record["temperature_K"] for record in records}):
-        _add_hull([record for record in records if record["temperature_K"] == temperature])
+        add_hull([record for record in records if record["temperature_K"] == temperature])
     return records
-
-
-def kept(store: MdStore, chain: MdChain) -> tuple[Floats, list[str]]:
-    """Potential energies (eV) and keys of a chain after burn-in."""
-    trace = store.traces.get(chain.name)
-    if trace is None:
-        return np.empty(0), []
-    first = int(store.header["config"]["sampling"]["burn_in"] * len(trace.rows))
-    return np.array([row[0] for row in trace.rows[first:]]), trace.keys[first:]
 
 
 def _record(
@@ -60,20 +50,21 @@ def _record(
     chains: list[MdChain],
 ) -> Record:
     units, sites = lattice.formula_units, lattice.n_redox
-    series = [kept(store, chain) for chain in chains if not chain.failure]
-    length = min((len(energies) for energies, _ in series), default=0)
-    together = np.array([energies[:length] for energies, _ in series])
+    traces = [store.kept(chain) for chain in chains if not chain.failure]
+    length = min((len(trace.rows) for trace in traces), default=0)
+    together = np.array([[row[0] for row in trace.rows[:length]] for trace in traces])
+    keys = [trace.keys[:length] for trace in traces]
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
     order_r_hat, known = None, length >= 4
     if known and 0 < n_reduced < sites:
-        order_r_hat = _number(split_r_hat([order.nearest(keys[:length]) for _, keys in series]))
-    entropy = _entropy([keys[:length] for _, keys in series], lattice, symmetry, n_reduced)
+        order_r_hat = number(split_r_hat([order.nearest(own) for own in keys]))
+    entropy = _entropy(keys, lattice, symmetry, n_reduced)
     return {
         "x": x,
         "temperature_K": temperature,
         "energy_eV_per_fu": float(together.mean()) / units if length else None,
         "energy_standard_error_eV_per_fu": (
-            _number(standard_error(together) / units) if known else None
+            number(standard_error(together) / units) if known else None
         ),
         "formation_energy_eV_per_fu": None,
         "on_hull": None,
@@ -84,7 +75,7 @@ def _record(
         "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
         "free_energy_eV_per_fu": None,
         "free_energy_standard_error": None,
-        "r_hat": _number(split_r_hat(together)) if known else None,
+        "r_hat": number(split_r_hat(together)) if known else None,
         "r_hat_order": order_r_hat,
     }
 
@@ -113,20 +104,3 @@ def _entropy(
     classes = [[known[key] for key in keys] for keys in chains]
     found = entropy_of_visits(classes, degeneracies)
     return found if found.correction <= LARGEST_CORRECTION * lattice.n_redox else None
-
-
-def _add_hull(records: list[Record]) -> None:
-    """Formation energies and hull of one temperature, where both end members are known."""
-    known = [record for record in records if record["energy_eV_per_fu"] is not None]
-    ends = {r["x"]: r["energy_eV_per_fu"] for r in known if r["x"] in (0.0, 1.0)}
-    if len(ends) < 2:
-        return
-    x = [record["x"] for record in known]
-    formation = formation_energies(x, [r["energy_eV_per_fu"] for r in known], ends[0.0], ends[1.0])
-    for record, energy, stable in zip(known, formation, on_hull(x, formation), strict=True):
-        record["formation_energy_eV_per_fu"] = float(energy)
-        record["on_hull"] = bool(stable)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if isfinite(value) else None

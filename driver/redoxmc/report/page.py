@@ -1,11 +1,10 @@
 """report.html: one self-contained page with the table, the plots and the config of a campaign."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from redoxmc.report.html import config_lines, figure, table, write_html
+from redoxmc.report.html import figure, table, write_html
 
 _CAPTIONS = {
     "hull": "Formation energies of all relaxed states and their convex hull.",
@@ -73,18 +72,14 @@ def write_page(
     summary: dict[str, Any], config: dict[str, Any], plots: Sequence[Path], path: Path
 ) -> None:
     """Write the page of a campaign. plots: PNG files, which become part of the page."""
-    host, model = summary["host"], summary["model"]
     failed = len(summary["failed_states"])
     audits = [run["path_audit_eV"] for run in summary["runs"] if run["path_audit_eV"]["checked"]]
     largest = max((audit["max"] for audit in audits), default=None)
     semigrand = config["sampling"]["ensemble"] == "semigrand"
     facts = [
-        f"{host['n_redox_sites']} redox sites, {host['n_ion_sites']} ion sites",
-        f"model {model['name']} ({model['architecture']}, sha256 {model['sha256'][:12]}…)",
         f"{summary['distinct_states']} distinct states, {failed} of them failed to relax",
         "path audit: "
         + ("no energy was recomputed" if largest is None else f"at most {largest:.1e} eV"),
-        "complete" if summary["complete"] else "not complete: continue with --resume",
     ]
     pictures = {
         f"lowest_x{lowest['x']:.6g}": f"Lowest charge order found at x = {lowest['x']:.3g}: "
@@ -93,8 +88,6 @@ def write_page(
     }
     captions = _CAPTIONS | pictures
     body = [
-        f"<h1>Charge orders of {escape(host['formula'])}</h1>",
-        "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in facts) + "</ul>",
         "<h2>Thermodynamics</h2>",
         table(_SEMIGRAND if semigrand else THERMO, summary["thermo"]),
         *[figure(plot, captions) for plot in plots if plot.stem not in pictures],
@@ -103,10 +96,9 @@ def write_page(
         *[figure(plot, captions) for plot in plots if plot.stem in pictures],
         *_starts(summary["starts"]),
         *_exchanges(summary["exchanges"]),
-        "<h2>Config, with all defaults</h2>",
-        f"<pre>{escape(config_lines(config))}</pre>",
     ]
-    write_html(host["formula"], body, summary["versions"], path)
+    heading = f"Charge orders of {summary['host']['formula']}"
+    write_html(heading, summary, config, body, path, facts)
 
 
 def _starts(records: Sequence[dict[str, Any]]) -> list[str]:

@@ -52,7 +52,7 @@ def lowest_energies(analysis: Analysis) -> dict[float, float]:
     counts = {chain.n_ions: chain.x for chain in analysis.store.chains}
     return {
         counts.get(n_ions, n_ions / lattice.n_redox): energy / lattice.formula_units
-        for n_ions, (_, energy) in analysis.lowest_states().items()
+        for n_ions, (_, energy) in analysis.store.cache.lowest_states().items()
     }
 
 

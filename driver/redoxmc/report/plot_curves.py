@@ -11,20 +11,18 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from redoxmc.report.plot_style import (
-    BLACK,
     BLUE,
-    GREEN,
     GREY,
-    ORANGE,
     PALE,
-    PURPLE,
     SKY,
     STYLE,
-    VERMILION,
     save,
+    series_style,
     temperature_colours,
 )
 from redoxmc.thermo.voltage import Plateau
+
+Regions = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,6 @@ def plot_isotherms(path: Path, isotherms: Sequence[Isotherm]) -> None:
         save(figure, path)
 
 
-Regions = Sequence[tuple[float, float]]
-
-
 def plot_phase_diagram(path: Path, diagram: Sequence[tuple[float, Regions, Regions]]) -> None:
     """Draw the temperature-composition phase diagram.
 
@@ -153,10 +148,9 @@ def _plot_curves(path: Path, curves: Sequence[Curve], label: str, limits: bool) 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 3.4))
         axes = figure.add_subplot()
-        palette = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK]
         drawn: set[float] = set()
         for n, curve in enumerate(sorted(curves, key=lambda c: c.x)):
-            colour, marker = palette[n % len(palette)], "osD^vPX"[n % 7]
+            colour, marker = series_style(n)
             order = np.argsort(np.asarray(curve.temperatures, dtype=np.float64))
             t = np.asarray(curve.temperatures, dtype=np.float64)[order]
             values = np.asarray(curve.values, dtype=np.float64)[order]

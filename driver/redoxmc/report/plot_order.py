@@ -13,14 +13,12 @@ from numpy.typing import ArrayLike
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
-    GREEN,
     GREY,
     ORANGE,
-    PURPLE,
-    SKY,
     STYLE,
     VERMILION,
     save,
+    series_style,
 )
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 
@@ -172,18 +170,18 @@ def plot_order_parameters(path: Path, curves: Sequence[ParameterCurve]) -> None:
     Upper row: among the charge states; lower row: between charge states and ions. 0 is disorder.
     """
     shells = max((np.shape(c.redox)[1] for c in curves), default=1)
-    palette = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(1.2 + 2.1 * shells, 4.0))
         grid = figure.subplots(2, shells, squeeze=False, sharex=True)
         for n, curve in enumerate(sorted(curves, key=lambda c: c.x)):
+            colour, marker = series_style(n)
             kinds = ((curve.redox, curve.redox_errors), (curve.ions, curve.ions_errors))
             for row, (values, errors) in enumerate(kinds):
                 for shell in range(shells):
                     grid[row, shell].errorbar(
                         np.asarray(curve.temperatures), values[:, shell], yerr=errors[:, shell],
-                        fmt="osD^vPX"[n % 7] + "-", markersize=3.5, capsize=2, linewidth=1.0,
-                        color=palette[n % len(palette)], label=f"$x$ = {curve.x:.3g}",
+                        fmt=f"{marker}-", markersize=3.5, capsize=2, linewidth=1.0,
+                        color=colour, label=f"$x$ = {curve.x:.3g}",
                     )  # fmt: skip
         for shell in range(shells):
             grid[0, shell].set_title(f"shell {shell + 1}")

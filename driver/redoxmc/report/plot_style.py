@@ -21,6 +21,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 GREY = "#8A8A8A"
+_SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 _DPI = 200
 STYLE: dict[str, Any] = {
     "font.size": 9.0,
@@ -47,6 +48,11 @@ def make_panels(xs: Sequence[float], height: float) -> tuple[Figure, dict[float,
     for axes in grid[len(xs) :]:
         axes.set_visible(False)
     return figure, dict(zip(xs, grid, strict=False))
+
+
+def series_style(number: int) -> tuple[str, str]:
+    """Colour and marker of one of several curves."""
+    return _SERIES[number % 7], "osD^vPX"[number % 7]
 
 
 def temperature_colours(temperatures: Iterable[float]) -> dict[float, Any]:

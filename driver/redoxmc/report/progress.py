@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
@@ -14,26 +14,21 @@ from redoxmc.system import System
 T = TypeVar("T")
 
 
-class Progress:
-    """Progress of a campaign on root: nothing is shown or written elsewhere.
+class Display:
+    """A bar on a terminal and log.txt, of root alone; what the bar shows is up to the campaign.
 
-    The bar counts attempted moves, and shows acceptance, lowest energy per formula unit and the
-    time left.
+    out: folder of log.txt. first: what the bar says at first.
     """
 
-    def __init__(self, system: System, store: Store, out: Path, show: bool):
-        self._units = system.lattice.formula_units
-        self._steps = system.config.sampling.steps
-        self._root = show
+    def __init__(self, out: Path, root: bool, first: str):
+        self._root = root
         self._log = out / "log.txt"
-        self._store = store
-        self._done = 0
-        self._fresh: dict[str, int] = {}  # moves of this rank since the last round, by ladder
+        self._first = first
         self._bar: Any = None
         self._task: Any = None
         self._begin = time.monotonic()
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         if self._root and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -48,14 +43,38 @@ class Progress:
                 console=Console(stderr=True),
             )
             self._bar.start()
-            total = self._steps * len(self._store.chains)
-            self._task = self._bar.add_task("setting up", total=total, figures="")
-        self.update(self._store)
+            self._task = self._bar.add_task(self._first, total=None, figures="")
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    def _write(self, what: str) -> None:
+        with self._log.open("a", encoding="utf-8") as log:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            log.write(f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n")
+
+
+class Progress(Display):
+    """Progress of a campaign on root: nothing is shown or written elsewhere.
+
+    The bar counts attempted moves, and shows acceptance, lowest energy per formula unit and the
+    time left.
+    """
+
+    def __init__(self, system: System, store: Store, out: Path, show: bool):
+        super().__init__(out, show, "setting up")
+        self._units = system.lattice.formula_units
+        self._steps = system.config.sampling.steps
+        self._store = store
+        self._done = 0
+        self._fresh: dict[str, int] = {}  # moves of this rank since the last round, by ladder
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.update(self._store)
+        return self
 
     def say(self, what: str) -> None:
         """Name the present stage."""
@@ -65,16 +84,15 @@ class Progress:
             self._bar.update(self._task, description=what)
         else:
             print(f"redoxmc: {what}", file=sys.stderr)
-        with self._log.open("a", encoding="utf-8") as log:
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            log.write(f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n")
+        self._write(what)
 
     def update(self, store: Store) -> None:
         """Show the state after a round."""
         self._done = sum(chain.step for chain in store.chains)
         self._fresh = {}
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, figures=self._figures(store.chains))
+            total, figures = self._steps * len(store.chains), self._figures(store.chains)
+            self._bar.update(self._task, completed=self._done, total=total, figures=figures)
 
     def tick(self, chains: Sequence[Chain]) -> None:
         """Show the moves of this rank since the last round."""

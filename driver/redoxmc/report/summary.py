@@ -125,7 +125,7 @@ def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, An
             "peaks": analysis.order.peaks(key),
             "structure": structures.get(_lowest_name(analysis, n_ions)),
         }
-        for n_ions, (key, energy) in analysis.lowest_states().items()
+        for n_ions, (key, energy) in analysis.store.cache.lowest_states().items()
     ]
 
 
@@ -162,7 +162,7 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
             write_labelled(out / name, [atoms])
             if what == "best":
                 written[chain.name] = name
-    for n_ions, (key, _) in analysis.lowest_states().items():
+    for n_ions, (key, _) in analysis.store.cache.lowest_states().items():
         name = _lowest_name(analysis, n_ions)
         atoms = relaxed_atoms(analysis, key)
         if atoms is not None:

@@ -39,7 +39,7 @@ def thermo_records(analysis: Analysis) -> tuple[list[Record], list[Record]]:
         curve = _curve(analysis, x, between, averages[len(temperatures) :])
         curves += [curve] if curve else []
     for temperature in sorted({r["temperature_K"] for r in records}):
-        _add_hull([r for r in records if r["temperature_K"] == temperature])
+        add_hull([r for r in records if r["temperature_K"] == temperature])
     return records, curves
 
 
@@ -108,8 +108,8 @@ def _curve(
     }
 
 
-def _add_hull(records: list[Record]) -> None:
-    """Formation energies and hulls of one temperature, where both end members are known."""
+def add_hull(records: list[Record]) -> None:
+    """Add formation energies and hulls of one temperature, where both end members are known."""
     for value, formed, flag in (
         ("energy_eV_per_fu", "formation_energy_eV_per_fu", "on_hull"),
         ("free_energy_eV_per_fu", "formation_free_energy_eV_per_fu", "on_free_energy_hull"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from redoxmc.errors import InputError
 
+CHECKPOINT_SECONDS = float(os.environ.get("REDOXMC_CHECKPOINT_SECONDS", "15"))
+
 
 def replace_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write` fill a temporary file beside path, then move it into place.

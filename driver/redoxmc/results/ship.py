@@ -10,7 +10,7 @@ import numpy as np
 
 from redoxmc.results.files import replace_atomically
 from redoxmc.results.store import Store, load, merge, save
-from redoxmc.sampling.cache import EnergyCache, ions_of_key
+from redoxmc.sampling.cache import EnergyCache
 
 _FILES = (
     ("host", "structure"), ("model", "path"), ("ions", "ordering"), ("report", "hull_points"),
@@ -53,13 +53,7 @@ def ship(folders: Sequence[Path], target: Path) -> None:
 
 
 def _reported(store: Store) -> Iterable[str]:
-    lowest: dict[int, tuple[float, str]] = {}
-    for key, entry in store.cache.entries.items():
-        if entry.energy is not None:
-            n_ions = ions_of_key(key)
-            if n_ions not in lowest or entry.energy < lowest[n_ions][0]:  # as the report has it
-                lowest[n_ions] = (entry.energy, key)
-    yield from (key for _, key in lowest.values())
+    yield from (key for key, _ in store.cache.lowest_states().values())
     for chain in store.chains:
         yield chain.key
         trace = store.traces.get(chain.name)

@@ -44,6 +44,17 @@ class EnergyCache:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def lowest_states(self) -> dict[int, tuple[str, float]]:
+        """Key and energy (eV) of the lowest state known, by number of ions."""
+        lowest: dict[int, tuple[str, float]] = {}
+        for key, entry in self.entries.items():
+            n_ions = ions_of_key(key)
+            if entry.energy is None:
+                continue
+            if n_ions not in lowest or entry.energy < lowest[n_ions][1]:
+                lowest[n_ions] = (key, entry.energy)
+        return dict(sorted(lowest.items()))
+
     def add(self, key: str, entry: Entry) -> None:
         """Add an entry of our own."""
         self.entries[key] = entry

@@ -51,6 +51,5 @@ def _exact(levels: ArrayLike, orbits: ArrayLike, temperature: float) -> LadderAv
         Estimate(a.heat_capacity, 0.0),
         Estimate(a.entropy, 0.0),
         Estimate(a.free_energy, 0.0),
-        anchored=True,
         anchor="all states",
     )

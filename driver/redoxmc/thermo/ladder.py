@@ -24,9 +24,9 @@ _ONE_LEVEL = 1e-6  # eV
 class LadderAverages:
     """Averages of a whole cell at one temperature, with standard errors.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchored: whether entropy and free
-    energy are known (see ladder_averages); they are NaN where not. anchor: where their constant
-    comes from, in words.
+    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchor: where the constant of entropy
+    and free energy comes from, in words; empty where they are not known and NaN (see
+    ladder_averages).
     """
 
     temperature: float
@@ -34,8 +34,12 @@ class LadderAverages:
     heat_capacity: Estimate
     entropy: Estimate
     free_energy: Estimate
-    anchored: bool
     anchor: str = ""
+
+    @property
+    def anchored(self) -> bool:
+        """Whether entropy and free energy are known."""
+        return bool(self.anchor)
 
 
 def ladder_averages(
@@ -89,9 +93,11 @@ def ladder_averages(
         and full.effective_samples(np.inf) >= _ANCHOR_SAMPLES
         and (np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy))
     )
-    anchored = reached or (ground_found and ground_degeneracy is not None)
-    anchor = "infinite temperature" if reached and uniform else "ground states"
-    if anchored and anchor == "ground states" and ground_degeneracy is not None:
+    anchor = ""
+    if reached and uniform:
+        anchor = "infinite temperature"
+    elif ground_degeneracy is not None and (reached or ground_found):
+        anchor = "ground states"
         ceiling = full.energies[0] + _ONE_LEVEL
         full, *partial = [
             _with_ground_states(dos, ground_degeneracy, ceiling) for dos in [full, *partial]
@@ -99,12 +105,11 @@ def ladder_averages(
     result = []
     for t in targets:
         values, errors = _table([full], t)[0], jackknife_error(_table(partial, t))
-        if not anchored:
+        if not anchor:
             values[2:] = errors[2:] = np.nan
         estimates = [Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
         mean, capacity, entropy, free = estimates
-        words = anchor if anchored else ""
-        result.append(LadderAverages(t, mean, capacity, entropy, free, anchored, words))
+        result.append(LadderAverages(t, mean, capacity, entropy, free, anchor))
     return result
 
 
@@ -114,10 +119,10 @@ def _alone(
     """Say what the chain of one temperature says, where the ladder does not hold together."""
     unknown = Estimate(np.nan, np.nan)
     if target not in temperatures:
-        return LadderAverages(target, unknown, unknown, unknown, unknown, anchored=False)
+        return LadderAverages(target, unknown, unknown, unknown, unknown)
     own = series[list(temperatures).index(target)]
     mean, capacity = mean_energy(own), heat_capacity(own, target, 1)
-    return LadderAverages(target, mean, capacity, unknown, unknown, anchored=False)
+    return LadderAverages(target, mean, capacity, unknown, unknown)
 
 
 def _table(estimates: Sequence[DensityOfStates], temperature: float) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 _CLEAR = 0.9
 _VISIBLE = 0.5
 _WEAK = 0.05
-MAX_DENOMINATOR = 60  # of a component of q: repeats of the host cell
+_MAX_DENOMINATOR = 60  # of a component of q: repeats of the host cell
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def describe_wave(q: Sequence[float], share: float) -> str:
     q: [3], in reciprocal vectors of the host's unit cell. share: of what full order there gives.
     For example "strongest wave (0 2/3 1), 37% of full order".
     """
-    parts = (str(Fraction(value).limit_denominator(MAX_DENOMINATOR)) for value in q)
+    parts = (str(Fraction(value).limit_denominator(_MAX_DENOMINATOR)) for value in q)
     return f"strongest wave ({' '.join(parts)}), {share:.0%} of full order"
 
 
