@@ -55,6 +55,13 @@ concentrations = [0.25, 0.5]
 rattled = 1
 others = 1
 distribution = true
+[[frames]]
+name = "held out"
+files = ["{frames}"]
+[[frames]]
+name = "VASP"
+files = ["neb_image_1.OUTCAR"]
+published = true
 [[references]]
 name = "teacher"
 frames = "{frames}"
@@ -69,7 +76,7 @@ full = [10.41, 6.22, 4.95]
 [barrier]
 path = "path.traj"
 """
-SHIPPED = REPO / "potentials" / "mace-nafepo4"
+SHIPPED = REPO / "potentials" / "mace-nafepo4-small"
 TEACHER = REPO / "potentials" / "data" / "dft" / "teacher.extxyz"
 
 
@@ -103,6 +110,7 @@ def test_the_whole_comparison_and_its_page(
     assert "no model 'absent'" in said
     assert "has no moments" in said
     assert "path.traj is not in the folder" in said
+    assert "neb_image_1.OUTCAR not in the folder" in said
 
     states = results["states-small"]["mace"]
     rows = {(row["x"], row["start"]): row for row in states["assignment"]}
@@ -123,6 +131,11 @@ def test_the_whole_comparison_and_its_page(
     assert hull["orders"] == 14
     assert hull["rmse_meV_per_site"] < 50
 
+    errors = results["errors-held-out"]["mace"]
+    assert errors["frames"] == 16
+    assert 0 < errors["energy_meV_per_atom"] < 10
+    assert 0 < errors["force_meV_per_A"] < 200
+
     lattice = results["lattices"]["mace"]
     assert lattice["change_percent"] == pytest.approx(17.7, abs=3.0)
 
@@ -131,6 +144,8 @@ def test_the_whole_comparison_and_its_page(
     text = page.read_text(encoding="utf-8")
     assert "Not yet there: absent." in text
     assert "| small: kept from symmetric, % | 100 |" in text
+    assert "| held out | mace | 16 |" in text
+    assert "| mace | MACE | 1.9" in text
     assert "| mace | 0.5 | – / – / 10 of 10 | – / – / 1 of 1 | – / – / 1 of 1 |" in text
     # the relaxed energy is a function of the order
     assert all(row["orders"] == 1 and row["largest_meV"] < 1 for row in states["spread"])
@@ -424,7 +439,7 @@ def test_faults_of_the_file(tmp_path: Path, old: str, new: str, sentence: str) -
 
 def test_the_shipped_file_is_right() -> None:
     settings = load_settings(REPO / "scripts" / "reproduce_paper.toml")
-    assert len(settings.models) == 7
+    assert len(settings.models) == 8
     assert all(reference.frames.is_file() for reference in settings.references)
     assert settings.material.host.is_file()
     assert tuple(settings.material.species) == NAMES

@@ -23,7 +23,7 @@ from redoxmc.units import KB
 
 TEMPERATURE = 600.0
 KILOJOULE = 96.48533212  # kJ/mol per eV
-MACE = REPO / "potentials" / "mace-nafepo4"
+MACE = REPO / "potentials" / "mace-nafepo4-small"
 STEPS, PIECES, REPEATS = 4000, 1500, 4
 DYNAMICS = {
     "time_step": 2.0,

@@ -8,7 +8,7 @@ from conftest import REPO
 from redoxmc.models.card import load_card
 from redoxmc.plugin.load import import_lammps
 
-MODEL = REPO / "potentials" / "mace-nafepo4"
+MODEL = REPO / "potentials" / "mace-nafepo4-small"
 
 
 def energies(backend: str, picoseconds: float) -> np.ndarray:

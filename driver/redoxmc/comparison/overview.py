@@ -13,6 +13,11 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
     """The table at the top of the page; columns of parts that nobody has are left out."""
     names = [m.name for m in settings.models if any(m.name in part for part in results.values())]
     columns: dict[str, dict[str, str | None]] = {}
+    for frames in settings.frames:
+        columns[f"{frames.name}: forces, meV/Å"] = {
+            name: number(result["force_meV_per_A"], 0)
+            for name, result in done(results.get(frames.part, {})).items()
+        }
     for states in settings.states:
         found = done(results.get(states.part, {}))
         for start in START_COLOURS:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from redoxmc.comparison import figures
+from redoxmc.comparison.cards import cards_section
 from redoxmc.comparison.lattices import measured_rows
 from redoxmc.comparison.markdown import Row, axes, done, number, table
 from redoxmc.comparison.overview import overview_section
@@ -24,6 +25,7 @@ def write_page(settings: Settings, results: dict[str, Results], page: Path, comm
     """
     plots = page.with_suffix("")
     sections = [_head(settings, results, command), overview_section(settings, results)]
+    sections += [cards_section(settings), _errors(settings, results)]
     sections += assignment_section(settings, results, plots)
     for reference in settings.references:
         sections.append(energies_section(reference.name, results[reference.part], plots))
@@ -48,6 +50,26 @@ architecture, data and settings and one species for both. Relaxations are the dr
 cell: the model's own lattice of that x; largest force {settings.relax.force_tolerance:g} eV/Å).
 "Site" is a redox site, so a formula unit.
 {missing}"""
+
+
+def _errors(settings: Settings, results: dict[str, Results]) -> str:
+    rows: list[Row] = [
+        [frames.name, name, r["frames"], number(r["energy_meV_per_atom"], 2), r["fitted"],
+         number(r["force_meV_per_A"], 1), number(r["moment_muB"], 3)]
+        for frames in settings.frames
+        for name, r in done(results.get(frames.part, {})).items()
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    return """## Errors on labelled frames
+Mean absolute errors at the frames' geometries. Energies on another scale than that of the
+training data are matched by reference energies of the species, of which so many are independent
+(*fitted*): those of a set with few compositions say little.
+
+""" + table(
+        ["frames", "model", "number", "energy, meV/atom", "fitted", "forces, meV/Å", "moments, µB"],
+        rows,
+    )
 
 
 def _moments(results: Results, plots: Path) -> str:

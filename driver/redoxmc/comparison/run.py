@@ -12,6 +12,7 @@ from typing import Any
 from redoxmc.comparison.barrier import measure_barrier
 from redoxmc.comparison.contenders import find_contenders
 from redoxmc.comparison.energies import measure_energies
+from redoxmc.comparison.errors import measure_errors
 from redoxmc.comparison.lattices import measure_lattices, measured_rows
 from redoxmc.comparison.records import Record, Results
 from redoxmc.comparison.session import MomentSession
@@ -27,8 +28,10 @@ FORMAT = 2  # of what the parts return
 
 
 def parts_of(settings: Settings, published: Path) -> dict[str, Work]:
-    """The parts by name, cheap ones first. published: folder of the barrier's path."""
+    """The parts by name, cheap ones first. published: folder of published frames and path."""
     parts: dict[str, Work] = {"lattices": measure_lattices}
+    for frames in settings.frames:
+        parts[frames.part] = partial(measure_errors, frames=frames, folder=published)
     for reference in settings.references:
         parts[reference.part] = partial(measure_energies, reference=reference)
     if settings.moments is not None:

@@ -98,6 +98,25 @@ class ReferenceSettings(_Table):
         return "energies-" + self.name.replace(" ", "-")
 
 
+class FramesSettings(_Table):
+    """[[frames]]: labelled frames, or DFT output, that errors are measured on.
+
+    published: the files are in the folder given on the command line. own_scale: of energies, which
+    reference energies of the species match to the model's; false for frames on the scale of the
+    training data.
+    """
+
+    name: str
+    files: list[Path] = Field(min_length=1)
+    published: bool = False
+    own_scale: bool = True
+
+    @property
+    def part(self) -> str:
+        """Its name among the parts of a comparison, also of files."""
+        return "errors-" + self.name.replace(" ", "-")
+
+
 class MomentsSettings(_Table):
     """[moments]: orders (`REDOX|IONS` of a supercell) whose moments are followed."""
 
@@ -133,6 +152,7 @@ class Settings(_Table):
     judge: str | None = None
     relax: RelaxSettings = RelaxSettings()
     states: list[StatesSettings] = []
+    frames: list[FramesSettings] = []
     references: list[ReferenceSettings] = []
     moments: MomentsSettings | None = None
     lattices: list[EndSettings] = []
@@ -177,6 +197,10 @@ def _absolute(settings: Settings, base: Path) -> dict[str, Any]:
         "models": [
             m.model_copy(update={"path": base / m.path if m.path else None})
             for m in settings.models
+        ],
+        "frames": [
+            f if f.published else f.model_copy(update={"files": [base / file for file in f.files]})
+            for f in settings.frames
         ],
         "references": [
             r.model_copy(update={"frames": base / r.frames}) for r in settings.references
