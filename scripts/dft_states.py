@@ -21,6 +21,7 @@ from redoxmc.data.distil import Teaching, relaxation, with_states
 from redoxmc.data.extxyz import write_labelled
 
 STEPS, FORCE = 80, 0.05  # of FIRE; eV/Å with the bias
+FREE_STEPS = 300  # of FIRE without the bias, where the teacher has a wall that holds the order
 
 
 def with_charges(atoms: Atoms, config: dict[str, Any], cell: Cell) -> Atoms:
@@ -37,14 +38,19 @@ def with_charges(atoms: Atoms, config: dict[str, Any], cell: Cell) -> Atoms:
 
 
 def relaxed(atoms: Atoms, teaching: Teaching, cell: Cell, config: dict[str, Any]) -> Atoms | None:
-    """The biased relaxation in a cell with right angles; None where the moments lose the order."""
+    """The biased relaxation in a cell with right angles; None where the moments lose the order.
+
+    A teacher with a wall goes on without the bias, to a state of its own.
+    """
     start = atoms.copy()
     start.set_cell(np.diag(start.cell.lengths()), scale_atoms=True)
     start.info = {}
-    *_, (_, end, label) = relaxation(start, teaching, STEPS, 0, FORCE)
+    free = 0 if teaching.wall is None else FREE_STEPS
+    *_, (_, end, label) = relaxation(start, teaching, STEPS, free, FORCE if not free else FORCE / 5)
     order = match_order(cell, end, config)
     names = {"order": cell.key(order), "ion_order": cell.ion_key(order)}
-    return teaching.frame(end, label, origin="biased relaxation", **names)
+    origin = "relaxation" if free else "biased relaxation"
+    return teaching.frame(end, label, origin=origin, **names)
 
 
 def by_priority(frames: list[Atoms]) -> list[Atoms]:

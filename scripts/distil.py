@@ -21,6 +21,7 @@ from redoxmc.data.distil import (
     Teaching,
     along_relaxation,
     around,
+    charge_states,
     in_cell,
     reference_start,
     relaxation,
@@ -271,7 +272,7 @@ def led_tasks(config: dict[str, Any], folder: Path, teaching: Teaching) -> Itera
     for k in range(rounds):
         for (part, guide), kind in itertools.product(parts, WALKS):
             every = part.get("ions", range(guide.cell.lattice.n_ions + 1))
-            for n_ions in every if k < part["rounds"][kind] else ():
+            for n_ions in every if k < part["rounds"].get(kind, 0) else ():
                 name = f"led_{kind}_{guide.cell.name}_{n_ions}_{k}"
                 yield name, led_task(config, guide, kind, n_ions, name, teaching)
 
@@ -301,7 +302,7 @@ def led_task(
 
 
 def split_with_reused(
-    frames: list[Atoms], config: dict[str, Any], folder: Path
+    frames: list[Atoms], config: dict[str, Any], folder: Path, teaching: Teaching
 ) -> dict[str, list[Atoms]]:
     """Add the frames of earlier files; their test orders stay test orders, the others training."""
     cell_of = functools.cache(lambda factors: make_cell(config, folder, list(factors)))
@@ -309,7 +310,7 @@ def split_with_reused(
     groups: dict[str, list[Atoms]] = {}
     classes: dict[str, str] = {}
     for file, part in [*config["reuse"].items(), ("", "")]:
-        for frame in read_labelled(folder / file) if file else frames:
+        for frame in relabel(read_labelled(folder / file), teaching) if file else frames:
             order = root_order(frame.info["order"], cell_of)
             supercell, _, occupancy = frame.info["order"].partition(":")
             a, b, c = map(int, supercell.split("x"))
@@ -320,6 +321,19 @@ def split_with_reused(
             classes[order] = f"{supercell}:{occupancy.partition('|')[0].count('1')}"
     shares = {"valid": config["valid_fraction"], "test": config["test_fraction"]}
     return split_by_order(groups, classes, shares, fixed, np.random.default_rng(config["seed"]))
+
+
+def relabel(frames: list[Atoms], teaching: Teaching) -> Iterator[Atoms]:
+    """The frames of an earlier set; those with an ion behind the wall get labels that have it."""
+    for frame in frames:
+        known = frame.calc.results.get("magmoms")
+        if teaching.wall is None or not teaching.wall.depth(charge_states(frame), known).any():
+            yield frame
+            continue
+        label = evaluate(teaching.teacher, frame)
+        labelled = teaching.frame(frame, label, **frame.info)
+        if labelled is not None:
+            yield labelled
 
 
 def split(frames: list[Atoms], config: dict[str, Any]) -> dict[str, list[Atoms]]:
@@ -372,13 +386,23 @@ def load_teaching(config: dict[str, Any]) -> Teaching:
     from chgnet.model.dynamics import CHGNetCalculator
 
     torch.set_num_threads(1)
+    wall, teacher = None, None
+    if "wall" in config:
+        from redoxmc.data.walls import MomentWall, WalledTeacher
+
+        part = config["wall"]
+        begins = {name: (moment, 1) for name, moment in part["above"].items()}
+        begins |= {name: (moment, -1) for name, moment in part["below"].items()}
+        wall = MomentWall(begins, part["slope"], part["onset"])
+        teacher = WalledTeacher([Species.parse(s) for s in config["species"]], wall)
     return Teaching(
-        CHGNetCalculator(use_device="cpu"),
+        teacher or CHGNetCalculator(use_device="cpu"),
         BondBias(config["bias"]["strength"], bias_bonds(config)),
         Species.parse(config["reduced"]),
         Species.parse(config["oxidised"]),
         config["moment_threshold"],
         config["largest_force"],
+        wall,
     )
 
 
@@ -416,7 +440,7 @@ def main(path: Path) -> None:
     if "part" in config:  # an addition to one part of another set
         parted = {config["part"]: frames}
     elif "reuse" in config:
-        parted = split_with_reused(frames, config, folder)
+        parted = split_with_reused(frames, config, folder, teaching)
     else:
         parted = split(frames, config)
     for name, chosen in parted.items():

@@ -14,7 +14,7 @@ from redoxmc.data.extxyz import read_labelled
 from redoxmc.data.splits import PARTS, split_by_order
 from redoxmc.errors import InputError
 
-DISTILLED = REPO / "potentials" / "data" / "distilled"
+DATA = REPO / "potentials" / "data"
 
 
 def groups(sizes: Mapping[str, int]) -> dict[str, list[Atoms]]:
@@ -57,17 +57,23 @@ def test_an_unknown_part_is_refused() -> None:
         split({"c0:0": "exam"})
 
 
-def test_the_distilled_set_shares_no_order_between_its_parts() -> None:
-    path = DISTILLED / "distilled.toml"
+@pytest.mark.parametrize(
+    ("folder", "names", "at_least"),
+    [("distilled", (*PARTS, "tripled_train"), 1500), ("walled", PARTS, 2500)],
+)
+def test_a_shipped_set_shares_no_order_between_its_parts(
+    folder: str, names: tuple[str, ...], at_least: int
+) -> None:
+    path = DATA / folder / f"{folder}.toml"
     config = tomllib.loads(path.read_text(encoding="utf-8"))
     cell_of = functools.cache(lambda factors: make_cell(config, path.parent, list(factors)))
     root = functools.cache(lambda name: root_order(name, cell_of))
     found: dict[str, set[str]] = {}
     concentrations: dict[str, set[float]] = {}
     frames = 0
-    for name in (*PARTS, "tripled_train"):
+    for name in names:
         part = name.rpartition("_")[2]
-        for frame in read_labelled(DISTILLED / f"{name}.extxyz"):
+        for frame in read_labelled(DATA / folder / f"{name}.extxyz"):
             states = frame.arrays["charge_state"]
             occupancy = frame.info["order"].partition(":")[2]
             redox, _, ions = occupancy.partition("|")
@@ -76,7 +82,7 @@ def test_the_distilled_set_shares_no_order_between_its_parts() -> None:
             found.setdefault(part, set()).add(root(frame.info["order"]))
             concentrations.setdefault(part, set()).add(ions.count("1") / len(redox))
             frames += 1
-    assert frames >= 1500
+    assert frames >= at_least
     assert min(map(len, found.values())) >= 8
     assert not found["train"] & found["test"]
     assert not found["train"] & found["valid"]

@@ -11,7 +11,7 @@ from redoxmc.data.teacher import (
     evaluate,
     find_shells,
     impose_bonds,
-    order_confirmed,
+    strayed,
 )
 from redoxmc.models.card import Bonds
 from redoxmc.species import Species
@@ -105,13 +105,16 @@ def test_the_bias_and_its_forces_and_stress_belong_together():
 
 def test_moments_confirm_or_refuse_an_order():
     states = ["Fe2+", "O2-", "Fe3+"]
-    assert order_confirmed(states, np.array([3.7, 0.1, -4.3]), FE2, FE3, 4.05)
-    assert not order_confirmed(states, np.array([4.2, 0.1, 4.3]), FE2, FE3, 4.05)
-    assert not order_confirmed(states, np.array([3.7, 0.1, 4.0]), FE2, FE3, 4.05)
+    for moments, wrong in (
+        ([3.7, 0.1, -4.3], [False, False, False]),
+        ([4.2, 0.1, 4.3], [True, False, False]),
+        ([3.7, 0.1, 4.0], [False, False, True]),
+    ):
+        assert strayed(states, np.array(moments), FE2, FE3, 4.05).tolist() == wrong
     ti = ["Ti3+", "Ti4+"]
     three, four = Species.parse("Ti3+"), Species.parse("Ti4+")
-    assert order_confirmed(ti, np.array([0.9, 0.05]), three, four, -0.5)
-    assert not order_confirmed(ti, np.array([0.05, 0.9]), three, four, -0.5)
+    assert not strayed(ti, np.array([0.9, 0.05]), three, four, -0.5).any()
+    assert strayed(ti, np.array([0.05, 0.9]), three, four, -0.5).all()
 
 
 def test_frames_of_a_relaxation_carry_the_unbiased_label_and_a_confirmed_order():

@@ -214,9 +214,8 @@ def _plot(frames: "Sequence[Atoms]", data: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     counts, moments, energies = figure.subplots(1, 3)
-    counts.bar(list(data["frames_per_x"]), list(data["frames_per_x"].values()))
+    counts.bar([float(x) for x in data["frames_per_x"]], data["frames_per_x"].values(), width=0.03)
     counts.set(xlabel="x", ylabel="frames")
-    counts.tick_params(axis="x", labelrotation=45)
     pools = moments_by_species(frames)
     every = np.concatenate(list(pools.values())) if pools else np.zeros(1)
     bins = np.histogram_bin_edges(every, 80)
@@ -230,7 +229,8 @@ def _plot(frames: "Sequence[Atoms]", data: dict[str, Any], path: Path) -> None:
         energies.plot(values, np.full(len(values), row), "|", markersize=12, markeredgewidth=2)
     if len(orders) <= _LABELS:
         energies.set_yticks(range(len(orders)), list(orders), fontsize=8)
-    energies.set(xlabel="charge order above the lowest / meV per site", ylabel="ion order")
+    energies.set(xlabel="charge orders above the lowest / meV per site", ylabel="ion order")
+    energies.xaxis.label.set_size(9)
     replace_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
 
 

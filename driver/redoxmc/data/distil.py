@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -17,9 +17,12 @@ from redoxmc.data.teacher import (
     evaluate,
     find_shells,
     impose_bonds,
-    order_confirmed,
+    strayed,
 )
 from redoxmc.species import Species
+
+if TYPE_CHECKING:  # it needs torch
+    from redoxmc.data.walls import MomentWall
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Teaching:
 
     teacher: an ASE calculator with moments. threshold: µB between reduced and oxidised.
     largest_force: eV/Å; frames beyond are not kept, they say nothing about relaxed states.
+    wall: of a teacher that knows charge states by one; its frames are kept in any order, those
+    with an ion on the wrong side of the threshold without moments.
     """
 
     teacher: Any
@@ -36,15 +41,18 @@ class Teaching:
     oxidised: Species
     threshold: float
     largest_force: float
+    wall: "MomentWall | None" = None
 
     def frame(self, atoms: Atoms, label: dict[str, Any], **info: Any) -> Atoms | None:
         """The labelled frame, or None where the moments do not confirm the charge order."""
-        states = charge_states(atoms)
-        confirmed = order_confirmed(
-            states, label["magmoms"], self.reduced, self.oxidised, self.threshold
-        )
-        if not confirmed or np.abs(label["forces"]).max() > self.largest_force:
+        sides = (self.reduced, self.oxidised, self.threshold)
+        wrong = strayed(charge_states(atoms), label["magmoms"], *sides)
+        if wrong.any() and self.wall is None:
             return None
+        if np.abs(label["forces"]).max() > self.largest_force:
+            return None
+        if wrong.any():
+            label = {name: value for name, value in label.items() if name != "magmoms"}
         frame = atoms.copy()
         frame.calc = SinglePointCalculator(frame, **label)
         frame.info = info

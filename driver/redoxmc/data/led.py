@@ -109,6 +109,38 @@ def from_start(
     yield from descent(guide, guide.start(order, box), (0, 4, 15))
 
 
+def symmetric(
+    guide: Guide, order: Occupancy, box: Floats, rng: np.random.Generator
+) -> Iterator[Atoms]:
+    """Along a relaxation from the undistorted host."""
+    start = guide.start(order, box)
+    sites, _ = guide.cell.lattice.atoms(order)
+    distorter = guide.distorter(int(order[guide.cell.lattice.n_redox :].sum()), box)
+    start.positions = distorter.positions[sites]
+    yield from descent(guide, start, (0, 4, 15))
+
+
+def relabelled(
+    guide: Guide, order: Occupancy, box: Floats, rng: np.random.Generator
+) -> Iterator[Atoms]:
+    """The relaxed state of another order, one charge swap away, with the species of this one."""
+    before = swapped(order, guide.cell.lattice.n_redox, rng)
+    if before is not None:
+        states = guide.start(order, box).arrays["charge_state"]
+        yield _visited(with_states(guide.relaxed(before, box), list(states)))
+
+
+def swapped(order: Occupancy, n_redox: int, rng: np.random.Generator) -> Occupancy | None:
+    """An order one random charge swap away; None where all redox ions are alike."""
+    reduced, oxidised = np.flatnonzero(order[:n_redox] == 1), np.flatnonzero(order[:n_redox] == 0)
+    if not len(reduced) or not len(oxidised):
+        return None
+    pair = [rng.choice(reduced), rng.choice(oxidised)]
+    other = order.copy()
+    other[pair] = other[pair[::-1]]
+    return other
+
+
 def after_swap(
     guide: Guide, order: Occupancy, box: Floats, rng: np.random.Generator
 ) -> Iterator[Atoms]:
@@ -117,12 +149,9 @@ def after_swap(
     The start carries the local distortions over, as `RelaxedEngine.relax_from` does.
     """
     n = guide.cell.lattice.n_redox
-    reduced, oxidised = np.flatnonzero(order[:n] == 1), np.flatnonzero(order[:n] == 0)
-    if not len(reduced) or not len(oxidised):
+    before = swapped(order, n, rng)
+    if before is None:
         return
-    pair = [rng.choice(reduced), rng.choice(oxidised)]
-    before = order.copy()
-    before[pair] = before[pair[::-1]]
     distorter = guide.distorter(int(order[n:].sum()), box)
     change = distorter.displacements(order) - distorter.displacements(before)
     sites, _ = guide.cell.lattice.atoms(order)
@@ -208,6 +237,8 @@ WALKS: dict[str, Walk] = {
     "md": heated,
     "hop": hopping,
     "swap": after_swap,
+    "symmetric": symmetric,
+    "relabelled": relabelled,
 }
 
 

@@ -141,18 +141,19 @@ def evaluate(teacher: Any, atoms: Atoms) -> dict[str, Any]:
     return {"energy": float(results["energy"]), **label}
 
 
-def order_confirmed(
+def strayed(
     states: Sequence[str], moments: Floats, reduced: Species, oxidised: Species, threshold: float
-) -> bool:
-    """Say whether the moments (µB) put every redox ion on its side of the threshold.
+) -> npt.NDArray[np.bool_]:
+    """Say of each atom whether its moment (µB) puts a redox ion on the wrong side of the threshold.
 
     The sign of a moment is left out; the reduced ion is the one with the smaller moment where
     threshold > 0 (high-spin Fe2+ 4 µB, Fe3+ 5 µB), with the larger one where threshold < 0 (Ti3+).
     """
     below, above = (reduced, oxidised) if threshold > 0 else (oxidised, reduced)
     sides = {str(below): False, str(above): True}
-    return all(
-        (abs(moment) > abs(threshold)) == sides[state]
-        for state, moment in zip(states, moments, strict=True)
-        if state in sides
+    return np.array(
+        [
+            state in sides and (abs(moment) > abs(threshold)) != sides[state]
+            for state, moment in zip(states, moments, strict=True)
+        ]
     )

@@ -1,0 +1,99 @@
+"""A charge-blind teacher made charge-aware: its energy rises where an ion would change its state.
+
+A pretrained model without charge states (CHGNet) has one energy surface. Where its moments say that
+an ion has left its charge state, that surface belongs to another charge order. The diabatic surface
+of the order wanted goes on upwards there: from the crossing on it differs from the lower one by
+their gap, which is linear in the coordinate that carries the electron over (Marcus, J. Chem. Phys.
+24, 966 (1956)). That coordinate is here the moment of each redox ion.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from redoxmc.data.teacher import CHARGE_STATE, Floats
+from redoxmc.models.chgnet import ChgnetSettings, chgnet_from_table, chgnet_references
+from redoxmc.models.graph import build_graph, evaluate
+from redoxmc.models.table import make_table
+from redoxmc.species import Species
+
+
+@dataclass(frozen=True)
+class MomentWall:
+    """The rise in energy of an ion whose moment leaves the range of its charge state.
+
+    begins: by species name, where the wall begins (µB) and whether it is for moments above (+1) or
+    below (-1). slope: eV/µB. onset: µB over which the slope grows from 0, linearly.
+    """
+
+    begins: Mapping[str, tuple[float, int]]
+    slope: float
+    onset: float
+
+    def depth(self, states: Sequence[str], moments: Floats) -> Floats:
+        """How far (µB) each ion is behind its wall; 0 before it and for other species."""
+        found = np.zeros(len(states))
+        for i, (state, moment) in enumerate(zip(states, moments, strict=True)):
+            if state in self.begins:
+                start, side = self.begins[state]
+                found[i] = max(0.0, side * (abs(float(moment)) - start))
+        return found
+
+    def energy(self, depth: torch.Tensor) -> torch.Tensor:
+        """Energy (eV) at a depth (µB): quadratic, then linear, smooth to first order."""
+        deep = depth.clamp(min=0)
+        near = deep.clamp(max=self.onset)
+        return self.slope * (near**2 / (2 * self.onset) + (deep - near))
+
+
+class WalledTeacher(Calculator):  # type: ignore[misc]
+    """ASE calculator: pretrained CHGNet in double precision, plus the wall.
+
+    Energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt) with the wall, moments (µB) of CHGNet. The
+    charge states are those of the column `charge_state`. evaluations: calls so far.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress", "magmoms"]
+
+    def __init__(self, species: Sequence[Species], wall: MomentWall) -> None:
+        super().__init__()
+        blind = make_table(species, False)
+        table = make_table(species, False, chgnet_references(blind))
+        self.model = chgnet_from_table(ChgnetSettings(spread=0.0), table, False, 0)
+        self.rows = {str(entry.species): entry.row for entry in table}
+        self.references = {str(entry.species): entry.reference_energy for entry in table}
+        self.wall = wall
+        self.evaluations = 0
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Compute everything at once."""
+        super().calculate(atoms, properties, system_changes)
+        states = [str(state) for state in self.atoms.arrays[CHARGE_STATE]]
+        begins = torch.tensor([self.wall.begins.get(s, (0.0, 0))[0] for s in states]).double()
+        sides = torch.tensor([float(self.wall.begins.get(s, (0.0, 0))[1]) for s in states]).double()
+
+        def walled(*arguments: Any) -> dict[str, torch.Tensor]:
+            nodes: dict[str, torch.Tensor] = self.model.module(*arguments)
+            rise = self.wall.energy(sides * (nodes["moment"] - begins))
+            return {**nodes, "energy": nodes["energy"] + rise}
+
+        graph = build_graph(self.atoms, [self.rows[s] for s in states], self.model.r_cut)
+        found = evaluate(walled, graph)
+        self.evaluations += 1
+        self.results = {
+            "energy": float(found.energy) + sum(self.references[s] for s in states),
+            "forces": found.forces.numpy(),
+            "stress": full_3x3_to_voigt_6_stress(found.stress[0].numpy()),
+            "magmoms": found.nodes["moment"].numpy(),
+        }
