@@ -49,7 +49,7 @@ Charge-aware models have one species for each charge state; a blind twin (`-blin
 architecture, data and settings and one species for both. Relaxations are the driver's own (fixed
 cell: the model's own lattice of that x; largest force {settings.relax.force_tolerance:g} eV/Å).
 "Site" is a redox site, so a formula unit.
-{missing}"""
+{settings.note}{missing}"""
 
 
 def _errors(settings: Settings, results: dict[str, Results]) -> str:

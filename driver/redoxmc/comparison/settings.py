@@ -144,12 +144,13 @@ class Settings(_Table):
     """One comparison. Paths are absolute after loading.
 
     judge: a model with moments, of the list, that looks at the geometries where relaxations of all
-    models end.
+    models end. note: what else the page says at its top.
     """
 
     material: MaterialSettings
     models: list[ModelSettings] = Field(min_length=1)
     judge: str | None = None
+    note: str = ""
     relax: RelaxSettings = RelaxSettings()
     states: list[StatesSettings] = []
     frames: list[FramesSettings] = []
