@@ -22,7 +22,7 @@ from redoxmc.structures.reference_start import make_distorter
 POTENTIALS = REPO / "potentials"
 DATA = POTENTIALS / "data"
 WITH_TWIN = ()
-AWARE = ("mace-nafepo4", "mace-nafepo4-small", "cpainn-nafepo4")
+AWARE = ("mace-nafepo4", "mace-nafepo4-small", "cpainn-nafepo4", "chgnet-nafepo4")
 BLIND = tuple(f"{name}-blind" for name in WITH_TWIN)
 # CHGNet and cPaiNN run in TorchScript: a minute and more each
 AWARE_SLOWLY = [
