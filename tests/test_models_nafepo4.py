@@ -21,7 +21,7 @@ from redoxmc.structures.reference_start import make_distorter
 
 POTENTIALS = REPO / "potentials"
 DATA = POTENTIALS / "data"
-WITH_TWIN = ("mace-nafepo4",)
+WITH_TWIN = ("mace-nafepo4", "cpainn-nafepo4")
 AWARE = ("mace-nafepo4", "mace-nafepo4-small", "cpainn-nafepo4", "chgnet-nafepo4")
 BLIND = tuple(f"{name}-blind" for name in WITH_TWIN)
 # CHGNet and cPaiNN run in TorchScript: a minute and more each
