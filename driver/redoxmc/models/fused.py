@@ -2,8 +2,8 @@
 
 A plain step is some thousand small operations that each read and write memory. Traced with its
 derivatives and compiled by torch's inductor they become a few loops: for cPaiNN 2.7 times faster
-(`scripts/bench/training_step`), with the same numbers up to rounding, after minutes of compilation. CHGNet cannot be compiled: it
-finds its angles on the way, and their number depends on the data.
+(`scripts/bench/training_step`), with the same numbers up to rounding, after minutes of compilation.
+CHGNet cannot be compiled: it finds its angles on the way, and their number depends on the data.
 """
 
 from collections.abc import Callable, Sequence
