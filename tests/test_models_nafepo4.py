@@ -21,8 +21,8 @@ from redoxmc.structures.reference_start import make_distorter
 
 POTENTIALS = REPO / "potentials"
 DATA = POTENTIALS / "data"
-WITH_TWIN = ("mace-nafepo4", "cpainn-nafepo4")
-AWARE = ("mace-nafepo4", "mace-nafepo4-small", "cpainn-nafepo4", "chgnet-nafepo4")
+WITH_TWIN = ("mace-nafepo4", "cpainn-nafepo4", "chgnet-nafepo4")
+AWARE = (*WITH_TWIN, "mace-nafepo4-small")
 BLIND = tuple(f"{name}-blind" for name in WITH_TWIN)
 # CHGNet and cPaiNN run in TorchScript: a minute and more each
 AWARE_SLOWLY = [
