@@ -97,6 +97,7 @@ def describe_set(frames: "Sequence[Atoms]", still: Still = Still()) -> dict[str,
         "orders": len(set(orders) - {None}),
         "made_by": dict(sorted(made_by.items())),
         "moments_muB": moments,
+        "frames_without_moments": sum("magmoms" not in frame.calc.results for frame in frames),
         "charge_orders_meV_per_site": charge_order_energies(frames, still),
         "largest_force_eV_per_A": max(float(np.abs(f.get_forces()).max()) for f in frames),
         "scf": scf_rows(frames, [n for n, v in moments.items() if isinstance(v, dict)]),
@@ -201,6 +202,8 @@ def _markdown(data: dict[str, Any]) -> str:
             )
     gaps = [(n, v) for n, v in data["moments_muB"].items() if not isinstance(v, dict)]
     lines += ["", *(f"{name}: {value:.2f} µB" for name, value in gaps)]
+    if data["frames_without_moments"]:
+        lines += ["", f"{data['frames_without_moments']} frames without moments."]
     lines += ["", "| ion order | charge orders above the lowest, meV per redox site |", "|---|---|"]
     for name, energies in data["charge_orders_meV_per_site"].items():
         lines.append(f"| {name} | {' / '.join(f'{e:.0f}' for e in energies)} |")

@@ -36,13 +36,14 @@ class MomentWall:
     slope: float
     onset: float
 
+    def places(self, states: Sequence[str]) -> Floats:
+        """Where the wall of each atom begins (µB) and its side, (2, n); side 0 for no wall."""
+        return np.array([self.begins.get(state, (0.0, 0)) for state in states], dtype=float).T
+
     def depth(self, states: Sequence[str], moments: Floats) -> Floats:
         """How far (µB) each ion is behind its wall; 0 before it and for other species."""
-        found = np.zeros(len(states))
-        for i, (state, moment) in enumerate(zip(states, moments, strict=True)):
-            if state in self.begins:
-                start, side = self.begins[state]
-                found[i] = max(0.0, side * (abs(float(moment)) - start))
+        starts, sides = self.places(states)
+        found: Floats = np.maximum(0.0, sides * (np.abs(moments) - starts))
         return found
 
     def energy(self, depth: torch.Tensor) -> torch.Tensor:
@@ -56,7 +57,7 @@ class WalledTeacher(Calculator):  # type: ignore[misc]
     """ASE calculator: pretrained CHGNet in double precision, plus the wall.
 
     Energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt) with the wall, moments (µB) of CHGNet. The
-    charge states are those of the column `charge_state`. evaluations: calls so far.
+    charge states are those of the column `charge_state`.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress", "magmoms"]
@@ -69,7 +70,6 @@ class WalledTeacher(Calculator):  # type: ignore[misc]
         self.rows = {str(entry.species): entry.row for entry in table}
         self.references = {str(entry.species): entry.reference_energy for entry in table}
         self.wall = wall
-        self.evaluations = 0
 
     def calculate(
         self,
@@ -80,17 +80,15 @@ class WalledTeacher(Calculator):  # type: ignore[misc]
         """Compute everything at once."""
         super().calculate(atoms, properties, system_changes)
         states = [str(state) for state in self.atoms.arrays[CHARGE_STATE]]
-        begins = torch.tensor([self.wall.begins.get(s, (0.0, 0))[0] for s in states]).double()
-        sides = torch.tensor([float(self.wall.begins.get(s, (0.0, 0))[1]) for s in states]).double()
+        starts, sides = torch.from_numpy(self.wall.places(states))
 
         def walled(*arguments: Any) -> dict[str, torch.Tensor]:
             nodes: dict[str, torch.Tensor] = self.model.module(*arguments)
-            rise = self.wall.energy(sides * (nodes["moment"] - begins))
+            rise = self.wall.energy(sides * (nodes["moment"] - starts))
             return {**nodes, "energy": nodes["energy"] + rise}
 
         graph = build_graph(self.atoms, [self.rows[s] for s in states], self.model.r_cut)
         found = evaluate(walled, graph)
-        self.evaluations += 1
         self.results = {
             "energy": float(found.energy) + sum(self.references[s] for s in states),
             "forces": found.forces.numpy(),
