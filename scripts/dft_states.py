@@ -18,7 +18,7 @@ from distil import load_teaching, match_order, rounded
 
 from redoxmc.data.cells import Cell, make_cell
 from redoxmc.data.distil import Teaching, relaxation, with_states
-from redoxmc.data.extxyz import write_labelled
+from redoxmc.io.extxyz import write_labelled
 
 STEPS, FORCE = 80, 0.05  # of FIRE; eV/Å with the bias
 FREE_STEPS = 300  # of FIRE without the bias, where the teacher has a wall that holds the order

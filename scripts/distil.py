@@ -27,14 +27,14 @@ from redoxmc.data.distil import (
     relaxation,
     with_states,
 )
-from redoxmc.data.extxyz import read_labelled, write_labelled
 from redoxmc.data.led import WALKS, Guide, label_walk
 from redoxmc.data.splits import split_by_order
 from redoxmc.data.teacher import BondBias, evaluate
 from redoxmc.engines.lammps import LammpsSession
+from redoxmc.io.extxyz import read_labelled, write_labelled
+from redoxmc.io.files import replace_atomically
+from redoxmc.model_card import Bonds, load_card
 from redoxmc.models.calculator import ModelCalculator
-from redoxmc.models.card import Bonds, load_card
-from redoxmc.results.files import replace_atomically
 from redoxmc.species import Species
 from redoxmc.structures.lattice import occupancy_of_key
 from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic

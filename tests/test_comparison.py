@@ -23,7 +23,7 @@ from redoxmc.comparison.run import collect, csv_text, run_comparison
 from redoxmc.comparison.settings import Settings, StatesSettings, load_settings
 from redoxmc.comparison.workplace import Workplace
 from redoxmc.errors import EngineError, InputError
-from redoxmc.models.card import Bonds
+from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 from redoxmc.structures.lattice import occupancy_of_key
 

@@ -12,8 +12,8 @@ from dft_files import TRUTH, frames
 
 from redoxmc.data.compare import compare
 from redoxmc.data.describe import Still, describe_set, order_of, shared_orders, write_card
-from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
+from redoxmc.io.extxyz import write_labelled
 
 # order, energy per redox site in eV of two labellings
 ENERGIES = {

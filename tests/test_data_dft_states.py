@@ -8,7 +8,7 @@ import pytest
 from conftest import REPO
 
 from redoxmc.data.cells import make_cell, root_order
-from redoxmc.data.extxyz import read_labelled
+from redoxmc.io.extxyz import read_labelled
 
 DATA = REPO / "potentials" / "data"
 

@@ -17,7 +17,7 @@ from redoxmc.data.distil import Teaching
 from redoxmc.data.led import WALKS, Guide, label_walk
 from redoxmc.data.teacher import BondBias, find_shells
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.models.card import load_card
+from redoxmc.model_card import load_card
 from redoxmc.species import Species
 from redoxmc.structures.lattice import occupancy_of_key
 

@@ -10,9 +10,9 @@ from ase import Atoms
 from conftest import REPO
 
 from redoxmc.data.cells import make_cell, root_order
-from redoxmc.data.extxyz import read_labelled
 from redoxmc.data.splits import PARTS, split_by_order
 from redoxmc.errors import InputError
+from redoxmc.io.extxyz import read_labelled
 
 DATA = REPO / "potentials" / "data"
 

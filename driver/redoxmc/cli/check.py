@@ -26,8 +26,8 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
-    from redoxmc.data.structure import read_structure
-    from redoxmc.models.card import load_card
+    from redoxmc.io.structure import read_structure
+    from redoxmc.model_card import load_card
     from redoxmc.models.check import check_model
 
     card = load_card(model)

@@ -10,7 +10,7 @@ def doctor(json_file: JsonFile = None) -> None:
 
     Example: redoxmc doctor
     """
-    from redoxmc.doctor import examine
+    from redoxmc.plugin.doctor import examine
 
     records = examine()
     for record in records:

@@ -18,7 +18,7 @@ def energy(structure: Structure, model: Model, json_file: JsonFile = None) -> No
 
     Example: redoxmc energy state.extxyz --model potentials/mace-nafepo4 --json state.json
     """
-    from redoxmc.single import energy as evaluate
+    from redoxmc.campaign.single import energy as evaluate
 
     _show(evaluate(structure, model), json_file)
 
@@ -35,7 +35,7 @@ def relax(
 
     Example: redoxmc relax state.extxyz --model potentials/mace-nafepo4 --cell
     """
-    from redoxmc.single import relax as relax_structure
+    from redoxmc.campaign.single import relax as relax_structure
 
     result = relax_structure(structure, model, cell=cell, out=out, force_tolerance=force_tolerance)
     _show(result, json_file)

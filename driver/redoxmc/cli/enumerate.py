@@ -16,8 +16,8 @@ def enumerate_(
 
     Example: redoxmc enumerate campaign.toml --json exact.json
     """
-    from redoxmc.enumeration import enumerate_states
-    from redoxmc.parallel import is_root
+    from redoxmc.campaign.enumeration import enumerate_states
+    from redoxmc.campaign.parallel import is_root
     from redoxmc.report.tables import print_spectrum
 
     result = enumerate_states(config)

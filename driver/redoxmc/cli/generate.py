@@ -47,10 +47,10 @@ def generate(
     Example: redoxmc generate campaign.toml --out wanted.extxyz --rattle 0.03 --temperature 600
     """
     from redoxmc.data.committee import select as select_frames
-    from redoxmc.data.extxyz import write_labelled
     from redoxmc.data.generate import Plan, around_run, describe
     from redoxmc.data.generate import generate as make
     from redoxmc.data.variants import Variety
+    from redoxmc.io.extxyz import write_labelled
 
     widths = tuple(rattle or ())
     temperatures = tuple(temperature or ())

@@ -45,8 +45,8 @@ def label(
 
     Example: redoxmc label relax/OUTCAR md.traj --out data.extxyz --json report.json
     """
-    from redoxmc.data.extxyz import write_labelled
     from redoxmc.data.label import label_files
+    from redoxmc.io.extxyz import write_labelled
 
     rules = parse_rules(alias or [], states or [], threshold or [], bader, gap)
     result = label_files(files, rules)

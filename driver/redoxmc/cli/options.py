@@ -15,6 +15,6 @@ def write_json(path: Path | None, data: Any) -> None:
     """Write data to path, atomically; do nothing where path is None."""
     if path is None:
         return
-    from redoxmc.results.files import write_atomically
+    from redoxmc.io.files import write_atomically
 
     write_atomically(path, json.dumps(data, indent=2) + "\n")

@@ -25,6 +25,6 @@ def run(
 
     Example: mpirun -n 8 redoxmc run campaign.toml --out results/first
     """
-    from redoxmc.campaign import run_campaign
+    from redoxmc.campaign.run import run_campaign
 
     raise typer.Exit(run_campaign(config, out, resume=resume, concentration=concentration))

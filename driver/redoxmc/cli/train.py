@@ -29,8 +29,8 @@ def train(
     import warnings
 
     warnings.simplefilter("ignore")  # of torch and e3nn, about themselves
+    from redoxmc.config.training import load_training_config
     from redoxmc.models.train import train as run
-    from redoxmc.models.training_config import load_training_config
 
     settings = load_training_config(config)
     folder = out or Path("checkpoints") / config.stem

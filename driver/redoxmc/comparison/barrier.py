@@ -7,10 +7,10 @@ import numpy as np
 
 from redoxmc.comparison.settings import BarrierSettings
 from redoxmc.comparison.workplace import Workplace
-from redoxmc.data.extxyz import species_of
 from redoxmc.data.label import label_files
 from redoxmc.data.session_calculator import SessionCalculator
 from redoxmc.errors import EngineError, InputError
+from redoxmc.io.extxyz import species_of
 
 
 def measure_barrier(place: Workplace, barrier: BarrierSettings, folder: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from redoxmc.comparison.markdown import Row, number, table
 from redoxmc.comparison.settings import Settings
-from redoxmc.models.card import load_card
+from redoxmc.model_card import load_card
 
 
 def cards_section(settings: Settings) -> str:

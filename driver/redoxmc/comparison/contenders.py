@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from redoxmc.comparison.settings import Settings
-from redoxmc.models.card import Bonds, ModelCard, load_card
+from redoxmc.model_card import Bonds, ModelCard, load_card
 from redoxmc.species import Species
 
 

@@ -15,7 +15,7 @@ from redoxmc.comparison.sections import (
     energies_section,
 )
 from redoxmc.comparison.settings import Settings
-from redoxmc.results.files import write_atomically
+from redoxmc.io.files import write_atomically
 
 
 def write_page(settings: Settings, results: dict[str, Results], page: Path, command: str) -> None:

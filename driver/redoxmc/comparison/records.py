@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.errors import EngineError, InputError
-from redoxmc.results.files import write_atomically
+from redoxmc.io.files import write_atomically
 
 Record = dict[str, Any]
 Results = dict[str, Record]  # of one part: by model, what the part returns

@@ -10,7 +10,7 @@ from redoxmc.comparison.settings import Settings
 from redoxmc.comparison.workplace import Workplace
 from redoxmc.engines.relaxed import Relaxed, RelaxedEngine
 from redoxmc.errors import InputError
-from redoxmc.models.card import Bonds
+from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy, occupancy_of_key
 

@@ -21,7 +21,7 @@ from redoxmc.comparison.states import measure_states
 from redoxmc.comparison.trajectories import measure_trajectories
 from redoxmc.comparison.workplace import Workplace
 from redoxmc.errors import EngineError
-from redoxmc.results.files import write_atomically
+from redoxmc.io.files import write_atomically
 
 Work = Callable[[Workplace], Record]
 FORMAT = 2  # of what the parts return

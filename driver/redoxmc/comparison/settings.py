@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from redoxmc.config import parse_table, read_toml
+from redoxmc.config.campaign import parse_table, read_toml
 from redoxmc.errors import InputError
-from redoxmc.models.card import Bonds
+from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 
 Positive = Annotated[float, Field(gt=0)]

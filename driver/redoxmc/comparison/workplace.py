@@ -10,7 +10,7 @@ import numpy as np
 from redoxmc.comparison.records import Records
 from redoxmc.comparison.session import MomentSession
 from redoxmc.comparison.settings import Settings
-from redoxmc.config import Config
+from redoxmc.config.campaign import Config
 from redoxmc.engines.relaxed import (
     HostGeometry,
     RelaxedEngine,
@@ -18,7 +18,7 @@ from redoxmc.engines.relaxed import (
     host_geometry,
 )
 from redoxmc.errors import EngineError
-from redoxmc.models.card import ModelCard
+from redoxmc.model_card import ModelCard
 from redoxmc.structures.lattice import Lattice, build_lattice
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 

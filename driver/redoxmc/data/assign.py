@@ -16,9 +16,9 @@ from redoxmc.data.clusters import (
     divide_by_charges,
     divide_by_moments,
 )
-from redoxmc.data.frames import FrameError
 from redoxmc.data.reference_moments import CLOSED_SHELL, reference_moments, usual_states
 from redoxmc.errors import InputError
+from redoxmc.io.frames import FrameError
 from redoxmc.species import Species
 
 if TYPE_CHECKING:

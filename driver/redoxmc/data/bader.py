@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.data.frames import FrameError, read_text
+from redoxmc.io.frames import FrameError, read_text
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from ase import Atoms
 from ase.geometry import find_mic
 
-from redoxmc.data.extxyz import COLUMN, species_of
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError, InputError
-from redoxmc.models.card import load_card
+from redoxmc.io.extxyz import COLUMN, species_of
+from redoxmc.model_card import load_card
 
 Floats = npt.NDArray[np.float64]
 _SAME_ENERGY = 1e-6  # eV per atom: structures that a symmetry operation or a translation relates

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redoxmc.data.describe import Order, order_of
-from redoxmc.data.extxyz import COLUMN, energy_of, read_labelled
 from redoxmc.errors import InputError
-from redoxmc.results.files import write_atomically
+from redoxmc.io.extxyz import COLUMN, energy_of, read_labelled
+from redoxmc.io.files import write_atomically
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -11,11 +11,11 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from redoxmc.data.assign import Rules
-from redoxmc.data.extxyz import COLUMN, read_labelled, write_labelled
 from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
 from redoxmc.data.runner import WANTED, CalculationError, compute_one
 from redoxmc.data.settings import Settings
+from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
 
 if TYPE_CHECKING:
     from ase import Atoms

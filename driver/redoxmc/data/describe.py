@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redoxmc.data.extxyz import COLUMN, energy_of, read_labelled
 from redoxmc.data.scf_history import scf_rows, scf_table
 from redoxmc.errors import InputError
-from redoxmc.results.files import replace_atomically, write_atomically
+from redoxmc.io.extxyz import COLUMN, energy_of, read_labelled
+from redoxmc.io.files import replace_atomically, write_atomically
 from redoxmc.species import Species
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.optimize import FIRE
 
-from redoxmc.config import Config, load_config
-from redoxmc.data.extxyz import COLUMN, read_labelled, species_of
+from redoxmc.config.campaign import Config, load_config
 from redoxmc.data.orders import choose_orders
 from redoxmc.data.session_calculator import SessionCalculator
 from redoxmc.data.teacher import BiasedTeacher, find_shells
@@ -20,7 +19,8 @@ from redoxmc.data.variants import Variety, variants
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import check_sites, host_geometry
 from redoxmc.errors import EngineError, InputError
-from redoxmc.models.card import load_card
+from redoxmc.io.extxyz import COLUMN, read_labelled, species_of
+from redoxmc.model_card import load_card
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count, occupancy_key
 from redoxmc.structures.reference_start import make_distorter
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry

@@ -11,10 +11,10 @@ import numpy as np
 from redoxmc.data.assign import Rules, Site, assign, choose, prepare
 from redoxmc.data.bader import attach_acf
 from redoxmc.data.clusters import Division
-from redoxmc.data.extxyz import COLUMN, species_of
-from redoxmc.data.frames import FrameError
 from redoxmc.data.readers import file_kind, read_frames
 from redoxmc.errors import InputError
+from redoxmc.io.extxyz import COLUMN, species_of
+from redoxmc.io.frames import FrameError
 from redoxmc.species import Species
 
 if TYPE_CHECKING:

@@ -13,17 +13,17 @@ from ase import Atoms
 from ase.constraints import FixedPlane
 from ase.optimize import FIRE
 
-from redoxmc.config import RelaxConfig
+from redoxmc.config.campaign import RelaxConfig
 from redoxmc.data.cells import Cell
 from redoxmc.data.distil import Tally, Teaching, with_states
-from redoxmc.data.extxyz import species_of
 from redoxmc.data.session_calculator import SessionCalculator
 from redoxmc.data.teacher import BiasedTeacher, evaluate, find_shells
 from redoxmc.data.variants import Variety, snapshots
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import HostGeometry, check_sites, host_geometry
 from redoxmc.errors import EngineError
-from redoxmc.models.card import Bonds
+from redoxmc.io.extxyz import species_of
+from redoxmc.model_card import Bonds
 from redoxmc.structures.lattice import Floats, Occupancy
 from redoxmc.structures.reference_start import Distorter, make_distorter
 

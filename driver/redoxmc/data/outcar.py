@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.data.frames import FrameError
+from redoxmc.io.frames import FrameError
 
 if TYPE_CHECKING:
     from ase import Atoms

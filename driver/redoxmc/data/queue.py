@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redoxmc.data.extxyz import COLUMN, format_frame
-from redoxmc.data.frames import FrameError, xyz_frames
 from redoxmc.errors import InputError
-from redoxmc.results.files import write_atomically
+from redoxmc.io.extxyz import COLUMN, format_frame
+from redoxmc.io.files import write_atomically
+from redoxmc.io.frames import FrameError, xyz_frames
 
 if TYPE_CHECKING:
     from ase import Atoms

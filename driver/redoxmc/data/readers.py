@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from redoxmc.data.frames import FrameError, short, unsound, xyz_frames
 from redoxmc.data.outcar import outcar_frames
 from redoxmc.data.vasprun import sibling_outcar, vasprun_frames
 from redoxmc.errors import InputError
+from redoxmc.io.frames import FrameError, short, unsound, xyz_frames
 
 if TYPE_CHECKING:
     from ase import Atoms

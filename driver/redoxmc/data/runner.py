@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redoxmc.data.extxyz import COLUMN, species_of
-from redoxmc.data.frames import unsound
 from redoxmc.data.reference_moments import reference_moments
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
+from redoxmc.io.extxyz import COLUMN, species_of
+from redoxmc.io.frames import unsound
 from redoxmc.species import Species
 
 if TYPE_CHECKING:

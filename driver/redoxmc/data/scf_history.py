@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redoxmc.data.extxyz import COLUMN, energy_of
+from redoxmc.io.extxyz import COLUMN, energy_of
 from redoxmc.species import Species
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from redoxmc.data.extxyz import species_of
 from redoxmc.engines.lammps import LammpsSession
+from redoxmc.io.extxyz import species_of
 
 
 class SessionCalculator(Calculator):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from redoxmc.models.card import Bonds
+from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 
 Floats = npt.NDArray[np.float64]

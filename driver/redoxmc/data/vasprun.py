@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from redoxmc.data.frames import FrameError
+from redoxmc.io.frames import FrameError
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -18,7 +18,7 @@ import numpy as np
 from redoxmc.engines.box import lammps_axes, prism
 from redoxmc.engines.quasi_newton import Solve, descend
 from redoxmc.errors import EngineError, InputError
-from redoxmc.models.card import ModelCard
+from redoxmc.model_card import ModelCard
 from redoxmc.plugin import per_atom
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from redoxmc.config import RelaxConfig
+from redoxmc.config.campaign import RelaxConfig
 from redoxmc.engines.cell import Minimize, relax_cell
 from redoxmc.engines.force_constants import MOST_SITES, ForceConstants, measure
 from redoxmc.engines.lammps import LammpsSession, State

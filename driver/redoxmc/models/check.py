@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.engines.on_ranks import evaluate_on_ranks
+from redoxmc.engines.single_point import Job, SinglePoint, Structure, evaluate
 from redoxmc.errors import EngineError, InputError
-from redoxmc.models.card import ModelCard, load_card, read_metadata
-from redoxmc.plugin.in_python import evaluate_in_python
-from redoxmc.plugin.on_ranks import evaluate_on_ranks
-from redoxmc.plugin.single_point import Job, SinglePoint, Structure, evaluate
+from redoxmc.model_card import ModelCard, load_card, read_metadata
+from redoxmc.models.in_python import evaluate_in_python
 
 SWAP_EFFECT = 1e-4  # eV: far above rounding, far below what any charge swap costs
 _STEPS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}  # five-point first derivative
@@ -196,7 +196,7 @@ def _symmetry(
 def _example(card: ModelCard) -> Structure:
     """The example that the card names, or a neutral made-up crystal of all species."""
     if "example" in card.raw:
-        from redoxmc.data.structure import read_structure
+        from redoxmc.io.structure import read_structure
 
         return Structure.from_atoms(read_structure(card.folder / card.raw["example"], card.species))
     rng = np.random.default_rng(0)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from redoxmc.errors import InputError
+from redoxmc.io.files import replace_atomically
 from redoxmc.models.architectures import build_model
 from redoxmc.models.model import Model
 from redoxmc.models.table import SpeciesRow
-from redoxmc.results.files import replace_atomically
 from redoxmc.species import Species
 
 CHECKPOINT_FORMAT = 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from redoxmc.results.files import replace_atomically
+from redoxmc.io.files import replace_atomically
 
 
 def plot_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from redoxmc.errors import InputError
-from redoxmc.models.card import FORMAT, METADATA, Bonds, read_metadata
+from redoxmc.io.files import replace_atomically, write_atomically
+from redoxmc.io.toml_text import toml_text
+from redoxmc.model_card import FORMAT, METADATA, Bonds, read_metadata
 from redoxmc.models.model import Model
-from redoxmc.models.toml_text import toml_text
-from redoxmc.results.files import replace_atomically, write_atomically
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 

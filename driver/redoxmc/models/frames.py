@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from redoxmc.data.extxyz import COLUMN, energy_of, read_labelled
 from redoxmc.errors import InputError
+from redoxmc.io.extxyz import COLUMN, energy_of, read_labelled
 from redoxmc.models.graph import Graph, build_graph, join
 from redoxmc.models.table import SpeciesRow, row_of
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.config.training import LigandConfig, TrainingConfig
 from redoxmc.errors import InputError
-from redoxmc.models.card import Bonds
+from redoxmc.io.files import write_atomically
+from redoxmc.io.toml_text import toml_text
+from redoxmc.model_card import Bonds
 from redoxmc.models.checkpoint import load_checkpoint, rebuild_model
 from redoxmc.models.export import (
     DTYPES,
@@ -18,9 +21,6 @@ from redoxmc.models.export import (
 )
 from redoxmc.models.frames import Frame, hash_files, make_sample, read_frames
 from redoxmc.models.metrics import measure_errors
-from redoxmc.models.toml_text import toml_text
-from redoxmc.models.training_config import LigandConfig, TrainingConfig
-from redoxmc.results.files import write_atomically
 from redoxmc.species import Species
 
 CALM = 0.5  # eV/Å: largest force of a frame whose bond lengths count as those of a relaxed state
@@ -100,7 +100,7 @@ def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:
 
 def _write_example(frames: Sequence[Frame], path: Path) -> None:
     """The calmest frame that holds the most species: something to try the model on."""
-    from redoxmc.data.extxyz import write_labelled
+    from redoxmc.io.extxyz import write_labelled
 
     most = max(len(set(f.states)) for f in frames)
     chosen = min(

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.data.structure import read_structure
+from redoxmc.engines.single_point import Job, Structure, evaluate
 from redoxmc.errors import InputError
-from redoxmc.models.card import load_card
-from redoxmc.models.toml_text import toml_text
-from redoxmc.plugin.single_point import Job, Structure, evaluate
-from redoxmc.results.files import write_atomically
+from redoxmc.io.files import write_atomically
+from redoxmc.io.structure import read_structure
+from redoxmc.io.toml_text import toml_text
+from redoxmc.model_card import load_card
 
 ATOMS = 400  # at least: the costs per atom of 400 and of 3,000 atoms hardly differ
 STEPS, ROUNDS = 10, 5

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
+from redoxmc.config.training import TrainingConfig
 from redoxmc.errors import InputError
+from redoxmc.io.files import write_atomically
 from redoxmc.models.architectures import build_model, measured_settings, own_references
 from redoxmc.models.checkpoint import (
     describe_model,
@@ -37,8 +39,6 @@ from redoxmc.models.memory import keep_freed_memory
 from redoxmc.models.metrics import measure_errors
 from redoxmc.models.model import Model
 from redoxmc.models.table import make_table
-from redoxmc.models.training_config import TrainingConfig
-from redoxmc.results.files import write_atomically
 
 Progress = Callable[[dict[str, Any]], None]
 

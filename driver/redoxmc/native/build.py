@@ -59,7 +59,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     dtype: "float32" or "float64", the model's own where None. Raises NativeUnavailableError with
     one sentence where there can be none: TorchScript is the way out then.
     """
-    from redoxmc.models.card import read_metadata
+    from redoxmc.model_card import read_metadata
 
     metadata = read_metadata(model)
     if metadata["architecture"] != "MACE":

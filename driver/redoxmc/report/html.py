@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from redoxmc.results.files import write_atomically
+from redoxmc.io.files import write_atomically
 
 Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
 _STYLE = """

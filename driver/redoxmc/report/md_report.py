@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.engines.md_phase import degrees_of_freedom
-from redoxmc.md_chain import COLUMNS, MdChain
-from redoxmc.md_store import MdStore, MdTrace, load
-from redoxmc.md_summary import run_records
+from redoxmc.dynamics.phase import degrees_of_freedom
+from redoxmc.dynamics.replica import COLUMNS, MdChain
+from redoxmc.io.files import write_atomically
 from redoxmc.report.md_page import write_md_page
 from redoxmc.report.md_plots import (
     MdSeries,
@@ -19,9 +18,10 @@ from redoxmc.report.md_plots import (
     plot_swaps,
     plot_work,
 )
+from redoxmc.report.md_summary import run_records
 from redoxmc.report.md_thermo import md_thermo_records
 from redoxmc.report.order import OrderParameters
-from redoxmc.results.files import write_atomically
+from redoxmc.results.md_store import MdStore, MdTrace, load
 from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.symmetry import find_symmetry
 from redoxmc.units import KB

@@ -5,11 +5,11 @@ from math import comb
 
 import numpy as np
 
-from redoxmc.md_chain import MdChain
-from redoxmc.md_store import MdStore
+from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.analysis import number
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.thermo import Record, add_hull
+from redoxmc.results.md_store import MdStore
 from redoxmc.structures.lattice import Lattice, occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import SiteSymmetry
 from redoxmc.thermo.correlation import split_r_hat, standard_error

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from redoxmc.results.files import replace_atomically
+from redoxmc.io.files import replace_atomically
 
 PALE = "#e3edf4"
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (

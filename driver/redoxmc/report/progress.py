@@ -7,9 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from redoxmc.campaign.system import System
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
-from redoxmc.system import System
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.data.extxyz import write_labelled
 from redoxmc.errors import InputError
-from redoxmc.md_store import is_md
+from redoxmc.io.extxyz import write_labelled
+from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
@@ -19,7 +19,7 @@ from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
-from redoxmc.results.files import write_atomically
+from redoxmc.results.md_store import is_md
 from redoxmc.results.store import Store, load, merge, save
 from redoxmc.sampling.cache import ions_of_key
 from redoxmc.structures.lattice import occupancy_of_key

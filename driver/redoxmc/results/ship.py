@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.results.files import replace_atomically
+from redoxmc.io.files import replace_atomically
 from redoxmc.results.store import Store, load, merge, save
 from redoxmc.sampling.cache import EnergyCache
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
-from redoxmc.results.files import replace_atomically
+from redoxmc.io.files import replace_atomically
 from redoxmc.sampling.cache import EnergyCache, Entry, ions_of_key
 from redoxmc.sampling.chain import Chain, MoveCount
 from redoxmc.sampling.ladder import Ladder, make_ladder

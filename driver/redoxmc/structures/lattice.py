@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.config import Config
+from redoxmc.config.campaign import Config
 from redoxmc.errors import InputError
-from redoxmc.models.card import ModelCard
+from redoxmc.model_card import ModelCard
 from redoxmc.species import Species
 
 Floats = npt.NDArray[np.float64]

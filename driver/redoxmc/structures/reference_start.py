@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError
-from redoxmc.models.card import Bonds
+from redoxmc.model_card import Bonds
 from redoxmc.structures.constrained_step import Solve, constrained_step
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 

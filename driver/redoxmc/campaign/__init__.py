@@ -1,0 +1,1 @@
+"""Whole jobs: campaigns, enumerations and single structures, on any number of ranks."""

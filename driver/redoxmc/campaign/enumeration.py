@@ -1,0 +1,128 @@
+"""Every distinct state of a small cell, relaxed, with exact Boltzmann averages."""
+
+from collections.abc import Iterator
+from itertools import combinations, product
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc.campaign.parallel import Ranks
+from redoxmc.campaign.run import prepare
+from redoxmc.campaign.system import System
+from redoxmc.errors import InputError
+from redoxmc.report.progress import track
+from redoxmc.report.spectrum import Spectrum, split_entropies
+from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.structures.lattice import Occupancy, occupancy_key, occupancy_of_key
+from redoxmc.thermo.entropy import canonical_averages
+
+MAX_STATES = 200_000
+
+
+def enumerate_states(config: Path) -> dict[str, Any]:
+    """Relax every distinct state of every concentration; every MPI rank calls it.
+
+    Returns {"states": …, "failed": …, "thermo": …} as in the contract, energies in eV. The ion
+    order is that of the first seed, or all of them with ordering = "sampled". A state whose
+    relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
+    Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
+    """
+    system, ranks = prepare(config)
+    if system.config.sampling.ensemble == "semigrand":
+        raise InputError(
+            f"{config}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = 'relaxed'."
+        )
+    spaces = {x: _space(system, x) for x in system.counts}
+    system.relax_hosts(ranks)
+    cache = EnergyCache()
+    for x, space in spaces.items():
+        _relax_all(system, ranks, x, list(space), cache)
+    result: dict[str, Any] = {"states": [], "failed": [], "thermo": []}
+    for x, space in spaces.items():
+        for key, degeneracy in space.items():
+            entry = cache[key]
+            record = {"key": key, "x": x, "degeneracy": degeneracy}
+            if entry.energy is None:
+                result["failed"].append({**record, "reason": entry.reason})
+            else:
+                result["states"].append({**record, "energy_eV": entry.energy})
+        result["thermo"].extend(_thermo(system, x, space, cache))
+    return result
+
+
+def _space(system: System, x: float) -> dict[str, int]:
+    """Canonical keys and degeneracies of all states of a concentration, in a fixed order."""
+    lattice, n_ions = system.lattice, system.counts[x]
+    n_reduced = lattice.n_reduced(n_ions)
+    assert n_reduced is not None  # ion_count has refused such an x
+    sampled = system.config.ions.ordering == "sampled"
+    size = comb(lattice.n_redox, n_reduced) * (comb(lattice.n_ions, n_ions) if sampled else 1)
+    if size > MAX_STATES:
+        raise InputError(
+            f"x = {x:g} has {size} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
+            "take a smaller supercell, or sample with 'redoxmc run'."
+        )
+    ions = (
+        _orders(lattice.n_ions, n_ions)
+        if sampled
+        else [system.ions(x, system.config.sampling.seeds[0])]
+    )
+    charges = list(_orders(lattice.n_redox, n_reduced))
+    space: dict[str, int] = {}
+    for ion_order, charge_order in product(ions, charges):
+        canonical = system.symmetry.canonical(np.concatenate([charge_order, ion_order]))
+        key = occupancy_key(lattice, canonical)
+        space[key] = space.get(key, 0) + 1
+    return dict(sorted(space.items()))
+
+
+def _orders(n_sites: int, count: int) -> Iterator[Occupancy]:
+    for chosen in combinations(range(n_sites), count):
+        order = np.zeros(n_sites, dtype=np.int8)
+        order[list(chosen)] = 1
+        yield order
+
+
+def _relax_all(system: System, ranks: Ranks, x: float, keys: list[str], cache: EnergyCache) -> None:
+    energies = system.energies(system.counts[x], cache)
+    mine = keys[ranks.index :: ranks.n_groups]
+    for key in track(mine, f"relaxing x = {x:g}", show=ranks.root):
+        energies.look_up(occupancy_of_key(key))
+    parts: list[dict[str, Entry]] = ranks.gather(cache.take_fresh())
+    cache.merge(parts)
+
+
+def _thermo(
+    system: System, x: float, space: dict[str, int], cache: EnergyCache
+) -> list[dict[str, Any]]:
+    lattice = system.lattice
+    energies = [cache[key].energy for key in space]
+    spectrum = Spectrum(
+        list(space),
+        list(space.values()),
+        np.array([np.nan if energy is None else energy for energy in energies]),
+        sum(space.values()),
+    )
+    levels, degeneracies = spectrum.valid()
+    sampled = system.config.ions.ordering == "sampled"
+    records = []
+    for temperature in system.config.sampling.temperatures if len(levels) else []:
+        averages = canonical_averages(levels, degeneracies, temperature)
+        ionic, electronic = None, averages.entropy
+        if sampled:
+            ionic, electronic = split_entropies(spectrum, lattice, system.symmetry, temperature)
+            ionic /= lattice.n_redox
+        records.append(
+            {
+                "x": x,
+                "temperature_K": temperature,
+                "energy_eV_per_fu": averages.mean_energy / lattice.formula_units,
+                "heat_capacity_kB_per_site": averages.heat_capacity / lattice.n_redox,
+                "electronic_entropy_kB_per_site": electronic / lattice.n_redox,
+                "ionic_entropy_kB_per_site": ionic,
+                "free_energy_eV_per_fu": averages.free_energy / lattice.formula_units,
+            }
+        )
+    return records

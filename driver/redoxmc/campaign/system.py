@@ -1,0 +1,210 @@
+"""What a config describes: model, lattice, symmetry, moves. Runs and enumerations start here."""
+
+import importlib.metadata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redoxmc import __version__
+from redoxmc.campaign.parallel import Ranks
+from redoxmc.config.campaign import Config, load_config
+from redoxmc.engines.force_constants import ForceConstants
+from redoxmc.engines.lammps import LammpsSession
+from redoxmc.engines.relaxed import (
+    HostGeometry,
+    RelaxedEngine,
+    host_constants,
+    host_geometry,
+)
+from redoxmc.errors import EngineError, InputError
+from redoxmc.model_card import ModelCard, load_card
+from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
+from redoxmc.sampling.cache import EnergyCache
+from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
+from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count
+from redoxmc.structures.ordering import ion_order
+from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.thermo.shells import neighbour_shells
+
+
+@dataclass
+class System:
+    """Everything that follows from a config. counts: number of ions of each concentration."""
+
+    config: Config
+    card: ModelCard
+    lattice: Lattice
+    symmetry: SiteSymmetry
+    mixture: WeightedMixture
+    counts: dict[float, int]
+    session: LammpsSession
+    hosts: dict[int, HostGeometry] = field(default_factory=dict)
+    constants: dict[int, ForceConstants | None] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Hash of what determines the chains."""
+        host = self.config.host.structure.read_text(encoding="utf-8", errors="replace")
+        return self.config.identity(self.card.sha256, host)
+
+    def header(self) -> dict[str, Any]:
+        """What results carry of their origin: plain data."""
+        card = self.card
+        return {
+            "identity": self.identity,
+            "config": self.config.echo(),
+            "lattice": self.lattice.to_data(),
+            "versions": _versions(),
+            "model": {
+                "name": card.name,
+                "architecture": card.architecture,
+                "sha256": card.sha256,
+                "charge_aware": card.charge_aware,
+            },
+        }
+
+    def ions(self, x: float, seed: int) -> Occupancy:
+        """The ion order of a concentration; "random" and "sampled" depend on the seed."""
+        n_ions = self.counts[x]
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
+        return ion_order(self.lattice, self.symmetry, n_ions, self.config.ions.ordering, rng)
+
+    @property
+    def reachable_counts(self) -> list[int]:
+        """Numbers of ions that the chains may have."""
+        return _reachable_counts(self.config, self.lattice, self.counts.values())
+
+    def energies(self, n_ions: int, cache: EnergyCache) -> Energies:
+        """The relaxed energies that a chain asks for which starts with n_ions ions."""
+        if self.config.sampling.ensemble != "semigrand":
+            return self.relaxed_energies(n_ions, cache)
+        return EnergiesOfAnyCount(self.lattice, lambda n: self.relaxed_energies(n, cache))
+
+    def relaxed_energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
+        """The relaxed energies of one concentration, from this process' LAMMPS."""
+        return RelaxedEnergies(
+            self.lattice,
+            self.symmetry,
+            self.engine(n_ions),
+            cache,
+            self.mixture.at_fixed_count() or ChargeSwap(self.lattice.n_redox),
+            audit=self.config.sampling.audit,
+            from_previous=self.config.relax.start == "previous",
+        )
+
+    def engine(self, n_ions: int) -> RelaxedEngine:
+        """The engine of one concentration, whose host must have been relaxed."""
+        relax, host = self.config.relax, self.hosts[n_ions]
+        if n_ions not in self.constants:
+            self.constants[n_ions] = host_constants(
+                self.lattice, self.symmetry, self.session, host, relax, n_ions
+            )
+        constants = self.constants[n_ions]
+        return RelaxedEngine(self.lattice, host, self.session, relax, constants)
+
+    def relax_hosts(self, ranks: Ranks) -> None:
+        """Find the host lattices that are still missing, spread over groups.
+
+        Raises InputError where a model cannot relax it: no state of that concentration would start.
+        """
+        missing = [n for n in self.reachable_counts if n not in self.hosts]
+        found: dict[int, HostGeometry | str] = {}
+        for n_ions in missing[ranks.index :: ranks.n_groups]:
+            try:
+                found[n_ions] = host_geometry(
+                    self.lattice, self.symmetry, self.session, self.config.relax, n_ions
+                )
+            except EngineError as error:
+                found[n_ions] = str(error)
+        for part in ranks.gather(found):
+            for n_ions, host in part.items():
+                if isinstance(host, str):
+                    raise InputError(
+                        f"model {self.card.folder}: the host lattice with {n_ions} ions does not "
+                        f"relax ({host}); use relax.cell = 'fixed' or another model."
+                    )
+                self.hosts[n_ions] = host
+
+
+def load_system(path: Path, concentration: float | None = None) -> System:
+    """Read and check everything that a config names; InputError for the first fault.
+
+    concentration: keep this one of the config's only.
+    """
+    config = load_config(path)
+    card = load_card(config.model.path)
+    lattice = build_lattice(config, card)
+    counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
+    mixture = _moves(config, lattice)
+    reachable = _reachable_counts(config, lattice, counts.values())
+    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])
+    if concentration is not None:
+        counts = _only(counts, concentration, path)
+        ions = config.ions.model_copy(update={"concentrations": list(counts)})
+        config = config.model_copy(update={"ions": ions})
+    symmetry = find_symmetry(lattice)
+    return System(config, card, lattice, symmetry, mixture, counts, LammpsSession(card))
+
+
+def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
+    sites = lattice.scaled @ lattice.cell
+    redox, ions = sites[lattice.redox_sites], sites[lattice.ion_sites]
+    semigrand = config.sampling.ensemble == "semigrand"
+    return build_moves(
+        config.sampling.moves,
+        lattice.n_redox,
+        lattice.n_ions,
+        redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
+        ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
+        electrons=_electrons(lattice) if semigrand else 1,
+        semigrand=semigrand,
+    )
+
+
+def _electrons(lattice: Lattice) -> int:
+    """Redox sites that one ion reduces; InputError where that is no whole number."""
+    ion = lattice.species[lattice.ion_sites[0]]
+    number: int
+    number, rest = divmod(ion.charge, lattice.oxidised.charge - lattice.reduced.charge)
+    if rest or number < 1:
+        raise InputError(
+            f"ions.species = '{ion}' does not reduce a whole number of {lattice.oxidised} to "
+            f"{lattice.reduced}."
+        )
+    return number
+
+
+def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -> list[int]:
+    """Numbers of ions that chains of the campaign may have."""
+    if config.sampling.ensemble == "semigrand":
+        return [n for n in range(lattice.n_ions + 1) if lattice.n_reduced(n) is not None]
+    return sorted(set(counts))
+
+
+def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy[: lattice.n_reduced(n_ions)] = 1
+    occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
+    return occupancy
+
+
+def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[float, int]:
+    wanted = {x: n for x, n in counts.items() if abs(x - concentration) < 1e-6}
+    if not wanted:
+        raise InputError(
+            f"--concentration {concentration:g} is none of ions.concentrations in {path}: "
+            f"{list(counts)}."
+        )
+    return wanted
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what determines the numbers."""
+    found = {"redoxmc": __version__}
+    for name in ("lammps", "torch", "numpy", "spglib"):
+        found[name] = importlib.metadata.version(name)
+    return found

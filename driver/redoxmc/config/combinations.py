@@ -1,0 +1,57 @@
+"""Keys of a config that do not go together, each refused with a sentence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from redoxmc.errors import InputError
+
+if TYPE_CHECKING:
+    from redoxmc.config.campaign import Config
+
+
+def check_combinations(config: "Config", source: Path) -> None:
+    """Raise InputError for keys that do not go together."""
+    sampling, ordering, moves = config.sampling, config.ions.ordering, set(config.sampling.moves)
+    ion_moves = sorted(moves & {"ion_swap", "ion_charge_swap"})
+    potential = sampling.chemical_potential
+    problem = ""
+    if sampling.ensemble == "semigrand":
+        if not potential:
+            problem = (
+                "sampling.ensemble = 'semigrand' needs sampling.chemical_potential, in eV per ion"
+            )
+        elif "insertion_removal" not in moves or ordering != "sampled":
+            problem = (
+                "sampling.ensemble = 'semigrand' needs the move insertion_removal and "
+                f"ions.ordering = 'sampled'; it has {sorted(moves)} and {ordering!r}"
+            )
+        elif sampling.uniform_draws or sampling.standard_error:
+            problem = (
+                "sampling.uniform_draws and sampling.standard_error are for ensembles of fixed x; "
+                "leave them out with ensemble = 'semigrand'"
+            )
+    elif potential is not None:
+        problem = (
+            f"sampling.chemical_potential = {potential} has no meaning with sampling.ensemble = "
+            f"'{sampling.ensemble}'; use 'semigrand' or leave it out"
+        )
+    elif ordering == "sampled" and not ion_moves:
+        problem = (
+            f"ions.ordering = 'sampled' needs the move ion_swap or ion_charge_swap in "
+            f"sampling.moves, which has {sorted(moves)}"
+        )
+    elif ordering != "sampled" and ion_moves:
+        problem = (
+            f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
+            f"'sampled'; it is {ordering!r}"
+        )
+    annealing, hottest = sampling.annealing, max(sampling.temperatures)
+    if annealing and sampling.tempering:
+        problem = "sampling.annealing does not go with sampling.tempering = true; choose one"
+    elif annealing and annealing.start <= hottest:
+        problem = (
+            f"sampling.annealing.start = {annealing.start:g} K is not above the temperature "
+            f"{hottest:g} K that it cools to"
+        )
+    if problem:
+        raise InputError(f"{source}: {problem}.")

@@ -1,0 +1,133 @@
+"""Charge swaps of a replica at temperature, and its step: dynamics, then a candidate move."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from redoxmc.dynamics.candidate import Path, accept, switch, switching
+from redoxmc.dynamics.integrate import dynamics
+from redoxmc.dynamics.phase import kinetic_energy
+from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
+from redoxmc.errors import EngineError
+from redoxmc.moves.base import Proposal
+from redoxmc.sampling.chain import MoveCount
+from redoxmc.structures.lattice import Floats, Occupancy, occupancy_key
+
+
+def step(chain: MdChain, world: MdWorld) -> None:
+    """Dynamics, then a volume move (at constant pressure), then a candidate move; recorded.
+
+    Each of them leaves the canonical (isobaric) distribution unchanged.
+    """
+    dynamics(chain, world)
+    path = Attempt(float("nan"))
+    if world.md.swaps:
+        path = candidate(chain, world, chain.length)
+        count = chain.moves.setdefault(path.move, MoveCount())
+        count.proposed += 1
+        count.accepted += path.accepted
+        count.failed += path.failed
+    chain.step += 1
+    kinetic = kinetic_energy(world.masses(chain), chain.velocities)
+    chain.records.append(
+        (
+            chain.energy,
+            kinetic,
+            abs(float(np.linalg.det(chain.cell))),
+            path.work,
+            path.protocol_work,
+            float(path.accepted),
+            path.outside,
+            path.outside_share,
+            path.outside_before,
+            chain.time,
+            chain.drift,
+        )
+    )
+    chain.keys.append(occupancy_key(world.lattice, chain.occupancy))
+    if chain.lowest is None or chain.energy < chain.lowest.energy:
+        chain.lowest = chain.snapshot()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A candidate move that was made. Works in eV, nan where there was no path; outside in Å."""
+
+    work: float
+    protocol_work: float = float("nan")
+    accepted: bool = False
+    failed: bool = False
+    move: str = ""
+    outside: float = float("nan")
+    outside_share: float = float("nan")
+    outside_before: float = float("nan")
+
+
+def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
+    """Propose a change of charges and take a path of `length` steps to it; see sampling.candidate.
+
+    A path that fails (NaN, a lost atom) or ends outside the walls is refused: both ways alike.
+    """
+    move = world.mixture.choose(chain.rng)
+    proposal = move.propose(chain.occupancy, chain.rng)
+    if proposal is None:
+        return Attempt(float("nan"), move=move.name)
+    trial = proposal.apply(chain.occupancy)
+    seen: list[Floats] = []
+    work = protocol = float("nan")
+    decided = failed = False
+    try:
+        path = _path(chain, world, trial, length, seen)
+        work, protocol = path.work, path.protocol_work
+        check_wall(chain.cell, path.end.positions, world)
+        decided = _decide(chain, path, proposal)
+    except EngineError:
+        failed = True
+    if decided:
+        chain.occupancy, chain.energy = trial, path.energy
+        chain.positions, chain.velocities = path.end.positions, path.end.velocities
+        chain.drift += work - protocol
+    else:
+        chain.velocities = -chain.velocities
+    excess = np.array(seen).max(axis=1) if seen else np.array([np.nan])
+    return Attempt(
+        work,
+        protocol,
+        decided,
+        failed,
+        move.name,
+        float(excess.max()),
+        float((excess > 0).mean()),
+        float(excess[0]),
+    )
+
+
+def _decide(chain: MdChain, path: Path, proposal: Proposal) -> bool:
+    return accept(path.work, chain.temperature, proposal.log_apriori_ratio, chain.rng)
+
+
+def _path(
+    chain: MdChain, world: MdWorld, trial: Occupancy, length: int, seen: list[Floats]
+) -> Path:
+    md, distortions = world.md, world.distortions
+    _, old = world.lattice.atoms(chain.occupancy)
+    _, new = world.lattice.atoms(trial)
+    changed = np.flatnonzero(chain.occupancy != trial)
+    chain.force_evaluations += 2 * length + 2
+
+    def observe(_: float, positions: Floats) -> None:
+        bonds = distortions.mean_bonds(chain.cell, positions, changed)
+        seen.append(distortions.outside(bonds))
+
+    world.dynamics.begin(chain.cell, chain.positions, old)
+    return switch(
+        lambda x: world.dynamics.forces(x, old),
+        lambda x: world.dynamics.forces(x, new),
+        chain.phase,
+        world.masses(chain),
+        switching(length, md.schedule),
+        world.time_step,
+        shift=distortions.escort(chain.occupancy, trial) if md.escort else None,
+        mobile=distortions.mobile(chain.occupancy, trial, md.mobile_radius),
+        observe=observe,
+    )

@@ -1,0 +1,1 @@
+"""Files that others read, too: atomic writing, extended XYZ, structures, TOML text."""

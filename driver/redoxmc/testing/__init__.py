@@ -1,0 +1,18 @@
+"""Public checks for a new move, ensemble or model: against exact enumeration, in one call each.
+
+from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
+
+states = list(occupancies(n_redox=6, n_reduced=3))   # redoxmc.testing.lattice_engine
+engine = random_engine(6, scale=0.05, seed=1)
+assert_detailed_balance(MyMove(...), engine.energy, temperature=600.0, states=states)
+assert_boltzmann_sampling(MyMove(...), engine.energy, temperature=600.0, states=states)
+assert_model_consistent(Path("potentials/my-model"))
+"""
+
+from redoxmc.testing.checks import (
+    assert_boltzmann_sampling,
+    assert_detailed_balance,
+    assert_model_consistent,
+)
+
+__all__ = ["assert_boltzmann_sampling", "assert_detailed_balance", "assert_model_consistent"]

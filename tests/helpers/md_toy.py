@@ -1,0 +1,143 @@
+"""A two-state system whose free energies are known: ions in wells that depend on their charge."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from redoxmc.config.dynamics import MdConfig
+from redoxmc.dynamics.phase import MVV2E, Phase, masses_of
+from redoxmc.dynamics.replica import MdChain, MdWorld
+from redoxmc.engines.lammps import State
+from redoxmc.errors import EngineError
+from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.mixture import WeightedMixture
+from redoxmc.species import Species
+from redoxmc.structures.lattice import Lattice
+from redoxmc.units import KB
+
+FE2, FE3, NA = (Species.parse(name) for name in ("Fe2+", "Fe3+", "Na+"))
+CELL = 20.0 * np.eye(3)
+SITES = np.array([[5.0, 5.0, 5.0], [12.0, 5.0, 5.0], [8.0, 12.0, 5.0]])
+
+
+def toy_lattice():
+    return Lattice(
+        CELL, SITES / 20.0, (FE2, FE2, NA), np.array([0, 1]), np.array([2]), FE2, FE3, "Fe2Na", 1
+    )
+
+
+@dataclass
+class Wells:
+    """U = Σ_i level + ½ k |x_i - site_i - centre|², with level, k and centre by site and charge.
+
+    F of a charge order is Σ_i level_i + (3/2) kT ln k_i, but for what both orders share.
+    """
+
+    levels: dict = field(default_factory=lambda: {(0, FE2): 0.0, (1, FE2): -0.03})  # eV
+    stiffness: dict = field(
+        default_factory=lambda: {(0, FE2): 4.0, (0, FE3): 9.0, (1, FE2): 5.0, (1, FE3): 5.0}
+    )  # eV/Å^2
+    centres: dict = field(
+        default_factory=lambda: {FE2: np.array([0.35, 0.0, 0.0]), FE3: np.array([0.0, 0.2, -0.2])}
+    )  # Å
+    calls: int = 0
+    known: dict = field(default_factory=dict)
+
+    def forces(self, positions, species):
+        self.calls += 1
+        level, k, minima = self._wells(tuple(species))
+        away = positions - minima
+        energy = level + 0.5 * float(k @ np.einsum("ij,ij->i", away, away))
+        if not np.isfinite(energy):
+            raise EngineError("the energy is not a number")
+        return energy, -k[:, None] * away
+
+    def _wells(self, species):
+        if species not in self.known:
+            numbered = list(enumerate(species))
+            level = sum(self.levels.get(pair, 0.0) for pair in numbered)
+            k = np.array([self.stiffness.get(pair, 3.0) for pair in numbered])
+            centres = np.array([self.centres.get(one, np.zeros(3)) for one in species])
+            self.known[species] = level, k, SITES + centres
+        return self.known[species]
+
+    def begin(self, cell, positions, species):
+        pass
+
+    def trajectory(self, cell, start, species, steps, time_step):
+        masses = masses_of(species)[:, None] * MVV2E
+        x, v = start.positions, start.velocities
+        energy, force = self.forces(x, species)
+        for _ in range(steps):
+            v = v + 0.5 * time_step * force / masses
+            x = x + time_step * v
+            energy, force = self.forces(x, species)
+            v = v + 0.5 * time_step * force / masses
+        return Phase(x, v), energy
+
+    def minimize(self, cell, positions, species, *, force_tolerance, max_iterations):
+        x = self._wells(tuple(species))[2]
+        energy, forces = self.forces(x, species)
+        return State(energy, cell, x, forces, np.zeros(6), 1)
+
+    def free_energy_difference(self, temperature):
+        """F of the order 01 less that of 10, in eV."""
+        k, kt = self.stiffness, KB * temperature
+        entropic = np.log(k[1, FE2] * k[0, FE3] / (k[0, FE2] * k[1, FE3]))
+        return self.levels[1, FE2] - self.levels[0, FE2] + 1.5 * kt * entropic
+
+
+@dataclass(frozen=True)
+class WellDistortions:
+    """Stands for engines.md_distortion.Distortions on the wells; the escort is imperfect."""
+
+    lattice: Lattice
+    centres: dict
+    share: float = 0.7
+
+    @property
+    def geometry(self):
+        from redoxmc.engines.relaxed import HostGeometry
+
+        return HostGeometry(CELL, SITES)
+
+    @property
+    def sites(self):
+        return np.arange(3)
+
+    def start(self, occupancy):
+        return SITES.copy()
+
+    def escort(self, before, after):
+        species = self.lattice.atoms(before)[1], self.lattice.atoms(after)[1]
+        ends = [np.array([self.centres.get(s, np.zeros(3)) for s in one]) for one in species]
+        return self.share * (ends[1] - ends[0])
+
+    def mobile(self, before, after, radius):
+        return None if radius is None else np.array([1.0, 1.0, float(radius > 50.0)])
+
+    def mean_bonds(self, cell, positions, entries):
+        return np.linalg.norm(positions[entries] - SITES[entries], axis=1)
+
+    def outside(self, bonds):
+        return np.maximum(bonds - 0.5, 0.0)
+
+
+def toy_world(wells=None, **md):
+    """A world of the wells. The wells hold the centre of mass, so the total momentum is thermal."""
+    wells = wells or Wells()
+    lattice = toy_lattice()
+    settings = {"mobile_radius": 100.0, "time_step": 5.0, "damping": 20.0, "segment": 4}
+    settings |= {"interval": 1, "protocol_steps": 6} | md
+    return MdWorld(
+        lattice,
+        wells,
+        WellDistortions(lattice, wells.centres),
+        WeightedMixture([ChargeSwap(2)], [1.0]),
+        MdConfig(**settings),
+    )
+
+
+def toy_chain(temperature=600.0, seed=1):
+    occupancy = np.array([1, 0, 1], dtype=np.int8)
+    return MdChain(1.0, 1, temperature, seed, np.random.default_rng(seed), occupancy)

@@ -1,0 +1,247 @@
+"""Semigrand chains, annealing, uniform draws and round trips, against what is known exactly."""
+
+import json
+import math
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from redoxmc.campaign.enumeration import enumerate_states
+from redoxmc.campaign.run import run_campaign
+from redoxmc.campaign.system import load_system
+from redoxmc.report.tables import print_thermo
+from redoxmc.results.store import load
+from redoxmc.sampling.cache import EnergyCache, ions_of_key
+from redoxmc.sampling.chain import make_chain
+from redoxmc.sampling.energies import EnergiesOfAnyCount, RelaxedEnergies
+from redoxmc.sampling.ladder import advance, make_ladder
+from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.testing.lattice_engine import crystal_engine, occupancies
+from redoxmc.thermo.entropy import boltzmann_probabilities
+
+SEMIGRAND = """
+ensemble = "semigrand"
+chemical_potential = {mu}
+{more}
+[sampling.moves]
+insertion_removal = 1.0
+charge_swap = 1.0
+ion_swap = 0.5
+ion_charge_swap = 0.5
+neighbour_swap = 0.5
+"""
+
+
+def never():
+    return False
+
+
+def on_the_lattice(system, previous=False):
+    engine = crystal_engine(
+        system.lattice, math.inf, redox_shells=[0.06, -0.04], redox_ion_shells=[-0.05, 0.03]
+    )
+    cache = EnergyCache()
+    move = system.mixture.at_fixed_count()
+
+    def of_count(n_ions):
+        return RelaxedEnergies(system.lattice, system.symmetry, engine, cache, move, 0.05, previous)
+
+    return EnergiesOfAnyCount(system.lattice, of_count)
+
+
+def p_value(keys, probabilities):
+    """Chi-square of visits to states, those below 8 expected visits pooled."""
+    counts = Counter(keys)
+    names = sorted(probabilities, key=lambda key: -probabilities[key])
+    assert set(counts) <= set(names)
+    expected = np.array([probabilities[key] for key in names]) * len(keys)
+    observed = np.array([counts[key] for key in names], dtype=float)
+    common = expected >= 8
+    assert common.sum() >= 4
+    rest, expected_rest = observed[~common].sum(), expected[~common].sum()
+    observed, expected = observed[common], expected[common]
+    if expected_rest >= 5:
+        observed, expected = np.append(observed, rest), np.append(expected, expected_rest)
+    else:
+        observed[-1], expected[-1] = observed[-1] + rest, expected[-1] + expected_rest
+    return chisquare(observed, expected * len(keys) / expected.sum()).pvalue
+
+
+@pytest.mark.parametrize("tempering", [False, True])
+def test_semigrand_chains_sample_all_compositions(campaign, tempering):
+    """4 Fe, all 70 neutral occupancies, all moves at once; false alarm 1e-4 each."""
+    mu, thin, samples = 0.02, 25, 500
+    more = SEMIGRAND.format(mu=mu, more="")
+    system = load_system(campaign(ordering="sampled", more=more))
+    energies = on_the_lattice(system)
+    ions = system.ions(0.5, 1)
+    chains = [make_chain(system.lattice, 0.5, ions, t, 1, mu) for t in (500.0, 1000.0)]
+    groups = [chains] if tempering else [[chain] for chain in chains]
+    for group in groups:
+        advance(make_ladder(group, 5), energies, system.mixture, thin * samples, never)
+    states = Counter()
+    for n in range(5):
+        for occupancy in occupancies(4, n, 4, n):
+            states[energies.look_up(occupancy).key] += 1
+    assert sum(states.values()) == 70
+    keys = list(states)
+    found = [energies.look_up(occupancy_of_key(key)).entry.energy for key in keys]
+    potentials = [e - mu * ions_of_key(key) for e, key in zip(found, keys, strict=True)]
+    for chain in chains:
+        p = boltzmann_probabilities(potentials, [states[k] for k in keys], chain.temperature)
+        assert p_value(chain.keys[thin::thin], dict(zip(keys, p, strict=True))) > 1e-4
+
+
+def test_a_semigrand_campaign_on_the_reference_potential(campaign, tmp_path, capsys):
+    """Composition and visits at 2000 K against enumeration over all x; false alarm 1e-4."""
+    mu, temperature, thin = 10.69, 2000.0, 30
+    config = campaign(
+        "semigrand.toml",
+        x=[0.5],
+        ordering="sampled",
+        temperatures=[temperature],
+        seeds=[1, 2],
+        steps=300 * thin,
+        more=SEMIGRAND.format(mu=mu, more=""),
+    )
+    out = tmp_path / "run"
+    assert run_campaign(config, out, progress=False) == 0
+    moves = "[sampling.moves]\ncharge_swap = 1.0\nion_swap = 1.0"
+    every = [0.0, 0.25, 0.5, 0.75, 1.0]
+    states = enumerate_states(campaign(x=every, ordering="sampled", more=moves))["states"]
+    assert len({state["x"] for state in states}) == 5
+    potentials = [state["energy_eV"] - mu * 4 * state["x"] for state in states]
+    p = boltzmann_probabilities(potentials, [s["degeneracy"] for s in states], temperature)
+    exact = {state["key"]: value for state, value in zip(states, p, strict=True)}
+    kept = [k for t in load(out / "results.h5").traces.values() for k in t.keys[10 * thin :: thin]]
+    assert p_value(kept, exact) > 1e-4
+    summary = json.loads((out / "summary.json").read_text())
+    (record,) = summary["thermo"]
+    mean_x = sum(value * state["x"] for value, state in zip(p, states, strict=True))
+    assert record["x"] == pytest.approx(mean_x, abs=4 * record["x_standard_error"])
+    assert 0.0 < record["x_standard_error"] < 0.05
+    assert {run["chemical_potential_eV"] for run in summary["runs"]} == {mu}
+    assert [low["x"] for low in summary["lowest_states"]] == every
+    print_thermo(summary)
+    assert f"{mu:.4f}" in capsys.readouterr().out
+    assert f"<td>{mu:.4f}</td>" in (out / "report.html").read_text()
+
+
+def test_semigrand_runs_do_not_depend_on_stops(campaign, tmp_path):
+    settings = {"ordering": "sampled", "temperatures": [900.0, 2000.0], "cell": "per_x"}
+    more = SEMIGRAND.format(mu=[10.5, 10.8], more="tempering = true")
+    histories = []
+    for steps in ([300], [70, 300]):
+        out = tmp_path / f"{len(steps)}"
+        for n, target in enumerate(steps):
+            config = campaign(steps=target, more=more, **settings)
+            assert run_campaign(config, out, resume=n > 0, progress=False) == 0
+        traces = load(out / "results.h5").traces
+        histories.append({name: (t.energies, t.keys) for name, t in traces.items()})
+    assert histories[0] == histories[1]
+    assert len(histories[0]) == 4
+    assert len({ions_of_key(k) for _, keys in histories[0].values() for k in keys}) > 2
+
+
+def test_annealing_cools_and_then_stays(campaign):
+    more = "[sampling.annealing]\nstart = 4000.0\nsteps = 100"
+    system = load_system(campaign(supercell=[1, 2, 1], temperatures=[50.0], more=more))
+    chain = make_chain(system.lattice, 0.5, system.ions(0.5, 1), 50.0, 1)
+    chain.anneal_from, chain.anneal_steps = 4000.0, 100
+    seen = []
+    for step in (0, 50, 99, 100, 500):
+        chain.step = step
+        seen.append(chain.present_temperature)
+    assert seen == pytest.approx([4000.0, math.sqrt(4000.0 * 50.0), 52.24, 50.0, 50.0], rel=1e-3)
+
+
+def test_annealing_finds_the_lowest_charge_order(campaign, tmp_path):
+    more = "[sampling.annealing]\nstart = 4000.0\nsteps = 150"
+    settings = {"supercell": [1, 2, 1], "temperatures": [100.0], "more": more}
+    out = tmp_path / "run"
+    config = campaign(steps=250, seeds=[1, 2, 3], **settings)
+    assert run_campaign(config, out, progress=False) == 0
+    lowest = min(state["energy_eV"] for state in enumerate_states(config)["states"])
+    summary = json.loads((out / "summary.json").read_text())
+    found = [run["energy_eV_per_fu"]["min"] * 8 for run in summary["runs"]]
+    assert found == pytest.approx([lowest] * 3, abs=1e-6)
+    assert summary["lowest_states"][0]["energy_eV_per_fu"] * 8 == pytest.approx(lowest, abs=1e-9)
+    for run in summary["runs"]:  # what was hot does not enter the averages
+        assert sum(run["state_counts"].values()) == 100
+
+
+def test_uniform_draws_are_uniform_and_anchor_the_entropy(campaign, tmp_path):
+    config = campaign(
+        supercell=[1, 2, 1],
+        x=[0.5],
+        temperatures=[500.0, 1000.0],
+        steps=400,
+        more="tempering = true\nuniform_draws = 1400",
+    )
+    out = tmp_path / "run"
+    assert run_campaign(config, out, progress=False) == 0
+    states = enumerate_states(config)["states"]
+    exact = {state["key"]: state["degeneracy"] / 70 for state in states}
+    store = load(out / "results.h5")
+    (chain,) = store.uniform_chains
+    assert chain.step == 1400
+    assert p_value(store.traces[chain.name].keys, exact) > 1e-4
+    summary = json.loads((out / "summary.json").read_text())
+    (draws,) = summary["uniform_draws"]
+    assert (draws["drawn"], draws["failed"]) == (1400, 0)
+    assert len(summary["runs"]) == 2
+
+
+def test_round_trips_count_walks_from_cold_to_hot_and_back(campaign):
+    """All states of x = 0 have one energy: every exchange is accepted, walkers go round."""
+    system = load_system(campaign(x=[0.0, 0.5]))
+    chains = [make_chain(system.lattice, 0.0, system.ions(0.0, 1), t, 1) for t in (1.0, 2.0, 3.0)]
+    ladder = make_ladder(chains, 1)
+    advance(ladder, on_the_lattice(system), system.mixture, 7, never)
+    # even and odd pairs in turn: 012 → 102 → 120 → 210 → 201 → 021 → 012, which closes the walk
+    assert ladder.exchanges == 6
+    assert ladder.walkers == [0, 1, 2]
+    assert ladder.round_trips == [1, 0, 0]
+    assert ladder.accepted == [3, 3]
+
+
+def test_all_moves_of_the_catalogue_keep_cells_neutral(campaign):
+    more = SEMIGRAND.format(mu=0.0, more="") + "charge_swap_2 = 0.5\n"
+    system = load_system(campaign(supercell=[1, 2, 1], ordering="sampled", more=more))
+    assert {m.name for m in system.mixture.moves} == {
+        "insertion_removal", "charge_swap", "ion_swap", "ion_charge_swap", "neighbour_swap",
+        "charge_swap_2",
+    }  # fmt: skip
+    chain = make_chain(system.lattice, 0.5, system.ions(0.5, 1), 2000.0, 1, 0.0)
+    ladder = make_ladder([chain], 1)
+    energies = on_the_lattice(system, previous=True)
+    for steps in range(50, 2000, 50):
+        advance(ladder, energies, system.mixture, steps, never)
+        assert system.lattice.total_charge(chain.occupancy) == 0
+    assert set(chain.moves) == {m.name for m in system.mixture.moves}
+    assert all(count.accepted for count in chain.moves.values())
+
+
+def test_neighbours_of_the_moves_are_those_of_the_crystal(campaign):
+    """In olivine a redox site has 4 nearest redox neighbours and 2 nearest ion sites."""
+    more = "[sampling.moves]\ncharge_swap = 1.0\nneighbour_swap = 1.0\nion_charge_swap = 1.0"
+    system = load_system(campaign(supercell=[1, 2, 2], ordering="sampled", more=more))
+    moves = {move.name: move for move in system.mixture.moves}
+    pairs = moves["neighbour_swap"].pairs
+    assert Counter(pairs.ravel().tolist()) == dict.fromkeys(range(16), 4)
+    assert moves["neighbour_swap"].connected is False  # sheets of redox sites
+    assert {len(near) for near in moves["ion_charge_swap"].neighbours} == {2}
+
+
+def test_product_of_settings_makes_one_ladder_each(campaign, tmp_path):
+    more = SEMIGRAND.format(mu=[10.5, 10.8], more="")
+    config = campaign(x=[0.25, 0.5], ordering="sampled", seeds=[3, 4], steps=5, more=more)
+    run_campaign(config, tmp_path / "run", progress=False)
+    names = set(load(tmp_path / "run" / "results.h5").traces)
+    wanted = {
+        f"x{x}_mu{mu}_T600_seed{seed}" for x, mu, seed in product((0.25, 0.5), (10.5, 10.8), (3, 4))
+    }
+    assert names == wanted

@@ -1,0 +1,97 @@
+"""results.h5: what is written is what is read, in files of older versions too."""
+
+import json
+import math
+
+import h5py
+import numpy as np
+import pytest
+
+from redoxmc.campaign.run import run_campaign
+from redoxmc.errors import InputError
+from redoxmc.results.store import SCHEMA, load, save
+
+LATER_CHAIN = ("chemical_potential", "anneal_from", "anneal_steps")
+LATER_LADDER = ("walkers", "ends", "round_trips")
+
+
+@pytest.fixture
+def run(campaign, tmp_path):
+    """A short campaign with exchanges and uniform draws; returns (config by steps, folder)."""
+
+    def config(steps):
+        more = "tempering = true\nuniform_draws = 20"
+        return campaign(temperatures=[500.0, 1500.0], seeds=[1, 2], steps=steps, more=more)
+
+    out = tmp_path / "run"
+    assert run_campaign(config(100), out, progress=False) == 0
+    return config, out
+
+
+def content(store):
+    chains = [
+        {**vars(chain), "rng": chain.rng.bit_generator.state, "occupancy": chain.occupancy.tolist()}
+        for chain in store.chains + store.uniform_chains
+    ]
+    ladders = [
+        {**vars(lad), "rng": lad.rng.bit_generator.state, "chains": [c.name for c in lad.chains]}
+        for lad in store.ladders
+    ]
+    traces = {name: (trace.energies, trace.keys) for name, trace in store.traces.items()}
+    return repr((store.header, store.complete, chains, ladders, traces))
+
+
+def test_saved_and_loaded_is_the_same(run, tmp_path):
+    _, out = run
+    store = load(out / "results.h5")
+    save(store, tmp_path / "copy.h5")
+    copy = load(tmp_path / "copy.h5")
+    assert content(copy) == content(store)
+    assert set(copy.cache.entries) == set(store.cache.entries)
+    for key, entry in store.cache.entries.items():
+        other = copy.cache[key]
+        assert (other.energy, other.reason, other.audit) == (
+            entry.energy,
+            entry.reason,
+            entry.audit,
+        )
+        if entry.positions is not None:
+            assert np.array_equal(other.positions, entry.positions)
+    assert len(store.uniform_chains) == 2
+    assert all(math.isinf(chain.temperature) for chain in store.uniform_chains)
+
+
+def test_a_file_from_before_round_trips_is_read_and_continued(run):
+    config, out = run
+    with h5py.File(out / "results.h5", "r+") as file:
+        ladders = json.loads(file.attrs["ladders"])
+        assert any(sum(ladder["round_trips"]) for ladder in ladders)
+        for ladder in ladders:
+            for name in LATER_LADDER:
+                del ladder[name]
+        file.attrs["ladders"] = json.dumps(ladders)
+        for group in file["replicas"].values():
+            chain = json.loads(group.attrs["checkpoint"])
+            for name in LATER_CHAIN:
+                del chain[name]
+            group.attrs["checkpoint"] = json.dumps(chain)
+    store = load(out / "results.h5")
+    for ladder in store.ladders:
+        assert ladder.round_trips == [0] * len(ladder.chains)
+        assert ladder.walkers == list(range(len(ladder.chains)))
+    assert store.chains[0].chemical_potential is None
+    assert run_campaign(config(200), out, resume=True, progress=False) == 0
+    whole = out.parent / "whole"
+    assert run_campaign(config(200), whole, progress=False) == 0
+    grown, fresh = load(out / "results.h5"), load(whole / "results.h5")
+    assert {n: t.energies for n, t in grown.traces.items()} == {
+        n: t.energies for n, t in fresh.traces.items()
+    }
+
+
+def test_a_newer_schema_is_refused(run):
+    _, out = run
+    with h5py.File(out / "results.h5", "r+") as file:
+        file.attrs["schema"] = SCHEMA + 1
+    with pytest.raises(InputError, match=f"has schema {SCHEMA + 1}; this redoxmc reads up to"):
+        load(out / "results.h5")
