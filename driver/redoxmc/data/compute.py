@@ -1,9 +1,10 @@
 """Labelling structures with an ASE calculator, one frame at a time, from a queue that survives."""
 
+import json
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,9 @@ from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
 from redoxmc.data.runner import WANTED, CalculationError, compute_one
 from redoxmc.data.settings import Settings
+from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
+from redoxmc.io.files import write_atomically
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -51,16 +54,23 @@ def read_tasks(paths: Sequence[Path], settings: Settings) -> list[Task]:
     tasks = []
     for path in paths:
         for number, atoms in enumerate(read_labelled(path)):
-            key = frame_key(atoms, settings.as_dict())
+            key = frame_key(atoms, settings.what_counts())
             tasks.append(Task(str(path), number, atoms, key))
     return tasks
 
 
-def work(queue: Queue, tasks: Sequence[Task], settings: Settings, python: str = "") -> Outcome:
+def work(
+    queue: Queue,
+    tasks: Sequence[Task],
+    settings: Settings,
+    python: str = "",
+    after_each: Callable[[], object] = lambda: None,
+) -> Outcome:
     """Compute every frame that has no result and that no other worker holds, one after another.
 
     python: command of the interpreter that has the calculator; this one where empty. A frame that
-    fails is recorded and the next is tried. Raises InputError where results cannot be written.
+    fails is recorded and the next is tried. after_each: called when a frame is done or has failed.
+    Raises InputError where results cannot be written.
     """
     python = python or shlex.quote(sys.executable)
     outcome = Outcome()
@@ -69,7 +79,8 @@ def work(queue: Queue, tasks: Sequence[Task], settings: Settings, python: str = 
             for task in tasks:
                 if queue.stop_requested:
                     raise Stopped
-                _work_on(task, queue, settings, python, outcome)
+                if _work_on(task, queue, settings, python, outcome):
+                    after_each()
         except Stopped:
             outcome.stopped = True
     for task in tasks:
@@ -79,19 +90,57 @@ def work(queue: Queue, tasks: Sequence[Task], settings: Settings, python: str = 
     return outcome
 
 
-def _work_on(task: Task, queue: Queue, settings: Settings, python: str, outcome: Outcome) -> None:
+def _work_on(task: Task, queue: Queue, settings: Settings, python: str, outcome: Outcome) -> bool:
+    """Compute a frame where that is to be done; returns whether it was."""
     if queue.is_done(task.key):
         outcome.already += 1
-        return
+        return False
     with queue.claim(task.key) as mine:
         if not mine:
             outcome.elsewhere += 1
-            return
+            return False
         try:
-            queue.store(task.key, compute_one(task.atoms, settings, python, queue.folder, task.key))
+            frame = compute_one(task.atoms, settings, python, queue.folder, task.key)
+            frame.info["key"] = task.key
+            queue.store(task.key, frame)
             outcome.computed += 1
         except CalculationError as error:
             queue.store_failure(task.key, str(error))
+    return True
+
+
+def adopt(queue: Queue, tasks: Sequence[Task], out: Path) -> int:
+    """Take over what an earlier queue left in out and OUT.failed.json; returns how many frames.
+
+    So a labelled file can be carried to another machine, without its queue, and continued there.
+    """
+    open_keys = {task.key for task in tasks if not queue.is_done(task.key)}
+    adopted = 0
+    for frame in read_labelled(out) if open_keys and out.exists() else []:
+        if frame.info.get("key") in open_keys:
+            queue.store(str(frame.info["key"]), frame)
+            adopted += 1
+    for key, reason in _read_failures(out).items():
+        if key in open_keys:
+            queue.store_failure(key, reason)
+            adopted += 1
+    return adopted
+
+
+def _failures_file(out: Path) -> Path:
+    return out.with_name(out.name + ".failed.json")
+
+
+def _read_failures(out: Path) -> dict[str, str]:
+    try:
+        text = _failures_file(out).read_text(encoding="utf-8")
+        return {str(key): str(reason) for key, reason in json.loads(text).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{_failures_file(out)} cannot be read ({error}); remove it to try its frames again."
+        ) from None
 
 
 def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None = None) -> Labelled:
@@ -115,6 +164,11 @@ def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None 
             frame.info["wanted_order"] = frame.info.pop("order")
     if result.frames:
         write_labelled(out, result.frames)
+    failures = {task.key: reason for task in tasks if (reason := queue.failure(task.key))}
+    if failures:
+        write_atomically(_failures_file(out), json.dumps(failures, indent=1) + "\n")
+    else:
+        _failures_file(out).unlink(missing_ok=True)
     return result
 
 

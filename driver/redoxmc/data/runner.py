@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redoxmc.data.reference_moments import reference_moments
+from redoxmc.data.open_shells import even_moments, held_shells
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, species_of
@@ -86,9 +86,8 @@ def compute_one(
             "positions": atoms.positions.tolist(),
             "cell": atoms.cell.array.tolist(),
             "pbc": atoms.pbc.tolist(),
-            "initial_moments": [settings.initial_moment(one) for one in species_of(atoms)],
-            "order_potentials": order_potentials(species_of(atoms), settings),
-            "order_iterations": int(settings.order.get("iterations", 0)),
+            "initial_moments": _initial_moments(species_of(atoms), settings),
+            "order": {**settings.order, "shells": _held_shells(species_of(atoms), settings)},
         }
         try:
             (folder / "job.json").write_text(json.dumps(job))
@@ -105,29 +104,14 @@ def compute_one(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def order_potentials(
-    species: Sequence[Species], settings: Settings
-) -> list[tuple[int, float, int]]:
-    """Return (atom, eV, spin) of the potentials that impose the order: nothing where there is one.
+def _initial_moments(species: Sequence[Species], settings: Settings) -> list[float]:
+    moments = [settings.initial_moment(one) for one in species]
+    return even_moments(species, moments) if settings.holds_order else moments
 
-    They differ by `order.potential` per unit of charge between the ions of an element, around zero
-    on average, on the spin channel that the extra electron of the lower charge state takes.
-    """
-    step = settings.order.get("potential", 0.0)
-    elements: dict[str, list[int]] = {}
-    for atom, one in enumerate(species):
-        elements.setdefault(one.element, []).append(atom)
-    out = []
-    for atoms in elements.values():
-        charges = [species[atom].charge for atom in atoms]
-        low, high = (species[atoms[charges.index(end(charges))]] for end in (min, max))
-        moments = max(reference_moments(low), default=0), max(reference_moments(high), default=0)
-        if step == 0 or low == high or moments[0] == moments[1]:
-            continue
-        mean = sum(charges) / len(charges)
-        spin = int(moments[0] < moments[1])  # the electron lowers the moment: the minority spin
-        out += [(atom, step * (species[atom].charge - mean), spin) for atom in atoms]
-    return out
+
+def _held_shells(species: Sequence[Species], settings: Settings) -> list[tuple[int, int, int]]:
+    shells = held_shells(species) if settings.holds_order else []
+    return [(shell.atom, shell.spin, shell.electrons) for shell in shells]
 
 
 def _run(python: Sequence[str], folder: Path) -> str:
@@ -158,6 +142,8 @@ def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float
     frame.info["seconds"] = result["seconds"]
     if "iterations" in result:
         frame.info["scf_iterations"] = result["iterations"]
+    if "orbitals_kept" in result:
+        frame.info["orbitals_kept"] = round(result["orbitals_kept"], 4)
     frame.info.update(history)
     problem = unsound(frame)
     if problem:

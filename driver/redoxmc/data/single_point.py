@@ -1,7 +1,7 @@
 """One single point with an ASE calculator, as a program of its own.
 
 It runs under the Python that has the calculator, which need not be the one that has redoxmc: only
-the standard library, numpy, ASE and, for GPAW, gpaw_order.py beside it are imported. A calculator
+the standard library, numpy, ASE and, for GPAW, the folder gpaw beside it are imported. A calculator
 that crashes takes no queue with it.
 
 `python single_point.py --check NAME` tells whether the calculator can be imported.
@@ -65,8 +65,9 @@ def _run(folder: str) -> None:
     parameters = dict(job["parameters"])
     if job["profile"]:
         parameters["profile"] = _profile(job["calculator"], job["profile"])
+    hold = None
     if job["calculator"] == "gpaw":
-        _impose_order(job.get("order_potentials", []), job.get("order_iterations", 0))
+        hold = _impose_order(job["order"], parameters)
     started = time.time()
     atoms.calc = calculator_class(job["calculator"])(**parameters)
     result: dict[str, Any] = {"energy": float(atoms.get_potential_energy())}
@@ -81,24 +82,42 @@ def _run(folder: str) -> None:
             result[name] = get()
         except Exception as error:  # calculators differ in what they give and in how they refuse
             print(f"no {name}: {error}")
+    if hold is not None:
+        kept = hold.kept(atoms.calc.setups, atoms.calc.density)
+        if kept is not None:
+            result["orbitals_kept"] = kept
     result["seconds"] = round(time.time() - started, 1)
     with open("result.part", "w", encoding="utf-8") as file:
         json.dump(result, file)
     os.replace("result.part", "result.json")
 
 
-def _impose_order(potentials: list[list[float]], iterations: int) -> None:
-    """Offer the joint mixing, and hold the order: (atom, eV, spin) for so many iterations."""
-    path = os.path.join(os.path.dirname(_THIS_FILE), "gpaw_order.py")
-    spec = importlib.util.spec_from_file_location("gpaw_order", path)
+def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
+    """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order."""
+    mixing, shells, order = (_beside(name) for name in ("mixing", "shells", "order"))
+    mixers = mixing.use_joint_mixer()
+    held = [order.HeldShell(*map(int, one)) for one in settings.get("shells", [])]
+    if not held:
+        return None
+    fixed = parameters.get("experimental", {}).get("niter_fixdensity", 0)
+    if fixed < 1:
+        raise ValueError("order needs experimental.niter_fixdensity of at least 1")
+    strength = (settings[name] for name in ("potential", "release", "threshold"))
+    hold = order.OrderHold(held, *strength, fixed, mixers, shells)
+    order.hold_order(hold)
+    return hold
+
+
+def _beside(name: str) -> Any:
+    """Import a module of the folder gpaw beside this file by its path, without its package."""
+    path = os.path.join(os.path.dirname(_THIS_FILE), "gpaw", f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"redoxmc_gpaw_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
-    order = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(order)
-    mixers = order.use_joint_mixer()
-    if potentials and iterations:
-        held = {int(atom): (potential, int(spin)) for atom, potential, spin in potentials}
-        order.hold_order(held, iterations, mixers)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _profile(calculator: str, settings: dict[str, Any]) -> Any:

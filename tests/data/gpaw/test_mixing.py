@@ -1,4 +1,4 @@
-"""The joint mixing and the starting potential, without GPAW: on made-up maps and setups."""
+"""The joint mixing without GPAW: on made-up maps."""
 
 import sys
 from types import SimpleNamespace
@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redoxmc.data.gpaw_order import (
-    HARTREE,
-    JointMixer,
-    hold_order,
-    pulay_weights,
-    shell_matrix,
-    use_joint_mixer,
-)
+from redoxmc.data.gpaw.mixing import JointMixer, anderson_weights, use_joint_mixer
 
 GRID = (2, 3, 2, 2)  # two spins on a small grid
 
@@ -73,7 +66,7 @@ def test_it_finds_the_fixed_point_of_grid_and_matrices_where_plain_mixing_diverg
     assert errors[0] == np.inf
     assert errors[-1] < 1e-6 * errors[1]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
-    plain, _ = iterate(mixer(nmaxold=1), apply, 60)
+    plain, _ = iterate(mixer(nmaxold=0), apply, 60)
     assert plain[-1] > plain[1]
 
 
@@ -91,24 +84,45 @@ def test_one_spin_is_refused() -> None:
         mixer().get_basemixers(1)
 
 
-def test_forgetting_keeps_the_last_input() -> None:
+def test_a_shifted_map_costs_one_step_of_the_history_and_no_more() -> None:
+    apply, grid, _ = linear_map(2)
+    shift = np.random.default_rng(5).normal(size=grid.size + 18)
+    one = mixer(nmaxold=30)
+    bases = one.get_basemixers(2)
+    sizes = grid.size, grid.size + 12
+    now, densities = np.zeros(GRID), {0: np.zeros((2, 6)), 1: np.zeros((2, 3))}
+    errors = []
+    for number in range(80):
+        given = np.concatenate([now.ravel(), *(d.ravel() for d in densities.values())])
+        out = apply(given) + (shift if number >= 40 else 0.0)
+        if number == 40:
+            one.forget()
+        now[:] = out[: sizes[0]].reshape(GRID)
+        densities[0][:] = out[sizes[0] : sizes[1]].reshape(2, 6)
+        densities[1][:] = out[sizes[1] :].reshape(2, 3)
+        errors.append(one.mix(bases, now, densities))
+    assert errors[39] < 1e-4 * errors[1]
+    assert errors[41] > 100 * errors[39]  # the map is another one
+    assert errors[-1] < 1e-4 * errors[41]
+
+
+def test_a_reset_by_gpaw_starts_anew() -> None:
     apply, _, _ = linear_map(2)
     one = mixer()
-    _, last = iterate(one, apply, 4)
-    one.forget()
-    assert one.residuals == []
-    np.testing.assert_array_equal(one.inputs[0], last)
-    assert len(one.inputs) == 1
+    (base,) = one.get_basemixers(2)
+    iterate(one, apply, 4)
+    base.reset()
+    assert one.error == np.inf
+    assert one.mix([base], np.zeros(GRID), {0: np.zeros((2, 6))}) == np.inf
 
 
-def test_weights() -> None:
-    a, b = np.array([1.0, 0.0]), np.array([-1.0, 0.0])
-    products = np.array([[a @ a, a @ b], [b @ a, b @ b]])
-    np.testing.assert_allclose(pulay_weights(products), [0.5, 0.5])
-    orthogonal = pulay_weights(np.diag([1.0, 4.0]), ridge=0.0)
-    np.testing.assert_allclose(orthogonal, [0.8, 0.2])
-    parallel = pulay_weights(np.array([[1.0, 1.0], [1.0, 1.0]]))  # singular but for the ridge
-    np.testing.assert_allclose(parallel, [0.5, 0.5])
+def test_weights_take_back_what_was_seen_before() -> None:
+    changes = np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
+    residual = 3.0 * changes[0] - 0.5 * changes[1]
+    found = anderson_weights(changes @ changes.T, changes @ residual, ridge=0.0)
+    np.testing.assert_allclose(found, [3.0, -0.5])
+    parallel = anderson_weights(np.ones((2, 2)), np.ones(2))  # singular but for the ridge
+    np.testing.assert_allclose(parallel, [0.5, 0.5], rtol=1e-3)
 
 
 def test_gpaw_learns_the_mixer_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,45 +133,3 @@ def test_gpaw_learns_the_mixer_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [one]
     assert (one.name, one.basemixerclass) == ("joint", Base)  # what GPAW writes into its log
     assert (one.beta, one.nmaxold, one.weight) == (0.2, 4, 50.0)
-
-
-def iron() -> SimpleNamespace:
-    """A setup with 4s, 4p, 3d and further projectors for s, p and d, in GPAW's layout."""
-    n_j, l_j = [4, 4, 3, -1, -1, -1], [0, 1, 2, 0, 1, 2]
-    pairs = [(i, j) for i in range(6) for j in range(i, 6)]
-    lq = [10.0 * i + j + 1 for i, j in pairs]
-    return SimpleNamespace(n_j=n_j, l_j=l_j, lq=lq, ni=sum(2 * k + 1 for k in l_j))
-
-
-def test_the_matrix_covers_both_projectors_of_the_shell_and_nothing_else() -> None:
-    matrix = shell_matrix(iron())
-    first, second = slice(4, 9), slice(13, 18)  # 1 + 3, and 1 + 3 + 5 + 1 + 3
-    own = 10.0 * 2 + 2 + 1
-    np.testing.assert_allclose(matrix[first, first], np.eye(5))
-    np.testing.assert_allclose(matrix[first, second], np.eye(5) * (10.0 * 2 + 5 + 1) / own)
-    np.testing.assert_allclose(matrix[second, second], np.eye(5) * (10.0 * 5 + 5 + 1) / own)
-    np.testing.assert_allclose(matrix, matrix.T)
-    assert np.count_nonzero(matrix) == 20
-
-
-def test_the_potential_is_on_the_spin_given_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[np.ndarray] = []
-
-    class Solver:
-        def iterate(self, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
-            seen.append(np.array([hamiltonian.dH_asp[a][:, 0] for a in (0, 1)]))
-
-    monkeypatch.setitem(sys.modules, "gpaw.lcao.eigensolver", SimpleNamespace(DirectLCAO=Solver))
-    corner = SimpleNamespace(pack2=lambda matrix: np.array([matrix[4, 4]]))
-    monkeypatch.setitem(sys.modules, "gpaw.utilities", corner)
-    one = mixer()
-    iterate(one, linear_map(3)[0], 3)
-    hold_order({0: (-2.0, 1), 1: (2.0, 0)}, 2, [one])
-    wfs = SimpleNamespace(setups={0: iron(), 1: iron()})
-    for number in range(4):
-        Solver().iterate(SimpleNamespace(dH_asp={0: np.zeros((2, 1)), 1: np.zeros((2, 1))}), wfs)
-        assert bool(one.residuals) == (number < 2)
-    shift = 2.0 / HARTREE
-    np.testing.assert_allclose(seen[0], [[0, -shift], [shift, 0]])
-    np.testing.assert_allclose(seen[1], seen[0])
-    assert not np.any(seen[2:])
