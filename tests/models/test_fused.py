@@ -6,12 +6,12 @@ import pytest
 import torch
 from models_helpers import SMALL, labelled
 
+from redoxmc.config.training import LossWeights
 from redoxmc.errors import InputError
 from redoxmc.models.chgnet import ChgnetSettings, chgnet_from_table
 from redoxmc.models.cpainn import CPainnSettings, cpainn_from_table
 from redoxmc.models.frames import join_samples, make_sample, read_frames
 from redoxmc.models.fused import make_step
-from redoxmc.models.loss import LossWeights
 from redoxmc.models.mace import mace_from_table
 from redoxmc.models.table import make_table
 from redoxmc.species import Species

@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
+from redoxmc.config.training import LossWeights
 from redoxmc.models.frames import Sample
 from redoxmc.models.graph import Evaluation, Graph
-from redoxmc.models.loss import LossWeights, training_loss
+from redoxmc.models.loss import training_loss
 
 
 def pair(energy_error, force_error, *, stress_known=True, moments=None):

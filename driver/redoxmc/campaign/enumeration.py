@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from redoxmc.campaign.parallel import Ranks
+from redoxmc.campaign.progress import track
 from redoxmc.campaign.run import prepare
 from redoxmc.campaign.system import System
 from redoxmc.errors import InputError
-from redoxmc.report.progress import track
 from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.structures.lattice import Occupancy, occupancy_key, occupancy_of_key

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from redoxmc.campaign.progress import Display
 from redoxmc.dynamics.replica import MdChain
-from redoxmc.report.progress import Display
 
 
 class MdProgress(Display):

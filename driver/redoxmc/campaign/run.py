@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.campaign.parallel import Ranks, distribute, split_ranks
+from redoxmc.campaign.progress import Progress
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
 from redoxmc.io.files import CHECKPOINT_SECONDS
 from redoxmc.report.gaps import GapWatch
-from redoxmc.report.progress import Progress
 from redoxmc.report.summary import write_report
 from redoxmc.results.store import Store, load, save
 from redoxmc.sampling.cache import EnergyCache

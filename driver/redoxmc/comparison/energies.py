@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.campaign.progress import track
 from redoxmc.comparison.orders import occupancy_of_frame
 from redoxmc.comparison.relaxations import describe, kept
 from redoxmc.comparison.settings import ReferenceSettings
 from redoxmc.comparison.workplace import Supercell, Workplace
 from redoxmc.engines.relaxed import HostGeometry, RelaxedEngine
 from redoxmc.io.extxyz import energy_of, read_labelled, species_of
-from redoxmc.report.progress import track
 from redoxmc.structures.lattice import Floats, Occupancy, occupancy_key
 from redoxmc.thermo.hull import formation_energies, on_hull
 

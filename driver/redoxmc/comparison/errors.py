@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from redoxmc.campaign.progress import track
 from redoxmc.comparison.settings import FramesSettings
 from redoxmc.comparison.workplace import Workplace
 from redoxmc.data.label import label_files
 from redoxmc.io.extxyz import energy_of, species_of
 from redoxmc.models.frames import hash_files
-from redoxmc.report.progress import track
 from redoxmc.structures.lattice import Floats
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from redoxmc.config.campaign import parse_table, read_toml
+from redoxmc.config.reading import parse_table, read_toml
 from redoxmc.errors import InputError
 from redoxmc.model_card import Bonds
 from redoxmc.species import Species

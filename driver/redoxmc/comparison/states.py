@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.campaign.progress import track
 from redoxmc.comparison.orders import distinct_orders
 from redoxmc.comparison.records import Record
 from redoxmc.comparison.relaxations import COLUMNS, final_order, judge_moments, kept, relax_order
 from redoxmc.comparison.settings import Settings, StatesSettings
 from redoxmc.comparison.workplace import Supercell, Workplace
-from redoxmc.report.progress import track
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 
 Entries = dict[str, Record]

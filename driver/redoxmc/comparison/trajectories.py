@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.campaign.progress import track
 from redoxmc.comparison.settings import MomentsSettings
 from redoxmc.comparison.workplace import Workplace
-from redoxmc.report.progress import track
 from redoxmc.structures.lattice import occupancy_of_key
 
 STARTS = ("reference", "symmetric")

@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from redoxmc.config.campaign import parse_table, read_toml
+from redoxmc.config.reading import parse_table, read_toml
 from redoxmc.errors import InputError
-from redoxmc.models.loss import LossWeights
 from redoxmc.species import Species
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -23,6 +22,29 @@ class DataConfig(_Table):
     train: list[Path] = Field(min_length=1)
     valid: list[Path] = Field(min_length=1)
     test: list[Path] = []
+
+
+class LossWeights(_Table):
+    """[loss]: weights of the terms; 0 leaves a term out.
+
+    energy: of eV/atom; late_energy replaces it in the last part of the training (`late_part` of the
+    epochs), when forces have settled. forces: eV/Å. stress: eV/Å^3. moment: µB. charge: e.
+    delta: where Huber's loss turns from square to linear, the same number in each of these units.
+    """
+
+    energy: float = Field(default=20.0, ge=0)
+    late_energy: float | None = Field(default=200.0, ge=0)
+    late_part: float = Field(default=0.3, ge=0, le=1)
+    forces: float = Field(default=10.0, ge=0)
+    stress: float = Field(default=10.0, ge=0)
+    moment: float = Field(default=0.0, ge=0)
+    charge: float = Field(default=0.0, ge=0)
+    delta: float = Field(default=0.02, gt=0)
+
+    def energy_weight(self, epoch: int, epochs: int) -> float:
+        """Weight of the energy in an epoch (counted from 0)."""
+        late = self.late_energy is not None and epoch >= (1 - self.late_part) * epochs
+        return self.late_energy if late and self.late_energy is not None else self.energy
 
 
 class OptimizerConfig(_Table):

@@ -1,1 +1,1 @@
-"""Architectures, training, export and the model card. The only package that knows torch."""
+"""Architectures, training and export. With native, the only package that computes with torch."""

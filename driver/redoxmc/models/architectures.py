@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from redoxmc.config.campaign import parse_table
+from redoxmc.config.reading import parse_table
 from redoxmc.errors import InputError, nearest
 from redoxmc.models.model import Model
 from redoxmc.models.table import SpeciesRow

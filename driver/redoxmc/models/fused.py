@@ -12,10 +12,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from redoxmc.config.training import LossWeights
 from redoxmc.errors import InputError
 from redoxmc.models.frames import Sample, join_samples
 from redoxmc.models.graph import Graph, evaluate
-from redoxmc.models.loss import LossWeights, training_loss
+from redoxmc.models.loss import training_loss
 from redoxmc.models.model import Model
 
 Step = Callable[[Sample, float], Tensor]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from redoxmc.config.training import TrainingConfig
+from redoxmc.config.training import LossWeights, TrainingConfig
 from redoxmc.errors import InputError
 from redoxmc.io.files import write_atomically
 from redoxmc.models.architectures import build_model, measured_settings, own_references
@@ -34,7 +34,7 @@ from redoxmc.models.frames import (
 )
 from redoxmc.models.fused import Step, make_step
 from redoxmc.models.graph import Evaluation
-from redoxmc.models.loss import LossWeights, training_loss
+from redoxmc.models.loss import training_loss
 from redoxmc.models.memory import keep_freed_memory
 from redoxmc.models.metrics import measure_errors
 from redoxmc.models.model import Model

@@ -1,1 +1,1 @@
-"""The HDF5 store and checkpoint, nothing else."""
+"""What is stored of a campaign: HDF5, checkpoints, trajectories, results that are shipped."""
