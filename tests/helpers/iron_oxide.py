@@ -5,10 +5,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
-from redoxmc.models.card import Bonds
 
 from redoxmc.data.bond_bias import find_shells
 from redoxmc.data.variants import shaken
+from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 
 O2, FE2, FE3 = (Species.parse(s) for s in ("O2-", "Fe2+", "Fe3+"))
