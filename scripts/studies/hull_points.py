@@ -15,6 +15,7 @@ from pathlib import Path
 
 from redoxmc.io.extxyz import energy_of, read_labelled, species_of
 from redoxmc.thermo.hull import formation_energies
+from study_tools.command import input_errors_end
 
 
 def main() -> None:
@@ -26,6 +27,11 @@ def main() -> None:
     parser.add_argument("--label", required=True)
     parser.add_argument("--out", required=True, type=Path)
     arguments = parser.parse_args()
+    with input_errors_end("hull_points"):
+        write_points(arguments)
+
+
+def write_points(arguments: argparse.Namespace) -> None:
     lowest: dict[str, tuple[float, float]] = {}
     for path in arguments.files:
         for atoms in read_labelled(path):

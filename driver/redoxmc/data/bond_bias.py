@@ -7,14 +7,15 @@ model itself, without the bias, are kept beside the biased ones.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from redoxmc.data.ase_calculator import WholeCalculator
 from redoxmc.model_card import Bonds
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +60,7 @@ def find_shells(atoms: Atoms, states: Sequence[str], bonds: Mapping[str, Bonds])
     return shells
 
 
-class BiasedCalculator(Calculator):  # type: ignore[misc]
+class BiasedCalculator(WholeCalculator):
     """ASE calculator: another calculator plus the bias.
 
     model: the other calculator; it gives energy, forces, stress and magmoms.
@@ -67,26 +68,18 @@ class BiasedCalculator(Calculator):  # type: ignore[misc]
     unbiased: what the model alone gave for the last structure, as `evaluate` returns it.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress", "magmoms"]
-
     def __init__(self, model: Any, shells: Sequence[Shell], strength: float) -> None:
         super().__init__()
         self.model, self.shells, self.strength = model, list(shells), strength
         self.unbiased: dict[str, Any] = {}
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = tuple(all_changes),
-    ) -> None:
-        """Energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt) and moments (µB)."""
-        super().calculate(atoms, properties, system_changes)
-        self.unbiased = evaluate(self.model, self.atoms)
+    def compute(self, atoms: Atoms) -> dict[str, Any]:
+        """Return the biased results; the moments are those of the model."""
+        self.unbiased = evaluate(self.model, atoms)
         energy, forces = self.unbiased["energy"], self.unbiased["forces"].copy()
         virial = np.zeros((3, 3))
         for shell in self.shells:
-            vectors = shell.vectors(self.atoms.positions)
+            vectors = shell.vectors(atoms.positions)
             lengths = np.linalg.norm(vectors, axis=1)
             gap = lengths.mean() - shell.target
             energy += self.strength * gap**2
@@ -94,11 +87,9 @@ class BiasedCalculator(Calculator):  # type: ignore[misc]
             np.add.at(forces, shell.ligands, -pull)
             forces[shell.centre] += pull.sum(0)
             virial += pull.T @ vectors
-        stress = self.unbiased["stress"] + full_3x3_to_voigt_6_stress(
-            virial / self.atoms.get_volume()
-        )
+        stress = self.unbiased["stress"] + full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
         moments = self.unbiased["magmoms"]
-        self.results = {"energy": energy, "forces": forces, "stress": stress, "magmoms": moments}
+        return {"energy": energy, "forces": forces, "stress": stress, "magmoms": moments}
 
 
 def evaluate(calculator: Any, atoms: Atoms) -> dict[str, Any]:

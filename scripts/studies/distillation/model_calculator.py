@@ -1,21 +1,20 @@
 """A shipped model as an ASE calculator that needs no LAMMPS."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from distillation.labelling import charge_states
+from redoxmc.data.ase_calculator import WholeCalculator
 from redoxmc.errors import InputError, nearest
 from redoxmc.models.export import DTYPES, load_script
 from redoxmc.models.graph import build_graph, evaluate
 
 
-class ModelCalculator(Calculator):  # type: ignore[misc]
+class ModelCalculator(WholeCalculator):
     """Energy (eV, with reference energies), forces (eV/Å), stress (eV/Å^3), moments, charges.
 
     The species of an atom is its entry in the column `charge_state`.
@@ -32,20 +31,14 @@ class ModelCalculator(Calculator):  # type: ignore[misc]
         self.rows = {entry["name"]: entry["row"] for entry in table}
         self.references = {entry["name"]: entry["reference_energy_eV"] for entry in table}
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = tuple(all_changes),
-    ) -> None:
-        """Compute everything at once; raises InputError for a species the model does not have."""
-        super().calculate(atoms, properties, system_changes)
-        states = charge_states(self.atoms)
+    def compute(self, atoms: Atoms) -> dict[str, Any]:
+        """Return all results; raises InputError for a species that the model does not have."""
+        states = charge_states(atoms)
         for state in states:
             if state not in self.rows:
                 hint = nearest(state, self.rows)
                 raise InputError(f"the model has no species {state!r}; {hint}")
-        graph = build_graph(self.atoms, [self.rows[s] for s in states], self.metadata["r_cut"])
+        graph = build_graph(atoms, [self.rows[s] for s in states], self.metadata["r_cut"])
         with torch.jit.optimized_execution(False):
             output = evaluate(
                 self.module, graph.to(torch.device("cpu"), DTYPES[self.metadata["dtype"]])
@@ -60,4 +53,4 @@ class ModelCalculator(Calculator):  # type: ignore[misc]
         for name, key in (("moment", "magmoms"), ("charge", "charges")):
             if name in output.nodes:
                 results[key] = output.nodes[name].double().numpy()
-        self.results = results
+        return results

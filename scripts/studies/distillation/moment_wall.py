@@ -9,15 +9,15 @@ gap, which is linear in the coordinate that carries the electron over (Marcus, J
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from distillation.labelling import charge_states
+from redoxmc.data.ase_calculator import WholeCalculator
 from redoxmc.data.bond_bias import Floats
 from redoxmc.models.chgnet import ChgnetSettings, chgnet_from_table, chgnet_references
 from redoxmc.models.graph import build_graph, evaluate
@@ -56,14 +56,12 @@ class MomentWall:
         return self.slope * (near**2 / (2 * self.onset) + (deep - near))
 
 
-class WalledTeacher(Calculator):  # type: ignore[misc]
+class WalledTeacher(WholeCalculator):
     """ASE calculator: pretrained CHGNet in double precision, plus the wall.
 
     Gives energy (eV), forces (eV/Å) and stress (eV/Å^3, Voigt) with the wall, and CHGNet's moments
     (µB). Charge states are read from the column `charge_state`.
     """
-
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress", "magmoms"]
 
     def __init__(self, species: Sequence[Species], wall: MomentWall) -> None:
         super().__init__()
@@ -74,15 +72,9 @@ class WalledTeacher(Calculator):  # type: ignore[misc]
         self.references = {str(entry.species): entry.reference_energy for entry in table}
         self.wall = wall
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = tuple(all_changes),
-    ) -> None:
-        """Compute everything at once."""
-        super().calculate(atoms, properties, system_changes)
-        states = charge_states(self.atoms)
+    def compute(self, atoms: Atoms) -> dict[str, Any]:
+        """Return the results with the wall."""
+        states = charge_states(atoms)
         starts, sides = torch.from_numpy(self.wall.places(states))
 
         def walled(*arguments: Any) -> dict[str, torch.Tensor]:
@@ -90,9 +82,9 @@ class WalledTeacher(Calculator):  # type: ignore[misc]
             rise = self.wall.energy(sides * (nodes["moment"] - starts))
             return {**nodes, "energy": nodes["energy"] + rise}
 
-        graph = build_graph(self.atoms, [self.rows[s] for s in states], self.model.r_cut)
+        graph = build_graph(atoms, [self.rows[s] for s in states], self.model.r_cut)
         output = evaluate(walled, graph)
-        self.results = {
+        return {
             "energy": float(output.energy) + sum(self.references[s] for s in states),
             "forces": output.forces.numpy(),
             "stress": full_3x3_to_voigt_6_stress(output.stress[0].numpy()),

@@ -102,11 +102,11 @@ def equalised(
     is lost.
     """
     atoms = model.relaxed(order, box)
-    own = np.array([shell.target for shell in model.biased(atoms).shells])
+    begin = np.array([shell.target for shell in model.biased(atoms).shells])
     means = [bond.mean for bond in model.bias.bonds.values()]
-    end = rng.uniform(min(means), max(means), len(own))
+    end = rng.uniform(min(means), max(means), len(begin))
     for part in (0.25, 0.5, 0.75, 1.0):
-        atoms.calc = model.biased(atoms, list(own + part * (end - own)))
+        atoms.calc = model.biased(atoms, list(begin + part * (end - begin)))
         FIRE(atoms, logfile=None).run(0.1, _STEPS)
         yield _visited(atoms, part=part)
 

@@ -18,23 +18,24 @@ def measure_barrier(model: ComparedModel, barrier: BarrierSettings, folder: Path
 
     The band has the published images as its start, relaxed ends and a climbing image (improved
     tangents: Henkelman, Jónsson, J. Chem. Phys. 113, 9978 (2000)), in the published cell. Charge
-    states come from the moments of the ends, which must agree. {"skipped": why} without the file.
+    states come from the moments of the ends, which must agree. Returns {"skipped": why} where the
+    file is missing.
     """
     path = folder / barrier.path
     if not path.is_file():
         return {"skipped": f"{path.name} is not in the folder of published data"}
     images, published = read_path(path)
     records = model.records("barrier", [barrier.model_dump(mode="json"), published])
-    found = records.get("band", lambda: _band(model, images, barrier))
+    band = records.get("band", lambda: _band(model, images, barrier))
     return {
         "published_eV": (np.array(published) - published[0]).tolist(),
         "published_barrier_eV": max(published) - published[0],
-        **found,
+        **band,
     }
 
 
 def read_path(path: Path) -> tuple[list[Any], list[float]]:
-    """The images of a path with `charge_state`, and their energies (eV) as published.
+    """Return the images of a path with `charge_state`, and their energies (eV) as published.
 
     Raises InputError where the ends carry no charge states or different ones.
     """

@@ -18,17 +18,17 @@ def cards_section(settings: Settings) -> str:
     if not errors:
         return ""
     rows: list[Row] = [
-        [name, cards[name].architecture, number(own["energy_meV_per_atom"], 2),
-         number(own["force_meV_per_A"], 1), number(own.get("stress_GPa"), 3),
-         number(own.get("moment_muB"), 4), cards[name].raw["data"]["train_frames"],
+        [name, cards[name].architecture, number(of_model["energy_meV_per_atom"], 2),
+         number(of_model["force_meV_per_A"], 1), number(of_model.get("stress_GPa"), 3),
+         number(of_model.get("moment_muB"), 4), cards[name].raw["data"]["train_frames"],
          cards[name].raw.get("speed", {}).get("us_per_atom_and_force_call")]
-        for name, own in errors.items()
+        for name, of_model in errors.items()
     ]  # fmt: skip
     states = (settings.material.reduced, settings.material.oxidised)
     by_state: list[Row] = [
-        [name, *(_of(own, "force_meV_per_A_by_species", state, 1) for state in states),
-         *(_of(own, "moment_muB_by_species", state, 4) for state in states)]
-        for name, own in errors.items()
+        [name, *(_of(of_model, "force_meV_per_A_by_species", state, 1) for state in states),
+         *(_of(of_model, "moment_muB_by_species", state, 4) for state in states)]
+        for name, of_model in errors.items()
     ]  # fmt: skip
     return (
         """## Cards

@@ -28,7 +28,16 @@ RESOLUTION = 0.1  # meV per site: relaxed energies that lie closer are equal
 
 @dataclass(frozen=True)
 class Point:
-    """One order: reference, fixed and relaxed energies in eV per redox site; None where unknown."""
+    """One order of a reference; energies in eV per redox site.
+
+    key: the occupancy.
+    ions: name of the ion order, the same for equivalent ones.
+    x: ions per redox site.
+    reference: energy of the labelled frame.
+    fixed: of the model at the geometry of the frame.
+    relaxed: of the model relaxed in the cell of the frame; None where that failed.
+    kept: whether the relaxation kept the charge order, by bond lengths.
+    """
 
     key: str
     ions: str
@@ -42,8 +51,8 @@ class Point:
 def measure_energies(model: ComparedModel, reference: ReferenceSettings) -> dict[str, Any]:
     """Evaluate and relax every frame of a reference; returns points, order and hull statistics.
 
-    Energies of the model belong to the frames' cells. A frame whose own charge order is not the one
-    wanted (`order_kept = false`, as `redoxmc compute` says) is left out.
+    Energies of the model belong to the frames' cells. A frame that lost its charge order when it
+    was computed (`order_kept = false` in its `info`, by `redoxmc compute`) is left out.
     """
     cell = model.supercell(reference.supercell)
     frames = [f for f in read_labelled(reference.frames) if f.info.get("order_kept", True)]
@@ -82,12 +91,13 @@ def measure_energies(model: ComparedModel, reference: ReferenceSettings) -> dict
 
 
 def order_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | None:
-    """Charge orders at fixed ion order, model against reference; None without two of them.
+    """Compare charge orders of one ion order; None where no ion order has two of them.
 
-    spearman: of one ion order, the mean over ion orders, each with as much weight as it has orders.
-    spearman_pooled: of the energies above the reference's lowest order of each ion order, all ion
-    orders together (those lowest orders, 0 on both sides, are left out). mae: of all differences
-    between two orders of one ion order.
+    points: of one reference. kind: "fixed" or "relaxed". Some keys of the result:
+    `spearman`, the rank correlation of model and reference, a mean over ion orders, each with as
+    much weight as it has orders; `spearman_pooled`, the same for all ion orders together, of the
+    energies above the reference's lowest order of each (those lowest orders, 0 on both sides, are
+    left out); `mae_meV_per_site`, of all differences between two orders of one ion order.
     """
     from scipy.stats import spearmanr
 
@@ -99,43 +109,43 @@ def order_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | Non
     groups = {ions: sorted(group) for ions, group in groups.items() if len(group) > 1}
     if not groups:
         return None
-    wanted, found, errors, within, ranks = [], [], [], [], []
+    expected, predicted, errors, in_order, ranks = [], [], [], [], []
     for group in groups.values():
         # what has fallen together is a tie, not a rank of rounding errors
         table = np.round(1000 * np.array(group) / RESOLUTION) * RESOLUTION
         above = table - table[0]
-        wanted += above[1:, 0].tolist()
-        found += above[1:, 1].tolist()
+        expected += above[1:, 0].tolist()
+        predicted += above[1:, 1].tolist()
         differences = [b - a for a, b in combinations(table, 2)]
         equal = any(len(set(column)) == 1 for column in table.T)
         ranks.append(0.0 if equal else spearmanr(table[:, 0], table[:, 1]).statistic)
         errors += [abs(d[1] - d[0]) for d in differences]
-        within += [d[0] * d[1] > 0 for d in differences]
-    several = len(set(wanted)) > 1 and len(set(found)) > 1
-    pooled = float(spearmanr(wanted, found).statistic) if several else None
+        in_order += [d[0] * d[1] > 0 for d in differences]
+    several = len(set(expected)) > 1 and len(set(predicted)) > 1
+    pooled = float(spearmanr(expected, predicted).statistic) if several else None
     return {
         "ion_orders": len(groups),
         "orders": sum(map(len, groups.values())),
         "spearman": float(np.average(ranks, weights=[len(group) for group in groups.values()])),
         "spearman_pooled": pooled,
         "pairs": len(errors),
-        "pairs_in_order": int(sum(within)),
+        "pairs_in_order": int(sum(in_order)),
         "mae_meV_per_site": float(np.mean(errors)),
-        "reference_meV_per_site": wanted,
-        "model_meV_per_site": found,
+        "reference_meV_per_site": expected,
+        "model_meV_per_site": predicted,
     }
 
 
 def hull_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | None:
-    """Formation energies of all mixed orders against the reference; None without both ends."""
-    known = [p for p in points if getattr(p, kind) is not None]
-    x = np.array([p.x for p in known])
+    """Compare formation energies of all mixed orders; None where an end member is missing."""
+    chosen = [p for p in points if getattr(p, kind) is not None]
+    x = np.array([p.x for p in chosen])
     if not (np.any(x == 0) and np.any(x == 1) and np.any((x > 0) & (x < 1))):
         return None
     tables = []
     for energies in (
-        np.array([p.reference for p in known]),
-        np.array([getattr(p, kind) for p in known]),
+        np.array([p.reference for p in chosen]),
+        np.array([getattr(p, kind) for p in chosen]),
     ):
         ends = [energies[x == end].min() for end in (0, 1)]
         tables.append(1000 * formation_energies(x, energies, *ends))
@@ -170,15 +180,15 @@ def _relaxed(
 ) -> dict[str, Any]:
     """Relax from the reference start in the cell of the frame."""
     n_ions = int(occupancy[cell.lattice.n_redox :].sum())
-    own = model.engine(reference.supercell, n_ions)
+    of_host = model.engine(reference.supercell, n_ions)
     box = np.array(frame.cell)
-    scaled = own.geometry.positions @ np.linalg.inv(own.geometry.cell)
+    scaled = of_host.geometry.positions @ np.linalg.inv(of_host.geometry.cell)
     engine = RelaxedEngine(
         cell.lattice,
         HostGeometry(box, scaled @ box),
         model.session,
-        own.settings,
-        own.constants,
+        of_host.settings,
+        of_host.constants,
     )
     return describe(model, cell.lattice, occupancy, engine.relax(occupancy))
 

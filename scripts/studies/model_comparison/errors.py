@@ -1,4 +1,4 @@
-"""Errors of a model on labelled frames as they are: published DFT, our own DFT."""
+"""Errors of a model on labelled frames, at their geometries: published DFT, our own DFT."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,22 +22,21 @@ if TYPE_CHECKING:
 def measure_errors(model: ComparedModel, frames: FramesSettings, folder: Path) -> dict[str, Any]:
     """Mean absolute errors of energy (meV/atom), forces (meV/Å) and moments (µB).
 
-    Energies on a scale of their own are matched by one reference energy for each species, fitted on
-    these very frames: `fitted` of them are independent, so energies say little where there are
-    hardly more frames.
-    Frames without a charge state for every ion, of another order than the one wanted, or with a
-    species that the model lacks are left out. folder: of published frames. {"skipped": why}
-    without the files.
+    Energies on a scale of their own are matched by one reference energy for each species, fitted to
+    these very frames. `fitted` of them are independent: with hardly more frames than that, the
+    errors of energies say little. Frames without a charge state for every ion, of another order
+    than intended, or with a species that the model lacks are left out.
+    folder: of published frames. Returns {"skipped": why} where a file is missing.
     """
     paths = [(folder if frames.published else Path()) / file for file in frames.files]
     absent = [path.name for path in paths if not path.is_file()]
     if absent:
         return {"skipped": f"{', '.join(absent)} not in the folder of published data"}
-    known = {str(species) for species in model.card.species}
+    available = {str(species) for species in model.card.species}
     chosen = [
         frame
         for frame in label_files(paths).frames
-        if frame.info.get("order_kept", True) and {str(s) for s in species_of(frame)} <= known
+        if frame.info.get("order_kept", True) and {str(s) for s in species_of(frame)} <= available
     ]
     if not chosen:
         return {"skipped": "none of the frames has charge states that the model knows"}
@@ -68,10 +67,10 @@ def measure_errors(model: ComparedModel, frames: FramesSettings, folder: Path) -
 def _errors_of(model: ComparedModel, frame: "Atoms") -> dict[str, Any]:
     state = model.session.evaluate(frame.cell.array, frame.get_positions(), species_of(frame))
     wanted = frame.calc.results.get("magmoms")
-    found = state.per_atom.get("moment")
+    predicted = state.per_atom.get("moment")
     moments: list[float] = []
-    if wanted is not None and found is not None:
-        moments = np.abs(np.abs(found) - np.abs(wanted)).tolist()
+    if wanted is not None and predicted is not None:
+        moments = np.abs(np.abs(predicted) - np.abs(wanted)).tolist()
     return {
         "energy_eV": state.energy - energy_of(frame),
         "forces_eV_per_A": float(np.abs(state.forces - frame.get_forces()).mean()),
@@ -80,11 +79,16 @@ def _errors_of(model: ComparedModel, frame: "Atoms") -> dict[str, Any]:
 
 
 def left_after_fit(frames: "Sequence[Atoms]", differences: Floats) -> tuple[Floats, int]:
-    """Return differences (eV per frame) less what reference energies of species explain, and how
-    many of these energies were independent."""
+    """Return what is left of differences (eV per frame) after a fit of reference energies.
+
+    There is one reference energy for each species; the second value is how many of them are
+    independent.
+    """
     states = [[str(s) for s in species_of(frame)] for frame in frames]
-    names = sorted({name for own in states for name in own})
-    counts = np.array([[own.count(name) for name in names] for own in states], dtype=float)
+    names = sorted({name for of_frame in states for name in of_frame})
+    counts = np.array(
+        [[of_frame.count(name) for name in names] for of_frame in states], dtype=float
+    )
     weights = 1 / counts.sum(axis=1, keepdims=True)
     solution, _, rank, _ = np.linalg.lstsq(
         counts * weights, differences * weights[:, 0], rcond=1e-8

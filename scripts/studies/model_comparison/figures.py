@@ -56,10 +56,10 @@ def share_kept(rows: Sequence[dict[str, Any]], start: str) -> float:
 
     NaN where there is none.
     """
-    own = [row for row in rows if row["start"] == start]
-    total = sum(row["relaxations"] for row in own)
-    by = "judge" if any(row["kept_by_judge"] is not None for row in own) else "bonds"
-    return 100 * sum(row[f"kept_by_{by}"] or 0 for row in own) / total if total else float("nan")
+    chosen = [row for row in rows if row["start"] == start]
+    total = sum(row["relaxations"] for row in chosen)
+    by = "judge" if any(row["kept_by_judge"] is not None for row in chosen) else "bonds"
+    return 100 * sum(row[f"kept_by_{by}"] or 0 for row in chosen) / total if total else float("nan")
 
 
 def plot_orders(path: Path, results: Results, reference: str) -> None:
@@ -67,13 +67,13 @@ def plot_orders(path: Path, results: Results, reference: str) -> None:
 
     Those of the model are of relaxed geometries.
     """
-    known = {name: r["orders"]["relaxed"] for name, r in results.items() if r["orders"]["relaxed"]}
-    if not known:
+    drawn = {name: r["orders"]["relaxed"] for name, r in results.items() if r["orders"]["relaxed"]}
+    if not drawn:
         return
-    top = 1.08 * max(max(map(abs, _both(entry))) for entry in known.values())
+    top = 1.08 * max(max(map(abs, _both(entry))) for entry in drawn.values())
     with matplotlib.rc_context(STYLE):
-        figure, panels = _grid(len(known), 2.1)
-        for axes, (name, entry) in zip(panels, known.items(), strict=True):
+        figure, panels = _grid(len(drawn), 2.1)
+        for axes, (name, entry) in zip(panels, drawn.items(), strict=True):
             axes.plot([0, top], [0, top], color=GREY, linewidth=0.8)
             axes.axhline(0, color=GREY, linewidth=0.5)
             axes.plot(
@@ -93,17 +93,17 @@ def _both(entry: dict[str, Any]) -> list[float]:
 
 def plot_distributions(path: Path, results: Results) -> None:
     """Histograms of relaxed energies over charge orders, each order with its degeneracy."""
-    known = {
+    drawn = {
         n: r["distribution"][0] for n, r in results.items() if "states" in r["distribution"][0]
     }
-    if not known:
+    if not drawn:
         return
-    top = max(max(row["energies_meV_per_site"]) for row in known.values())
+    top = max(max(row["energies_meV_per_site"]) for row in drawn.values())
     edges = np.linspace(0, max(top, 1e-6), 41)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 1.2 + 1.05 * len(known)))
-        panels = figure.subplots(len(known), 1, squeeze=False, sharex=True)[:, 0]
-        for axes, (name, row) in zip(panels, known.items(), strict=True):
+        figure = Figure(figsize=(6.4, 1.2 + 1.05 * len(drawn)))
+        panels = figure.subplots(len(drawn), 1, squeeze=False, sharex=True)[:, 0]
+        for axes, (name, row) in zip(panels, drawn.items(), strict=True):
             weights = np.array(row["degeneracies"]) / row["states"]
             colour = BLUE if results[name]["charge_aware"] else ORANGE
             axes.hist(row["energies_meV_per_site"], edges, weights=weights, color=colour)
@@ -116,12 +116,12 @@ def plot_distributions(path: Path, results: Results) -> None:
 
 def plot_hulls(path: Path, results: Results, reference: str) -> None:
     """Formation energies of every order and the lowest of each x, models beside the reference."""
-    known = {name: r["hull"]["relaxed"] for name, r in results.items() if r["hull"]["relaxed"]}
-    if not known:
+    drawn = {name: r["hull"]["relaxed"] for name, r in results.items() if r["hull"]["relaxed"]}
+    if not drawn:
         return
     with matplotlib.rc_context(STYLE):
-        figure, panels = _grid(len(known), 2.2)
-        for axes, (name, entry) in zip(panels, known.items(), strict=True):
+        figure, panels = _grid(len(drawn), 2.2)
+        for axes, (name, entry) in zip(panels, drawn.items(), strict=True):
             x = np.array(entry["x"])
             for what, colour, label, marker in (
                 ("reference", BLACK, reference, "_"),
@@ -140,14 +140,14 @@ def plot_hulls(path: Path, results: Results, reference: str) -> None:
 
 def plot_trajectories(path: Path, results: Results) -> None:
     """Moments of the redox ions along optimizations, coloured by the charge state imposed."""
-    known = {n: r["trajectories"] for n, r in results.items() if "trajectories" in r}
-    if not known:
+    drawn = {n: r["trajectories"] for n, r in results.items() if "trajectories" in r}
+    if not drawn:
         return
-    columns = len(next(iter(known.values())))
+    columns = len(next(iter(drawn.values())))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.0 + 2.0 * columns, 0.8 + 1.6 * len(known)))
-        grid = figure.subplots(len(known), columns, squeeze=False, sharey=True)
-        for row, (name, trajectories) in zip(grid, known.items(), strict=True):
+        figure = Figure(figsize=(1.0 + 2.0 * columns, 0.8 + 1.6 * len(drawn)))
+        grid = figure.subplots(len(drawn), columns, squeeze=False, sharey=True)
+        for row, (name, trajectories) in zip(grid, drawn.items(), strict=True):
             for axes, entry in zip(row, trajectories, strict=True):
                 table = np.array(entry.get("moments_muB", []))
                 bits = entry["order"].partition("|")[0]
@@ -161,16 +161,16 @@ def plot_trajectories(path: Path, results: Results) -> None:
 
 def plot_barriers(path: Path, results: Results) -> None:
     """Energies along the band of each model and along the published path."""
-    known = {n: r for n, r in results.items() if "band_eV" in r}
-    if not known:
+    drawn = {n: r for n, r in results.items() if "band_eV" in r}
+    if not drawn:
         return
-    published = next(iter(known.values()))["published_eV"]
+    published = next(iter(drawn.values()))["published_eV"]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.8, 3.2))
         axes = figure.subplots()
         at = np.linspace(0, 1, len(published))
         axes.plot(at, published, "k--o", ms=4, label="published (VASP)")
-        for (name, row), colour in zip(known.items(), COLOURS, strict=False):
+        for (name, row), colour in zip(drawn.items(), COLOURS, strict=False):
             label = f"{name} ({row['barrier_eV']:.2f})"
             axes.plot(np.linspace(0, 1, len(row["band_eV"])), row["band_eV"], "-o", ms=3,
                       color=colour, label=label)  # fmt: skip

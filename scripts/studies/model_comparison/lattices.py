@@ -19,24 +19,24 @@ def measure_lattices(model: ComparedModel) -> dict[str, Any]:
     records = model.records("lattices", None)
     row: dict[str, Any] = {}
     for name, n_ions in (("empty", 0), ("full", lattice.n_ions)):
-        found = records.get(name, partial(_relax, model, n_ions))
-        if "error" in found:
-            return {"skipped": f"{name}: {found['error']}"}
-        row[f"{name}_A"] = found["axes_A"]
-        row[f"{name}_A3"] = found["volume_A3"]
+        record = records.get(name, partial(_relax, model, n_ions))
+        if "error" in record:
+            return {"skipped": f"{name}: {record['error']}"}
+        row[f"{name}_A"] = record["axes_A"]
+        row[f"{name}_A3"] = record["volume_A3"]
     return {**row, "change_percent": 100 * (row["full_A3"] / row["empty_A3"] - 1)}
 
 
 def measured_rows(settings: Settings) -> list[dict[str, Any]]:
-    """The same of the measured lattices, which have right angles."""
+    """Return the same for the measured lattices, which have right angles."""
     rows = []
-    for known in settings.lattices:
-        empty, full = float(np.prod(known.empty)), float(np.prod(known.full))
+    for measured in settings.lattices:
+        empty, full = float(np.prod(measured.empty)), float(np.prod(measured.full))
         rows.append(
             {
-                "name": known.name,
-                "empty_A": known.empty,
-                "full_A": known.full,
+                "name": measured.name,
+                "empty_A": measured.empty,
+                "full_A": measured.full,
                 "empty_A3": empty,
                 "full_A3": full,
                 "change_percent": 100 * (full / empty - 1),
@@ -46,10 +46,10 @@ def measured_rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _relax(model: ComparedModel, n_ions: int) -> dict[str, Any]:
-    own = model.engine(UNIT, n_ions)
-    lattice = own.lattice
-    settings = own.settings.model_copy(update={"cell": "full"})
-    engine = RelaxedEngine(lattice, own.geometry, model.session, settings, own.constants)
+    host = model.engine(UNIT, n_ions)
+    lattice = host.lattice
+    settings = host.settings.model_copy(update={"cell": "full"})
+    engine = RelaxedEngine(lattice, host.geometry, model.session, settings, host.constants)
     reduced = lattice.n_reduced(n_ions) or 0
     bits = "1" * reduced + "0" * (lattice.n_redox - reduced)
     ions = "1" * n_ions + "0" * (lattice.n_ions - n_ions)

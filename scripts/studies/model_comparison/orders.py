@@ -12,7 +12,7 @@ from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Occupancy, ion_count, occupancy_key
 from redoxmc.structures.ordering import lowest_electrostatic
 
-MOST = 200_000
+MOST = 200_000  # orders of one concentration
 
 
 def distinct_orders(cell: Supercell, states: StatesSettings, x: float) -> dict[str, int]:

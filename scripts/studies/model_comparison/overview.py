@@ -1,4 +1,4 @@
-"""One row for each model: the figures that the other sections of the page spell out."""
+"""One table of all models: the figures that the other sections of the page spell out."""
 
 from math import isnan
 from typing import Any
@@ -10,7 +10,7 @@ from study_tools.markdown import Row, number, table
 
 
 def overview_section(settings: Settings, results: dict[str, Results]) -> str:
-    """The table at the top of the page; columns of parts that nobody has are left out."""
+    """Return the table at the top of the page; figures that no model has are left out."""
     names = [m.name for m in settings.models if any(m.name in part for part in results.values())]
     columns: dict[str, dict[str, str | None]] = {}
     for frames in settings.frames:
@@ -19,19 +19,19 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
             for name, result in done(results.get(frames.part, {})).items()
         }
     for states in settings.states:
-        found = done(results.get(states.part, {}))
+        complete = done(results.get(states.part, {}))
         for start in START_COLOURS:
             columns[f"{states.name}: kept from {start}, %"] = {
                 name: _percent(share_kept(result["assignment"], start))
-                for name, result in found.items()
+                for name, result in complete.items()
             }
         if states.distribution:
             columns[f"{states.name}: width, meV/site"] = {
                 name: number(result["distribution"][0].get("width_meV_per_site"), 1)
-                for name, result in found.items()
+                for name, result in complete.items()
             }
     for reference in settings.references:
-        found = done(results.get(reference.part, {}))
+        complete = done(results.get(reference.part, {}))
         for title, what, key, digits in (
             ("ρ at one ion order", "orders", "spearman", 2),
             ("ρ pooled", "orders", "spearman_pooled", 2),
@@ -39,7 +39,7 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
             ("hull RMSE, meV/site", "hull", "rmse_meV_per_site", 1),
         ):
             columns[f"{reference.name}: {title}"] = {
-                name: _of(result, what, key, digits) for name, result in found.items()
+                name: _of(result, what, key, digits) for name, result in complete.items()
             }
     columns["barrier, eV"] = {
         name: number(result.get("barrier_eV"), 2)

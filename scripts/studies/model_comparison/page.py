@@ -33,8 +33,8 @@ def write_page(settings: Settings, results: dict[str, Results], page: Path, comm
     sections.append(_moments(results.get("trajectories", {}), plots))
     sections.append(_lattices(settings, results.get("lattices", {})))
     sections.append(_barrier(results.get("barrier", {}), plots))
-    for part, found in results.items():
-        write_atomically(plots / f"{part}.csv", part_csv(part, found, settings))
+    for part, of_part in results.items():
+        write_atomically(plots / f"{part}.csv", part_csv(part, of_part, settings))
     write_atomically(page, "\n".join(part for part in sections if part) + "\n")
 
 
@@ -73,10 +73,10 @@ training data are matched by reference energies of the species, of which so many
 
 
 def _moments(results: Results, plots: Path) -> str:
-    known = done(results)
-    if not known:
+    complete = done(results)
+    if not complete:
         return ""
-    figures.plot_trajectories(plots / "moments.png", known)
+    figures.plot_trajectories(plots / "moments.png", complete)
     return f"""## Moments along the optimization
 LAMMPS' own minimizers, moments from `compute redoxmc/atom` in a dump. Models without moments are
 left out.
@@ -96,15 +96,15 @@ def _lattices(settings: Settings, results: Results) -> str:
 
 
 def _barrier(results: Results, plots: Path) -> str:
-    known = done(results)
-    if not known:
+    complete = done(results)
+    if not complete:
         return ""
-    figures.plot_barriers(plots / "barrier.png", known)
-    published = next(iter(known.values()))["published_barrier_eV"]
+    figures.plot_barriers(plots / "barrier.png", complete)
+    published = next(iter(complete.values()))["published_barrier_eV"]
     rows: list[Row] = [
         [name, number(r.get("single_point_barrier_eV"), 3), number(r.get("barrier_eV"), 3),
          r.get("error") or ("yes" if r["converged"] else f"no, {r['steps']} steps")]
-        for name, r in known.items()
+        for name, r in complete.items()
     ]  # fmt: skip
     return f"""## Barrier of an ion's hop
 One ion in the empty host. Published: {published:.3f} eV (DFT). *On its images*: single points of

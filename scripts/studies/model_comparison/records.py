@@ -14,9 +14,9 @@ Results = dict[str, Record]  # of one part: by model, what the part returns
 
 
 class Records:
-    """Results by key in one JSON file, written after every new one.
+    """Results by key in one JSON file, written after every new result.
 
-    identity: what the results depend on; a file with another one is started anew.
+    identity: what the results depend on; the results of a file with another identity are dropped.
     """
 
     def __init__(self, path: Path, identity: Any):
@@ -33,7 +33,7 @@ class Records:
                 raise InputError(f"{path} is no file of a comparison; remove it.") from None
 
     def get(self, key: str, work: Callable[[], Record]) -> Record:
-        """The result of a key, computed where it is not known; {"error": ...} where that fails."""
+        """Return the result of a key, computed where it is new; {"error": ...} where that fails."""
         if key not in self.entries:
             try:
                 self.entries[key] = work()

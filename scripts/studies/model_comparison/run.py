@@ -89,36 +89,36 @@ def _judge(settings: Settings, out: Path) -> LammpsSession | None:
 def collect(settings: Settings, out: Path, published: Path) -> dict[str, Results]:
     """Return the results in a folder; those of models or code that have changed are left out."""
     present = find_models(settings, out, quiet=True)
-    found: dict[str, Results] = {}
+    current: dict[str, Results] = {}
     for part in parts_of(settings, published):
         table = _load(out / f"{part}.json")
-        found[part] = {
+        current[part] = {
             name: table[name]
             for name, card in present.items()
             if (table.get(name, {}).get("format"), table.get(name, {}).get("sha256"))
             == (FORMAT, card.sha256)
         }
-        write_atomically(out / f"{part}.csv", part_csv(part, found[part], settings))
-    return found
+        write_atomically(out / f"{part}.csv", part_csv(part, current[part], settings))
+    return current
 
 
 def part_csv(part: str, results: Results, settings: Settings) -> str:
     """Return the figures of a part as CSV: one row for each model and case."""
     rows: list[Record] = []
     for name, result in results.items():
-        own: list[Record]
+        cases: list[Record]
         if "skipped" in result:
-            own = [{"skipped": result["skipped"]}]
+            cases = [{"skipped": result["skipped"]}]
         elif part.startswith("states-"):
-            own = [*result["assignment"], *result["spread"], *result["distribution"]]
+            cases = [*result["assignment"], *result["spread"], *result["distribution"]]
         elif part.startswith("energies-"):
-            own = [
+            cases = [
                 {"what": what, "at": kind, **(result[what][kind] or {})}
                 for what in ("orders", "hull")
                 for kind in ("fixed", "relaxed")
             ]
         elif part == "trajectories":
-            own = [
+            cases = [
                 {
                     "order": t["order"],
                     "start": t["start"],
@@ -127,8 +127,8 @@ def part_csv(part: str, results: Results, settings: Settings) -> str:
                 for t in result["trajectories"]
             ]
         else:
-            own = [{k: v for k, v in result.items() if k not in ("sha256", "format")}]
-        rows += [{"model": name, **row} for row in own]
+            cases = [{k: v for k, v in result.items() if k not in ("sha256", "format")}]
+        rows += [{"model": name, **row} for row in cases]
     if part == "lattices":
         rows += [{"model": row.pop("name"), **row} for row in measured_rows(settings)]
     return csv_text([{k: v for k, v in row.items() if not _long(v)} for row in rows])

@@ -13,7 +13,7 @@ from study_tools.markdown import Row, listed, number, table
 def assignment_section(settings: Settings, results: dict[str, Results], plots: Path) -> list[str]:
     """Which charge order relaxations end in, for each set of states."""
     tables = {s.name: done(results.get(s.part, {})) for s in settings.states}
-    tables = {name: found for name, found in tables.items() if found}
+    tables = {name: complete for name, complete in tables.items() if complete}
     if not tables:
         return []
     figures.plot_assignment(plots / "assignment.png", tables)
@@ -33,13 +33,13 @@ energies of one order from its different starts lie apart, the median over order
 ![Charge order after optimization]({plots.name}/assignment.png)
 """
     parts = [text]
-    for name, found in tables.items():
+    for name, complete in tables.items():
         rows: list[Row] = []
-        for model, result in found.items():
+        for model, result in complete.items():
             for x in sorted({row["x"] for row in result["assignment"]}):
-                own = {r["start"]: r for r in result["assignment"] if r["x"] == x}
+                by_start = {r["start"]: r for r in result["assignment"] if r["x"] == x}
                 spread = next(r["median_meV"] for r in result["spread"] if r["x"] == x)
-                cells = [_kept(own.get(start)) for start in START_COLOURS]
+                cells = [_kept(by_start.get(start)) for start in START_COLOURS]
                 rows.append([model, f"{x:.3g}", *cells, number(spread, 1)])
         parts.append(
             f"**{name}**: judge / own moments / bonds\n\n"
@@ -60,14 +60,14 @@ def _kept(row: dict[str, Any] | None) -> str | None:
 
 def energies_section(name: str, results: Results, plots: Path) -> str:
     """Charge-order energies and hull against one reference."""
-    known = done(results)
-    if not known:
+    complete = done(results)
+    if not complete:
         return ""
-    figures.plot_orders(plots / f"orders-{name}.png", known, name)
-    figures.plot_hulls(plots / f"hull-{name}.png", known, name)
+    figures.plot_orders(plots / f"orders-{name}.png", complete, name)
+    figures.plot_hulls(plots / f"hull-{name}.png", complete, name)
     order_rows: list[Row] = []
     hull_rows: list[Row] = []
-    for model, result in known.items():
+    for model, result in complete.items():
         lost = sum(not p["kept"] for p in result["points"] if 0 < p["x"] < 1)
         for kind in ("fixed", "relaxed"):
             order, hull = result["orders"][kind], result["hull"][kind]
@@ -84,7 +84,7 @@ def energies_section(name: str, results: Results, plots: Path) -> str:
                      number(hull["rmse_of_lowest_meV_per_site"], 1),
                      listed(hull["stable_model"]), "yes" if hull["same_stable_x"] else "no"]
                 )  # fmt: skip
-    first = next(iter(known.values()))
+    first = next(iter(complete.values()))
     text = f"""## Energies against {name}
 {first["frames"]} orders, in the cells of the reference frames: *fixed* at its geometries, *relaxed*
 from the reference start. Charge orders are compared at one ion order. ρ: Spearman's, the mean over
@@ -101,7 +101,7 @@ MAE: of all differences between two orders.
         text += "No ion order has two charge orders in it yet: no ranking.\n"
     if hull_rows:
         stable = listed(
-            next(h for r in known.values() if (h := r["hull"]["fixed"]))["stable_reference"]
+            next(h for r in complete.values() if (h := r["hull"]["fixed"]))["stable_reference"]
         )
         text += f"\n**Convex hull** (on it in {name}: x = {stable})\n\n"
         text += f"![Convex hull]({plots.name}/hull-{name}.png)\n\n" + table(
@@ -118,15 +118,15 @@ def distributions_section(
     """Histograms of relaxed energies and their entropies."""
     parts = []
     for states in settings.states:
-        known = done(results.get(states.part, {}))
-        if not states.distribution or not known:
+        complete = done(results.get(states.part, {}))
+        if not states.distribution or not complete:
             continue
         x = states.concentrations[0]
         file = f"distribution-{states.name.replace(' ', '-')}.png"
-        figures.plot_distributions(plots / file, known)
+        figures.plot_distributions(plots / file, complete)
         rows: list[Row] = []
         temperatures = [f"{t:g}" for t in states.temperatures]
-        for model, result in known.items():
+        for model, result in complete.items():
             row = result["distribution"][0]
             if "states" not in row:
                 continue
@@ -135,7 +135,9 @@ def distributions_section(
                  number(row["width_meV_per_site"], 2), number(row["range_meV_per_site"], 1),
                  *(number(row["entropy_kB_per_site"][t], 3) for t in temperatures)]
             )  # fmt: skip
-        limits = [r["distribution"][0] for r in known.values() if "states" in r["distribution"][0]]
+        limits = [
+            r["distribution"][0] for r in complete.values() if "states" in r["distribution"][0]
+        ]
         limit = f"{limits[0]['limit_kB_per_site']:.3f}" if limits else "–"
         whole = f"{limits[0]['all_orders_kB_per_site']:.3f}" if limits else "–"
         head = ["model", "orders", "distinct energies", "width, meV/site", "range, meV/site",

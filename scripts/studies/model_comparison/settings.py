@@ -19,7 +19,12 @@ class _Table(BaseModel):
 
 
 class BondSettings(_Table):
-    """Mean length (Å) of the bonds of a charge state to its nearest ligands."""
+    """Bonds of a charge state to its nearest ligands.
+
+    mean: length, Å.
+    coordination: number of ligands.
+    ligand: their species.
+    """
 
     mean: Positive
     coordination: Count
@@ -29,9 +34,12 @@ class BondSettings(_Table):
 class MaterialSettings(_Table):
     """[material]: the host with all ion sites filled, its redox ion and its working ion.
 
-    species: all of them, for pretrained models, which have no card. moment_midpoint: µB; a redox
-    ion with a smaller moment is reduced. bonds: of both charge states; their difference says when
-    two redox ions are unlike.
+    host: structure file.
+    species: all of them, for pretrained models, which have no card.
+    reduced, oxidised: the two charge states of the redox ion.
+    ion: species of the working ion.
+    moment_midpoint: µB; a redox ion with a smaller moment is reduced.
+    bonds: of both charge states; their difference says when two redox ions are unlike.
     """
 
     host: Path
@@ -44,9 +52,11 @@ class MaterialSettings(_Table):
 
 
 class ModelSettings(_Table):
-    """[[models]]: a model folder, or a pretrained architecture as it ships ("CHGNet").
+    """[[models]]: a model folder, or a pretrained model as published.
 
-    charge_aware is that of the folder's card; a pretrained model knows no charge states.
+    name: in tables and of the folder of its results.
+    path: folder of the model.
+    pretrained: instead of path; it knows no charge states.
     """
 
     name: str
@@ -55,19 +65,31 @@ class ModelSettings(_Table):
 
 
 class RelaxSettings(_Table):
-    """[relax]: of every relaxation; the cell is that of the model's own host at each x."""
+    """[relax]: of every relaxation; the cell is that of the model's own host at each x.
 
-    force_tolerance: Positive = 2e-3  # eV/Å
+    force_tolerance: eV/Å.
+    max_iterations: of the minimizer.
+    rattle: Å, width of the random displacements of rattled starts.
+    """
+
+    force_tolerance: Positive = 2e-3
     max_iterations: Count = 400
-    rattle: Positive = 0.05  # Å, width of the random displacements of rattled starts
+    rattle: Positive = 0.05
 
 
 class StatesSettings(_Table):
     """[[states]]: charge orders of one supercell, and where their relaxations start.
 
-    orders: how many distinct charge orders of the electrostatically best ion order of each
-    concentration, drawn at random; all charge and ion orders where absent. rattled: starts of each
-    order. others: only so many of the orders start from the symmetric and rattled lattice too.
+    name: in tables and of the part.
+    supercell: how often the host is repeated along each axis.
+    concentrations: ions per redox site.
+    orders: how many distinct charge orders of the electrostatically lowest ion order of each
+        concentration, drawn at random; all charge and ion orders where absent.
+    rattled: how many rattled starts each order has.
+    others: how many of the orders also start from the symmetric and the rattled lattice; all where
+        absent.
+    distribution: whether to make the histogram and the entropy of the relaxed energies.
+    temperatures: K, of the entropy.
     """
 
     name: str
@@ -76,7 +98,7 @@ class StatesSettings(_Table):
     orders: Count | None = None
     rattled: Annotated[int, Field(ge=0)] = 1
     others: Annotated[int, Field(ge=0)] | None = None
-    distribution: bool = False  # histogram and entropy of the relaxed energies
+    distribution: bool = False
     temperatures: list[Positive] = [300.0, 600.0]
 
     @property
@@ -86,7 +108,12 @@ class StatesSettings(_Table):
 
 
 class ReferenceSettings(_Table):
-    """[[references]]: labelled frames of a supercell, one for each order, of DFT or the teacher."""
+    """[[references]]: labelled frames, one for each order, of DFT or the teacher.
+
+    name: in tables and of the part.
+    frames: labelled extended XYZ.
+    supercell: how often the host is repeated in them along each axis.
+    """
 
     name: str
     frames: Path
@@ -101,9 +128,11 @@ class ReferenceSettings(_Table):
 class FramesSettings(_Table):
     """[[frames]]: labelled frames, or DFT output, that errors are measured on.
 
-    published: the files are in the folder given on the command line. own_scale: of energies, which
-    reference energies of the species match to the model's; false for frames on the scale of the
-    training data.
+    name: in tables and of the part.
+    files: labelled extended XYZ, or output of a DFT program.
+    published: whether the files are in the folder given on the command line.
+    own_scale: whether the energies are on another scale than the training data; reference energies
+        of the species then match them to the model's.
     """
 
     name: str
@@ -118,14 +147,22 @@ class FramesSettings(_Table):
 
 
 class MomentsSettings(_Table):
-    """[moments]: orders (`REDOX|IONS` of a supercell) whose moments are followed."""
+    """[moments]: whose moments are followed along relaxations.
+
+    supercell: how often the host is repeated along each axis.
+    orders: `REDOX|IONS` each.
+    """
 
     supercell: list[Count] = Field(min_length=3, max_length=3)
     orders: list[str] = Field(min_length=1)
 
 
 class EndSettings(_Table):
-    """[[lattices]]: measured axes (Å, of the host's cell) at x = 0 and x = 1, to compare with."""
+    """[[lattices]]: measured axes to compare with.
+
+    name: in tables.
+    empty, full: axes (Å) of the host's cell at x = 0 and x = 1.
+    """
 
     name: str
     empty: list[Positive] = Field(min_length=3, max_length=3)
@@ -133,18 +170,25 @@ class EndSettings(_Table):
 
 
 class BarrierSettings(_Table):
-    """[barrier]: path (a file name in the folder given on the command line) of one hop."""
+    """[barrier]: the path of one hop of an ion.
+
+    path: file name in the folder given on the command line.
+    force_tolerance: eV/Å, of the band.
+    max_steps: of the band's optimizer.
+    """
 
     path: str
-    force_tolerance: Positive = 0.05  # eV/Å, of the band
+    force_tolerance: Positive = 0.05
     max_steps: Count = 300
 
 
 class Settings(_Table):
     """One comparison. Paths are absolute after loading.
 
-    judge: a model with moments, of the list, that looks at the geometries where relaxations of all
-    models end. note: what else the page says at its top.
+    judge: name of a model with moments. Its moments say which order a relaxation of any model ended
+        in.
+    note: what else the page says at its top.
+    The other fields are the tables of the same name.
     """
 
     material: MaterialSettings

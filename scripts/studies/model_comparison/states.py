@@ -18,10 +18,10 @@ SAME = 1e-3  # eV per cell: relaxed energies that lie closer are one value
 
 
 def measure_states(model: ComparedModel, states: StatesSettings) -> dict[str, Any]:
-    """Relax every order from every start; returns the assignment and the distribution.
+    """Relax every order from every start, and look at the orders and energies that come out.
 
-    {"assignment": one row per concentration and start, "distribution": one row per concentration,
-    "relaxations": all of them}.
+    The keys of the result are: `assignment`, one row for each concentration and start; `spread` and
+    `distribution`, one row for each concentration; `relaxations`, all of them.
     """
     records = model.records(states.part, states.supercell)
     judge = model.judge.card.sha256 if model.judge is not None else None
@@ -87,9 +87,9 @@ def _small(record: Record) -> Record:
     return {k: v for k, v in record.items() if k not in ("cell_A", "positions_A")}
 
 
-def _count(found: list[Record], verdicts: list[bool | None]) -> int | None:
-    """How many orders were kept; None where no relaxation could be judged so."""
-    ended = [v for record, v in zip(found, verdicts, strict=True) if "error" not in record]
+def _count(records: list[Record], verdicts: list[bool | None]) -> int | None:
+    """How many orders were kept; None where no relaxation could be judged in this way."""
+    ended = [v for record, v in zip(records, verdicts, strict=True) if "error" not in record]
     return None if ended and all(v is None for v in ended) else sum(map(bool, verdicts))
 
 
@@ -102,29 +102,30 @@ def _assignment(
 ) -> list[dict[str, Any]]:
     rows = []
     for start in ("reference", "symmetric", "rattled"):
-        own = [(k, s) for v, k, s in jobs if v == x and s.partition("-")[0] == start]
-        if not own:
+        of_start = [(k, s) for v, k, s in jobs if v == x and s.partition("-")[0] == start]
+        if not of_start:
             continue
-        found = [(key, entries[f"{key}/{s}"]) for key, s in own]
-        verdicts = {by: [kept(key, r, settings, by) for key, r in found] for by in COLUMNS}
+        keys = [key for key, _ in of_start]
+        records = [entries[f"{key}/{s}"] for key, s in of_start]
+        verdicts = {
+            by: [kept(key, record, settings, by) for key, record in zip(keys, records, strict=True)]
+            for by in COLUMNS
+        }
         rows.append(
             {
                 "x": x,
                 "start": start,
-                "relaxations": len(found),
-                "failed": sum("error" in record for _, record in found),
-                **{
-                    f"kept_by_{by}": _count([record for _, record in found], verdicts[by])
-                    for by in COLUMNS
-                },
-                "force_evaluations": float(np.mean([r.get("evaluations", 0) for _, r in found])),
+                "relaxations": len(records),
+                "failed": sum("error" in record for record in records),
+                **{f"kept_by_{by}": _count(records, verdicts[by]) for by in COLUMNS},
+                "force_evaluations": float(np.mean([r.get("evaluations", 0) for r in records])),
             }
         )
     return rows
 
 
 def _spread(x: float, jobs: list[tuple[float, str, str]], entries: Entries) -> dict[str, Any]:
-    """How much the relaxed energy of an order depends on the start: largest minus lowest, meV."""
+    """How far the energies of one order from its different starts lie apart, in meV per cell."""
     energies: dict[str, list[float]] = {}
     for v, key, start in jobs:
         record = entries[f"{key}/{start}"]
@@ -142,18 +143,18 @@ def _spread(x: float, jobs: list[tuple[float, str, str]], entries: Entries) -> d
 def _distribution(
     states: StatesSettings, x: float, space: dict[str, int], entries: Entries, model: ComparedModel
 ) -> dict[str, Any]:
-    """Of the relaxations from the reference start; exact averages over just these orders.
+    """Statistics of the relaxations from the reference start.
 
-    Entropies in k_B per redox site; their limit is that of equal energies. Energies in meV per
-    redox site above the lowest.
+    Averages are exact over just these orders. Entropies are in k_B per redox site; their limit is
+    that of equal energies. Energies are in meV per redox site above the lowest.
     """
     lattice = model.supercell(states.supercell).lattice
-    own = {key: entries[f"{key}/reference"] for key in space}
-    good = [key for key in space if "error" not in own[key]]
+    relaxed = {key: entries[f"{key}/reference"] for key in space}
+    good = [key for key in space if "error" not in relaxed[key]]
     row: dict[str, Any] = {"x": x, "orders": len(good), "failed": len(space) - len(good)}
     if not good:
         return row
-    energies = np.array([own[key]["energy_eV"] for key in good])
+    energies = np.array([relaxed[key]["energy_eV"] for key in good])
     weights = np.array([space[key] for key in good])
     n = lattice.n_redox
     n_reduced = good[0].partition("|")[0].count("1")

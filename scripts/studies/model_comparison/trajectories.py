@@ -17,18 +17,18 @@ STARTS = ("reference", "symmetric")
 def measure_trajectories(model: ComparedModel, moments: MomentsSettings) -> dict[str, Any]:
     """Follow each order from the reference and from the symmetric start.
 
-    {"trajectories": [{"order", "start", "moments_muB": (steps, n_redox)}]}, or {"skipped": why} for
-    a model without moments.
+    Returns {"trajectories": [{"order", "start", "moments_muB": (steps, n_redox)}]}, or
+    {"skipped": why} for a model without moments.
     """
     records = model.records("trajectories", moments.supercell)
     jobs = [(key, start) for key in moments.orders for start in STARTS]
-    found = []
+    trajectories = []
     for key, start in track(jobs, f"{model.name}: moments", show=True):
         record = records.get(f"{key}/{start}", partial(_follow, model, moments, key, start))
-        found.append({"order": key, "start": start, **record})
+        trajectories.append({"order": key, "start": start, **record})
         if "has no moments" in record.get("error", ""):
             return {"skipped": record["error"]}
-    return {"trajectories": found}
+    return {"trajectories": trajectories}
 
 
 def _follow(model: ComparedModel, moments: MomentsSettings, key: str, start: str) -> dict[str, Any]:
