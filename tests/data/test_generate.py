@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from redoxmc.cli.main import app
 from redoxmc.config.campaign import load_config
+from redoxmc.data.bond_bias import find_shells
 from redoxmc.data.committee import disagreement, select
 from redoxmc.data.generate import Plan, around_run, generate
 from redoxmc.data.orders import choose_orders
-from redoxmc.data.teacher import find_shells
 from redoxmc.data.variants import Variety
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import InputError

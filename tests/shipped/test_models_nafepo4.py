@@ -8,13 +8,13 @@ import pytest
 from ase.optimize import FIRE
 from conftest import REPO
 
+from distillation.cells import make_cell
+from distillation.model_calculator import ModelCalculator
+from distillation.relaxations import in_cell
 from redoxmc.campaign.run import run_campaign
-from redoxmc.data.cells import make_cell
-from redoxmc.data.distil import in_cell
-from redoxmc.data.teacher import find_shells
+from redoxmc.data.bond_bias import find_shells
 from redoxmc.io.extxyz import read_labelled
 from redoxmc.model_card import load_card
-from redoxmc.models.calculator import ModelCalculator
 from redoxmc.models.check import check_model
 from redoxmc.models.frames import hash_files
 from redoxmc.structures.reference_start import make_distorter

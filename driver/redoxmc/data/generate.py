@@ -12,9 +12,9 @@ from ase import Atoms
 from ase.optimize import FIRE
 
 from redoxmc.config.campaign import Config, load_config
+from redoxmc.data.bond_bias import BiasedCalculator, find_shells
 from redoxmc.data.orders import choose_orders
 from redoxmc.data.session_calculator import SessionCalculator
-from redoxmc.data.teacher import BiasedTeacher, find_shells
 from redoxmc.data.variants import Variety, variants
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import check_sites, host_geometry
@@ -177,7 +177,7 @@ class _Maker:
     def _relaxed_with_bias(self, atoms: Atoms) -> Atoms:
         copy = atoms.copy()
         shells = find_shells(copy, [str(one) for one in species_of(copy)], self.card.bonds)
-        copy.calc = BiasedTeacher(SessionCalculator(self.session), shells, self.plan.bias)
+        copy.calc = BiasedCalculator(SessionCalculator(self.session), shells, self.plan.bias)
         converged = FIRE(copy, logfile=None).run(
             fmax=self.plan.force_tolerance, steps=_BIASED_STEPS
         )

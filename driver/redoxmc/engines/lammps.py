@@ -124,6 +124,28 @@ class LammpsSession:
         """Energy (eV) and forces (n, 3) eV/Å of the loaded atoms at positions (n, 3) Å."""
         return self._guarded(self._call, positions)
 
+    def per_atom(self) -> dict[str, Floats]:
+        """Moments and charges as of the last evaluation, as in State; EngineError before any."""
+        return self._guarded(self._read_per_atom)
+
+    def command(self, text: str) -> None:
+        """Give LAMMPS a command, such as a dump, for the structures to come.
+
+        It is lost when the session starts a new LAMMPS: after close, after an error, and after
+        2,000 structures. EngineError before the first structure, and where LAMMPS fails.
+        """
+        self._guarded(self._command, text)
+
+    def _read_per_atom(self) -> dict[str, Floats]:
+        if self._lammps is None:
+            raise EngineError("no structure is loaded")
+        return per_atom.read(self._lammps, self._per_atom)
+
+    def _command(self, text: str) -> None:
+        if self._lammps is None:
+            raise EngineError("no structure is loaded")
+        self._lammps.command(text)
+
     def _guarded(self, work: Callable[..., T], *arguments: Any) -> T:
         try:
             return work(*arguments)

@@ -1,0 +1,46 @@
+"""The order of a structure, and the name of its ion order."""
+
+import numpy as np
+from ase import Atoms
+
+from redoxmc.errors import InputError
+from redoxmc.io.extxyz import COLUMN
+from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
+from redoxmc.structures.symmetry import SiteSymmetry
+
+
+def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
+    """Return the occupancy of a structure that lies in the setting of the lattice.
+
+    atoms: with the column `charge_state`; each atom belongs to the nearest site of its element.
+    Raises InputError where an atom has no site of its own or a site has no atom.
+    """
+    scaled = atoms.get_scaled_positions()
+    symbols = np.array(atoms.get_chemical_symbols())
+    states = np.array(atoms.arrays[COLUMN]).astype(str)
+    elements = np.array([s.element for s in lattice.species])
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    taken: set[int] = set()
+    for position, symbol, state in zip(scaled, symbols, states, strict=True):
+        same = np.flatnonzero(elements == symbol)
+        gaps = lattice.scaled[same] - position
+        gaps = (gaps - np.round(gaps)) @ lattice.cell
+        site = int(same[np.linalg.norm(gaps, axis=1).argmin()]) if len(same) else -1
+        if site < 0 or site in taken:
+            raise InputError(f"a {symbol} of the frame has no site of its own in the host.")
+        taken.add(site)
+        redox, ion = lattice.redox_sites == site, lattice.ion_sites == site
+        if ion.any():
+            occupancy[lattice.n_redox + int(ion.argmax())] = 1
+        elif redox.any() and state == str(lattice.reduced):
+            occupancy[int(redox.argmax())] = 1
+    if len(taken) != len(lattice.atoms(occupancy)[0]):
+        raise InputError(f"the frame has {len(taken)} atoms on the {len(elements)} host sites.")
+    return occupancy
+
+
+def ion_key(lattice: Lattice, symmetry: SiteSymmetry, occupancy: Occupancy) -> str:
+    """Return the name of the ion order alone, the same for all equivalent ones."""
+    ions = occupancy.copy()
+    ions[: lattice.n_redox] = 0
+    return occupancy_key(lattice, symmetry.canonical(ions)).partition("|")[2]
