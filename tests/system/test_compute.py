@@ -15,7 +15,7 @@ from ase import Atoms
 from conftest import REPO
 from dft_files import TRUTH, frames
 
-from redoxmc.data.compute import adopt, collect, read_tasks, work
+from redoxmc.data.compute import adopt, batches, collect, read_tasks, work
 from redoxmc.data.queue import Queue, frame_key
 from redoxmc.data.runner import _held_shells, _history, _initial_moments, find_python
 from redoxmc.data.settings import Settings, load_settings
@@ -230,7 +230,7 @@ def test_embedded_settings_and_moments(tmp_path: Path) -> None:
 
 def test_the_history_of_a_log_in_gpaws_format(tmp_path: Path) -> None:
     log = tmp_path / "calculator.txt"
-    assert _history(tmp_path) == {}
+    assert _history(tmp_path)[0] == {}
     log.write_text(
         "     iter     time        total  log10-change:  magmom\n"
         "                         energy  eigst   dens\n"
@@ -238,12 +238,12 @@ def test_the_history_of_a_log_in_gpaws_format(tmp_path: Path) -> None:
         "iter:   2 12:43:36  -172.045209       c -0.98    +17.1097\n"
         "iter:   3 12:44:26  -172.282200c      c -3.60c   +17.3632\n"
     )
-    assert _history(tmp_path) == {
+    assert _history(tmp_path)[0] == {
         "scf_energies_eV": [-182.428493, -172.045209, -172.2822],
         "scf_log10_density": [-0.98, -3.6],
     }
     log.write_text("nothing of the kind")
-    assert _history(tmp_path) == {}
+    assert _history(tmp_path)[0] == {}
 
 
 def test_the_potential_that_imposes_an_order(tmp_path: Path) -> None:
@@ -342,3 +342,27 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "2 computed now, 0 before" in run(structures, settings, out).stdout
+
+
+def test_frames_of_one_order_and_cell_share_a_start_and_others_do_not(tmp_path: Path) -> None:
+    structures, settings, _ = prepare(tmp_path, 6)
+    tasks = read_tasks([structures], load_settings(FAKE, settings))
+    assert [len(batch) for batch in batches(tasks)] == [4, 2]
+    tasks[1].atoms.cell[0, 0] += 0.1
+    tasks[4].atoms.arrays["charge_state"] = tasks[4].atoms.arrays["charge_state"][::-1]
+    assert [[task.number for task in b] for b in batches(tasks)] == [[0, 2, 3, 5], [1], [4]]
+
+
+def test_a_relaxation_keeps_its_steps(tmp_path: Path) -> None:
+    structures, settings, calls = prepare(tmp_path, 2)
+    settings.write_text(settings.read_text() + "[relax]\nsteps = 3\nforce = 1e-6\nlongest = 0.05\n")
+    out = tmp_path / "dft.extxyz"
+    done = run(structures, settings, out)
+    assert done.returncode == 0, done.stderr
+    found = read_labelled(out)
+    assert [frame.info.get("relaxation_step", 0) for frame in found] == [0, 1, 2, 3] * 2
+    energies = [frame.get_potential_energy() for frame in found[:4]]
+    assert energies == sorted(energies, reverse=True)
+    assert np.abs(found[1].positions - found[0].positions).max() <= 0.05 + 1e-12
+    assert len(list(calls.iterdir())) == 8
+    assert "2 before" in run(structures, settings, out).stdout

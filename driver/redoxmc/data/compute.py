@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from redoxmc.data.assign import Rules
 from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
-from redoxmc.data.runner import WANTED, CalculationError, compute_one
+from redoxmc.data.runner import WANTED, CalculationError, compute_batch
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
@@ -22,6 +22,8 @@ from redoxmc.io.files import write_atomically
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_AT_ONCE = 4  # frames that a worker takes at a time
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -76,11 +78,12 @@ def work(
     outcome = Outcome()
     with _stop_on_signal():
         try:
-            for task in tasks:
-                if queue.stop_requested:
-                    raise Stopped
-                if _work_on(task, queue, settings, python, outcome):
-                    after_each()
+            for batch in batches(tasks):
+                waiting = batch
+                while waiting:
+                    if queue.stop_requested:
+                        raise Stopped
+                    waiting = _work_on(waiting, queue, settings, python, outcome, after_each)
         except Stopped:
             outcome.stopped = True
     for task in tasks:
@@ -90,23 +93,61 @@ def work(
     return outcome
 
 
-def _work_on(task: Task, queue: Queue, settings: Settings, python: str, outcome: Outcome) -> bool:
-    """Compute a frame where that is to be done; returns whether it was."""
-    if queue.is_done(task.key):
-        outcome.already += 1
-        return False
-    with queue.claim(task.key) as mine:
+def batches(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Return the tasks in groups of one charge order and one cell, in the order of their first.
+
+    The frames of a group start from the density of the one before.
+    """
+    groups: dict[bytes, list[list[Task]]] = {}
+    result: list[list[Task]] = []
+    for task in tasks:
+        atoms = task.atoms
+        same = " ".join(atoms.arrays[COLUMN]).encode() + atoms.cell.array.tobytes()
+        of_kind = groups.setdefault(same, [])
+        if not of_kind or len(of_kind[-1]) == _AT_ONCE:
+            of_kind.append([])
+            result.append(of_kind[-1])
+        of_kind[-1].append(task)
+    return result
+
+
+def _work_on(
+    batch: Sequence[Task],
+    queue: Queue,
+    settings: Settings,
+    python: str,
+    outcome: Outcome,
+    after_each: Callable[[], object],
+) -> list[Task]:
+    """Compute what is open of a batch; returns what is to be tried once more, with a new start."""
+    with ExitStack() as claims:
+        mine = []
+        for task in batch:
+            if queue.is_done(task.key):
+                outcome.already += 1
+            elif claims.enter_context(queue.claim(task.key)):
+                mine.append(task)
+            else:
+                outcome.elsewhere += 1
         if not mine:
-            outcome.elsewhere += 1
-            return False
+            return []
+        done = 0
         try:
-            frame = compute_one(task.atoms, settings, python, queue.folder, task.key)
-            frame.info["key"] = task.key
-            queue.store(task.key, frame)
-            outcome.computed += 1
+            frames = [task.atoms for task in mine]
+            for index, found in compute_batch(frames, settings, python, queue.folder, mine[0].key):
+                for frame in found:
+                    frame.info["key"] = mine[index].key
+                queue.store(mine[index].key, found)
+                outcome.computed += 1
+                done += 1
+                after_each()
         except CalculationError as error:
-            queue.store_failure(task.key, str(error))
-    return True
+            if done:  # the density of another geometry may be what it failed from
+                return mine[done:]
+            queue.store_failure(mine[0].key, str(error))
+            after_each()
+            return mine[1:]
+    return []
 
 
 def adopt(queue: Queue, tasks: Sequence[Task], out: Path) -> int:
@@ -115,11 +156,13 @@ def adopt(queue: Queue, tasks: Sequence[Task], out: Path) -> int:
     So a labelled file can be carried to another machine, without its queue, and continued there.
     """
     open_keys = {task.key for task in tasks if not queue.is_done(task.key)}
-    adopted = 0
+    found: dict[str, list[Atoms]] = {}
     for frame in read_labelled(out) if open_keys and out.exists() else []:
         if frame.info.get("key") in open_keys:
-            queue.store(str(frame.info["key"]), frame)
-            adopted += 1
+            found.setdefault(str(frame.info["key"]), []).append(frame)
+    for key, frames in found.items():
+        queue.store(key, frames)
+    adopted = len(found)
     for key, reason in _read_failures(out).items():
         if key in open_keys:
             queue.store_failure(key, reason)
@@ -151,8 +194,7 @@ def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None 
     """
     entries = []
     for task in tasks:
-        frame = queue.result(task.key)
-        if frame is not None:
+        for frame in queue.result(task.key):
             frame.info["source"] = f"{Path(task.file).name}#{task.number}"
             frame.arrays.pop(COLUMN, None)
             entries.append((task.file, task.number, frame))

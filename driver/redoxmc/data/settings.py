@@ -30,7 +30,8 @@ _GPAW: dict[str, Any] = {
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
 _ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3}
 _MEANS = ("mixer", "maxiter", "experimental", "basis", "txt")  # the way, not the result
-_KEYS = ("parameters", "profile", "moments", "order")
+_RELAX = {"steps": 0.0, "force": 0.05, "longest": 0.1}
+_KEYS = ("parameters", "profile", "moments", "order", "relax")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Settings:
     pseudopotentials where the calculator takes them so. moments: initial ones (µB) by species.
     order: of GPAW, the `potential` (eV) that imposes the charge order, multiplied by `release`
     whenever the density error is below `threshold` (electrons per valence electron), down to 0.
+    relax: how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force
+    exceeds `force` (eV/Å), no atom moving more than `longest` (Å) a step. All steps are kept.
     """
 
     calculator: str
@@ -48,6 +51,7 @@ class Settings:
     profile: dict[str, Any]
     moments: dict[str, float]
     order: dict[str, float] = field(default_factory=dict)
+    relax: dict[str, float] = field(default_factory=dict)
 
     def what_counts(self) -> dict[str, Any]:
         """Return what a converged result depends on, as plain data, for keys.
@@ -55,12 +59,13 @@ class Settings:
         Not how the density gets there: a frame stays done when the mixing is improved.
         """
         means = _MEANS if self.calculator == "gpaw" else ()
-        return {
+        counts = {
             "calculator": self.calculator,
             "parameters": {k: v for k, v in self.parameters.items() if k not in means},
             "profile": self.profile,
             "moments": self.moments,
         }
+        return {**counts, "relax": self.relax} if self.relax.get("steps") else counts
 
     @property
     def holds_order(self) -> bool:
@@ -98,20 +103,33 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
         str(Species.parse(name)): _number(moment, f"{path}: the moment of {name}")
         for name, moment in raw.get("moments", {}).items()
     }
-    order = dict(_ORDER) if calculator == "gpaw" else {}
-    for name, value in raw.get("order", {}).items():
-        if name not in order:
-            raise InputError(
-                f"{path}: unknown key order.{name}; "
-                + (nearest(name, _ORDER) if order else "the table [order] is for gpaw only.")
-            )
-        order[name] = _number(value, f"{path}: order.{name}")
+    order = _numbers(raw, "order", _ORDER if calculator == "gpaw" else {}, path)
+    relax = _numbers(raw, "relax", _RELAX, path)
     parameters = dict(_GPAW) if calculator == "gpaw" else {}
     given = raw.get("parameters", {})
     if "gpts" in given:  # GPAW takes one of the two
         parameters.pop("h", None)
     parameters.update(given)
-    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order)
+    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order, relax)
+
+
+def _numbers(
+    raw: dict[str, Any], table: str, defaults: dict[str, float], path: Path | None
+) -> dict[str, float]:
+    """Return a table of numbers with its defaults; InputError for an unknown key."""
+    result = dict(defaults)
+    for name, value in raw.get(table, {}).items():
+        if name not in defaults:
+            raise InputError(
+                f"{path}: unknown key {table}.{name}; "
+                + (
+                    nearest(name, defaults)
+                    if defaults
+                    else f"the table [{table}] is for gpaw only."
+                )
+            )
+        result[name] = _number(value, f"{path}: {table}.{name}")
+    return result
 
 
 def _number(value: Any, what: str) -> float:
