@@ -28,7 +28,7 @@ _GPAW: dict[str, Any] = {
     "convergence": {"density": 1.5e-4, "energy": 2e-5},  # per valence electron
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
-_ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3}
+_ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}
 _MEANS = ("mixer", "maxiter", "experimental", "basis", "txt")  # the way, not the result
 _RELAX = {"steps": 0.0, "force": 0.05, "longest": 0.1}
 _KEYS = ("parameters", "profile", "moments", "order", "relax")
@@ -41,7 +41,8 @@ class Settings:
     calculator: ASE's name, or MODULE:CLASS. parameters: its keywords. profile: command and
     pseudopotentials where the calculator takes them so. moments: initial ones (µB) by species.
     order: of GPAW, the `potential` (eV) that imposes the charge order, multiplied by `release`
-    whenever the density error is below `threshold` (electrons per valence electron), down to 0.
+    whenever the density error is below `threshold` (electrons per valence electron), down to 0;
+    `skip`: so many of the orbitals that the crystal offers first are passed over (a second start).
     relax: how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force
     exceeds `force` (eV/Å), no atom moving more than `longest` (Å) a step. All steps are kept.
     """
@@ -65,7 +66,11 @@ class Settings:
             "profile": self.profile,
             "moments": self.moments,
         }
-        return {**counts, "relax": self.relax} if self.relax.get("steps") else counts
+        if self.relax.get("steps"):
+            counts["relax"] = self.relax
+        if self.order.get("skip"):
+            counts["order"] = {"skip": self.order["skip"]}
+        return counts
 
     @property
     def holds_order(self) -> bool:

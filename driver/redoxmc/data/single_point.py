@@ -139,7 +139,7 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     if fixed < 1:
         raise ValueError("order needs experimental.niter_fixdensity of at least 1")
     strength = (settings[name] for name in ("potential", "release", "threshold"))
-    hold = order.OrderHold(held, *strength, fixed, mixers, shells)
+    hold = order.OrderHold(held, *strength, fixed, int(settings["skip"]), mixers, shells)
     order.hold_order(hold)
     return hold
 

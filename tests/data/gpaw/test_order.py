@@ -32,7 +32,7 @@ class Mixer:
 
 def make_hold(mixer: Mixer) -> OrderHold:
     held = [HeldShell(0, 1, 1), HeldShell(1, 1, 0)]
-    return OrderHold(held, 4.0, 0.5, 2.5e-3, 3, [mixer], shells)
+    return OrderHold(held, 4.0, 0.5, 2.5e-3, 3, 0, [mixer], shells)
 
 
 @pytest.fixture

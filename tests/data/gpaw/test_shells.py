@@ -42,6 +42,8 @@ def test_the_fullest_orbitals_are_filled_and_the_charge_stays() -> None:
     two = fullest_orbitals(occupations, 2)
     np.testing.assert_allclose(two, vectors[:, [0, 2]] @ vectors[:, [0, 2]].T, atol=1e-12)
     np.testing.assert_allclose(fullest_orbitals(occupations, 0), np.zeros((5, 5)))
+    next_one = fullest_orbitals(occupations, 1, skip=1)
+    np.testing.assert_allclose(next_one, np.outer(vectors[:, 2], vectors[:, 2]), atol=1e-12)
     density = np.diag(np.arange(18.0))
     filled = put_into(iron(), density, two)
     assert np.isclose(np.trace(filled), np.trace(density))

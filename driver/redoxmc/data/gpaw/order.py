@@ -39,10 +39,17 @@ class HeldShell:
 class OrderHold:
     """The potential and where it stands.
 
-    shells: what is held. potential: eV, at the start. release: factor of each reduction.
-    threshold: density error (electrons per valence electron) that allows one. fixed: iterations
-    with the first density. mixers: filled by GPAW. shell_tools: the module `shells`.
+    shells: what is held.
+    potential: eV, at the start.
+    release: factor of each reduction.
+    threshold: density error (electrons per valence electron) that allows a reduction.
+    fixed: iterations with the first density.
+    skip: so many of the fullest orbitals are passed over.
+    mixers: filled by GPAW.
+    shell_tools: the module `shells`.
+    utilities: GPAW's module of that name.
     orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
+    age: iterations since the last reduction.
     """
 
     shells: list[HeldShell]
@@ -50,6 +57,7 @@ class OrderHold:
     release: float
     threshold: float
     fixed: int
+    skip: int
     mixers: list[Any]
     shell_tools: Any
     utilities: Any = None
@@ -93,7 +101,7 @@ class OrderHold:
             setup = wfs.setups[shell.atom]
             unpacked = self.utilities.unpack2(output[shell.atom][shell.spin])
             occupations = self.shell_tools.occupation(setup, unpacked)
-            orbitals = self.shell_tools.fullest_orbitals(occupations, shell.electrons)
+            orbitals = self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip)
             self.orbitals[shell.atom, shell.spin] = orbitals
             if shell.electrons:
                 packed = density.D_asp[shell.atom][shell.spin]

@@ -52,9 +52,12 @@ def occupation(setup: Any, density: Floats) -> Floats:
     return (total + total.T) / 2
 
 
-def fullest_orbitals(occupations: Floats, electrons: int) -> Floats:
-    """Return the projector, (2l+1, 2l+1), on the orbitals that hold the most electrons."""
-    vectors = np.linalg.eigh(occupations)[1][:, len(occupations) - electrons :]
+def fullest_orbitals(occupations: Floats, electrons: int, skip: int = 0) -> Floats:
+    """Return the projector, (2l+1, 2l+1), on the orbitals that hold the most electrons.
+
+    skip: so many of the fullest are left out, for a second start.
+    """
+    vectors = np.linalg.eigh(occupations)[1][:, ::-1][:, skip : skip + electrons]
     result: Floats = vectors @ vectors.T
     return result
 
