@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.dynamics.replica import MdChain, Snapshot
+from redoxmc.results.sealed import put
 from redoxmc.sampling.chain import Chain, MoveCount
 from redoxmc.sampling.ladder import Ladder, make_ladder
 
@@ -35,7 +36,7 @@ def write_chain(group: Any, chain: Chain | MdChain) -> None:
         if chain.lowest is not None:
             lowest = group.create_group("lowest")
             lowest.attrs["step"], lowest.attrs["energy_eV"] = chain.lowest.step, chain.lowest.energy
-            lowest.create_dataset("occupancy", data=chain.lowest.occupancy)
+            put(lowest, "occupancy", chain.lowest.occupancy)
             _write_arrays(lowest, chain.lowest)
     else:
         names = _BOTH + _MC + _MC_LATER
@@ -45,7 +46,7 @@ def write_chain(group: Any, chain: Chain | MdChain) -> None:
 
 def _write_arrays(group: Any, moment: MdChain | Snapshot) -> None:
     for name, dataset in _ARRAYS.items():
-        group.create_dataset(dataset, data=getattr(moment, name))
+        put(group, dataset, getattr(moment, name))
 
 
 def read_chain(group: Any) -> Chain | MdChain:

@@ -13,8 +13,8 @@ from typing import Any
 from redoxmc.dynamics.replica import MdChain
 from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
-from redoxmc.io.files import replace_atomically
 from redoxmc.results import layout
+from redoxmc.results.sealed import earlier, open_sealed, write_sealed
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
@@ -103,32 +103,28 @@ def _common(store: Store) -> Any:
 
 
 def save(store: Store, path: Path) -> None:
-    """Write the store to path, atomically."""
-    import h5py
-
-    def write(temporary: Path) -> None:
-        # the newest layout is the one that readers may open in SWMR mode
-        with h5py.File(temporary, "w", libver="latest") as file:
-            layout.write(file, store)
-
-    replace_atomically(path, write)
+    """Write the store to path, atomically; the one that was there is kept beside it."""
+    write_sealed(path, layout.SCHEMA, lambda file: layout.write(file, store))
 
 
 def load(path: Path) -> Store:
     """Read a store; InputError where the file is missing, damaged or of a newer schema."""
-    import h5py
-
     if not path.is_file():
         raise InputError(f"{path} does not exist; 'redoxmc run' writes it.")
+    with open_sealed(path, layout.SCHEMA) as file:
+        return Store(**layout.read(file))
+
+
+def load_last_good(path: Path) -> tuple[Store, str]:
+    """Read a store, or the checkpoint before it where it is damaged; and a sentence on that.
+
+    Raises InputError where neither can be read.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["schema"] > layout.SCHEMA:
-                raise InputError(
-                    f"{path} has schema {file.attrs['schema']}; this redoxmc reads up to "
-                    f"{layout.SCHEMA}."
-                )
-            return Store(**layout.read(file))
-    except InputError:
-        raise
-    except Exception as error:  # what is read is not to be trusted, and fails in any way
-        raise InputError(f"{path} is damaged or not a results file ({error}).") from None
+        return load(path), ""
+    except InputError as error:
+        try:
+            store = load(earlier(path))
+        except InputError:
+            raise error from None
+        return store, f"{error} The checkpoint before it is continued."
