@@ -48,7 +48,7 @@ def tempered(lattice, energies, seed, steps, temperatures=TEMPERATURES, draws=0)
     ions = occupancy_of_key(next(iter(energies)))[lattice.n_redox :]
     chains = [make_chain(lattice, 0.5, ions, t, seed) for t in temperatures]
     ladder = make_ladder(chains, interval=5)
-    mixture = build_moves({"charge_swap": 1.0}, lattice.n_redox, lattice.n_ions)
+    mixture = build_moves({"charge_swap": 1.0}, lattice.n_redox, lattice.n_ion_sites)
     advance(ladder, Table(lattice, energies), mixture, steps, lambda: False)
     series = [np.array(chain.energies[steps // 10 :]) for chain in ladder.chains]
     if draws:

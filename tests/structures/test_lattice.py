@@ -19,7 +19,7 @@ def lattice(campaign):
 
 def test_sites_of_the_host(lattice):
     assert (lattice.formula, lattice.formula_units) == ("NaFePO4", 4)
-    assert (lattice.n_redox, lattice.n_ions, len(lattice.species)) == (4, 4, 28)
+    assert (lattice.n_redox, lattice.n_ion_sites, len(lattice.species)) == (4, 4, 28)
     assert {str(s) for s in lattice.species} == {"Na+", "Fe2+", "P5+", "O2-"}
 
 

@@ -22,7 +22,7 @@ def system(request, campaign):
 
 
 def random_occupancy(lattice, rng):
-    return rng.integers(0, 2, lattice.n_redox + lattice.n_ions).astype(np.int8)
+    return rng.integers(0, 2, lattice.n_redox + lattice.n_ion_sites).astype(np.int8)
 
 
 def test_operations_form_a_group_of_permutations(system):

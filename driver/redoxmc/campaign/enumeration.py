@@ -58,14 +58,14 @@ def _space(system: System, x: float) -> dict[str, int]:
     n_reduced = lattice.n_reduced(n_ions)
     assert n_reduced is not None  # ion_count has refused such an x
     sampled = system.config.ions.ordering == "sampled"
-    size = comb(lattice.n_redox, n_reduced) * (comb(lattice.n_ions, n_ions) if sampled else 1)
+    size = comb(lattice.n_redox, n_reduced) * (comb(lattice.n_ion_sites, n_ions) if sampled else 1)
     if size > MAX_STATES:
         raise InputError(
             f"x = {x:g} has {size} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
             "take a smaller supercell, or sample with 'redoxmc run'."
         )
     ions = (
-        _orders(lattice.n_ions, n_ions)
+        _orders(lattice.n_ion_sites, n_ions)
         if sampled
         else [system.ions(x, system.config.sampling.seeds[0])]
     )

@@ -157,7 +157,7 @@ def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
     return build_moves(
         config.sampling.moves,
         lattice.n_redox,
-        lattice.n_ions,
+        lattice.n_ion_sites,
         redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
         ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
         electrons=_electrons(lattice) if semigrand else 1,
@@ -181,12 +181,12 @@ def _electrons(lattice: Lattice) -> int:
 def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -> list[int]:
     """Numbers of ions that chains of the campaign may have."""
     if config.sampling.ensemble == "semigrand":
-        return [n for n in range(lattice.n_ions + 1) if lattice.n_reduced(n) is not None]
+        return [n for n in range(lattice.n_ion_sites + 1) if lattice.n_reduced(n) is not None]
     return sorted(set(counts))
 
 
 def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
     occupancy[: lattice.n_reduced(n_ions)] = 1
     occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
     return occupancy

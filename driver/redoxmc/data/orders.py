@@ -31,7 +31,7 @@ def choose_orders(
     chosen, seen = list[Occupancy](), set[bytes]()
     first = lowest_electrostatic(lattice, symmetry, n_ions)
     ions_seen = set[bytes]()
-    for ions in [first, *_bit_choices(lattice.n_ions, n_ions, rng)]:
+    for ions in [first, *_bit_choices(lattice.n_ion_sites, n_ions, rng)]:
         name = symmetry.canonical(np.concatenate([redox_empty, ions])).tobytes()
         if name in ions_seen:
             continue

@@ -51,7 +51,7 @@ def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
         "host": {
             "formula": lattice.formula,
             "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
+            "n_ion_sites": lattice.n_ion_sites,
         },
         "runs": run_records(store, lattice, symmetry, order, out),
         "thermo": md_thermo_records(store, lattice, symmetry, order),

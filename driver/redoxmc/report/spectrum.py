@@ -53,7 +53,7 @@ def known_spectrum(
     assert n_reduced is not None  # a stored chain is neutral
     n_states = comb(lattice.n_redox, n_reduced)
     if sampled:
-        n_states *= comb(lattice.n_ions, n_ions)
+        n_states *= comb(lattice.n_ion_sites, n_ions)
     keys, degeneracies, energies = [], [], []
     for key, entry in store.cache.entries.items():
         if ions_of_key(key) != n_ions:

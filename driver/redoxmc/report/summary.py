@@ -78,7 +78,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
         "host": {
             "formula": lattice.formula,
             "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
+            "n_ion_sites": lattice.n_ion_sites,
         },
         "distinct_states": len(store.cache),
         "failed_states": [

@@ -41,7 +41,7 @@ def ion_order(
     "random" and "sampled", and by the annealing that "ewald" falls back on for many ion orders.
     """
     if ordering in ("random", "sampled"):
-        chosen = rng.permutation(lattice.n_ions)[:n_ions]
+        chosen = rng.permutation(lattice.n_ion_sites)[:n_ions]
         return _occupied(lattice, chosen)
     if ordering == "ewald":
         return lowest_electrostatic(lattice, symmetry, n_ions)
@@ -55,7 +55,7 @@ def lowest_electrostatic(lattice: Lattice, symmetry: SiteSymmetry, n_ions: int) 
     Among equivalent orders the lexicographically largest is returned. Above the size that an Ewald
     matrix fits, InputError.
     """
-    if n_ions in (0, lattice.n_ions):
+    if n_ions in (0, lattice.n_ion_sites):
         return _occupied(lattice, np.arange(n_ions))
     reduced = lattice.n_reduced(n_ions)
     assert reduced is not None  # ion_count has refused such an x
@@ -132,7 +132,7 @@ def ion_order_of_file(lattice: Lattice, n_ions: int, path: Path) -> Occupancy:
 
 
 def _occupied(lattice: Lattice, chosen: np.ndarray) -> Occupancy:
-    order = np.zeros(lattice.n_ions, dtype=np.int8)
+    order = np.zeros(lattice.n_ion_sites, dtype=np.int8)
     order[chosen] = 1
     return order
 

@@ -89,7 +89,7 @@ def find_symmetry(lattice: Lattice) -> SiteSymmetry:
 
 def identity_symmetry(lattice: Lattice) -> SiteSymmetry:
     """The group of the identity alone, under which every occupancy is its own canonical form."""
-    sites, entries = len(lattice.species), lattice.n_redox + lattice.n_ions
+    sites, entries = len(lattice.species), lattice.n_redox + lattice.n_ion_sites
     return SiteSymmetry(
         np.eye(3, dtype=np.int64)[None],
         np.zeros((1, 3)),

@@ -52,7 +52,7 @@ def _orders(config: Config, part: dict[str, Any], cell: Cell) -> list[tuple[str,
     draw = np.random.default_rng([config["seed"], *part["supercell"]])
     return [
         (f"{n}_{k}", cell.random_order(n, draw))
-        for n in range(1, cell.lattice.n_ions)
+        for n in range(1, cell.lattice.n_ion_sites)
         for k in range(part["orders_per_concentration"])
     ]
 
@@ -124,7 +124,7 @@ def walk_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Tas
     ]
     for k in range(max(n for part, _ in parts for n in part["rounds"].values())):
         for (part, model), kind in itertools.product(parts, WALKS):
-            every = part.get("ions", range(model.cell.lattice.n_ions + 1))
+            every = part.get("ions", range(model.cell.lattice.n_ion_sites + 1))
             for n_ions in every if k < part["rounds"].get(kind, 0) else ():
                 # shipped frames were made under these names, and their seeds come from them
                 name = f"led_{kind}_{model.cell.name}_{n_ions}_{k}"

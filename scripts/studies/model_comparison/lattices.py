@@ -18,7 +18,7 @@ def measure_lattices(model: ComparedModel) -> dict[str, Any]:
     lattice = model.supercell(UNIT).lattice
     records = model.records("lattices", None)
     row: dict[str, Any] = {}
-    for name, n_ions in (("empty", 0), ("full", lattice.n_ions)):
+    for name, n_ions in (("empty", 0), ("full", lattice.n_ion_sites)):
         record = records.get(name, partial(_relax, model, n_ions))
         if "error" in record:
             return {"skipped": f"{name}: {record['error']}"}
@@ -52,7 +52,7 @@ def _relax(model: ComparedModel, n_ions: int) -> dict[str, Any]:
     engine = RelaxedEngine(lattice, host.geometry, model.session, settings, host.constants)
     reduced = lattice.n_reduced(n_ions) or 0
     bits = "1" * reduced + "0" * (lattice.n_redox - reduced)
-    ions = "1" * n_ions + "0" * (lattice.n_ions - n_ions)
+    ions = "1" * n_ions + "0" * (lattice.n_ion_sites - n_ions)
     state = engine.relax(occupancy_of_key(f"{bits}|{ions}"))
     return {
         "axes_A": np.linalg.norm(state.cell, axis=1).round(5).tolist(),

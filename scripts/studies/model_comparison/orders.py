@@ -27,7 +27,7 @@ def distinct_orders(cell: Supercell, states: StatesSettings, x: float) -> dict[s
     n_reduced = lattice.n_reduced(n_ions)
     assert n_reduced is not None  # ion_count has refused such an x
     one = states.orders is not None
-    n_orders = comb(lattice.n_redox, n_reduced) * (1 if one else comb(lattice.n_ions, n_ions))
+    n_orders = comb(lattice.n_redox, n_reduced) * (1 if one else comb(lattice.n_ion_sites, n_ions))
     if n_orders > MOST:
         raise InputError(
             f"states '{states.name}': x = {x:g} has {n_orders} orders; at most {MOST}."
@@ -35,7 +35,7 @@ def distinct_orders(cell: Supercell, states: StatesSettings, x: float) -> dict[s
     ions = (
         [lowest_electrostatic(lattice, cell.symmetry, n_ions)]
         if one
-        else list(_choices(lattice.n_ions, n_ions))
+        else list(_choices(lattice.n_ion_sites, n_ions))
     )
     counts: dict[str, int] = {}
     for ion_order in ions:

@@ -19,7 +19,7 @@ def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
     symbols = np.array(atoms.get_chemical_symbols())
     states = np.array(atoms.arrays[COLUMN]).astype(str)
     elements = np.array([s.element for s in lattice.species])
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
     taken: set[int] = set()
     for position, symbol, state in zip(scaled, symbols, states, strict=True):
         same = np.flatnonzero(elements == symbol)
