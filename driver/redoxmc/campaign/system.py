@@ -26,9 +26,9 @@ from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_move
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count
+from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ion_order
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
-from redoxmc.thermo.shells import neighbour_shells
 
 
 @dataclass

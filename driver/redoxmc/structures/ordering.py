@@ -8,6 +8,7 @@ import numpy as np
 
 from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+from redoxmc.structures.neighbours import nearest_sites
 from redoxmc.structures.symmetry import SiteSymmetry
 
 EXHAUSTIVE = 20_000  # ion orders up to which every one is tried
@@ -120,10 +121,9 @@ def ion_order_of_file(lattice: Lattice, n_ions: int, path: Path) -> Occupancy:
         scaled = atoms.get_scaled_positions()[[s == element for s in atoms.get_chemical_symbols()]]
         if len(scaled) != n_ions:
             continue
-        difference = scaled[:, None] - lattice.scaled[lattice.ion_sites][None]
-        distance = np.linalg.norm((difference - np.round(difference)) @ lattice.cell, axis=2)
-        chosen = distance.argmin(axis=1) if n_ions else np.empty(0, dtype=np.int64)
-        if len(set(chosen)) == n_ions and (n_ions == 0 or distance.min(axis=1).max() < 1.0):
+        home = lattice.scaled[lattice.ion_sites] @ lattice.cell
+        chosen, _ = nearest_sites(lattice.cell, home, scaled @ lattice.cell, 1.0)
+        if len(set(chosen)) == n_ions and (chosen >= 0).all():
             return _occupied(lattice, chosen)
         raise InputError(
             f"{path}: its {n_ions} {element} do not lie within 1 Å of distinct ion sites."

@@ -13,8 +13,8 @@ import numpy as np
 
 from redoxmc.engines.relaxed import Relaxed
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ewald_matrix
-from redoxmc.thermo.shells import neighbour_shells
 
 
 @dataclass(frozen=True)

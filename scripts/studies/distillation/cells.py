@@ -24,6 +24,7 @@ from redoxmc.structures.lattice import (
     occupancy_key,
     occupancy_of_key,
 )
+from redoxmc.structures.neighbours import nearest_sites
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 from study_tools.orders import ion_key, occupancy_of_frame
 
@@ -173,16 +174,11 @@ def _folded(cell: Cell, occupancy: Occupancy, small: Cell) -> Occupancy | None:
     def sites(one: Cell) -> Floats:
         lattice = one.lattice
         order = np.concatenate([lattice.redox_sites, lattice.ion_sites])
-        scaled: Floats = lattice.scaled[order] * np.array(one.factors)  # of the host's cell
-        return scaled
+        positions: Floats = lattice.scaled[order] @ lattice.cell
+        return positions
 
-    period = np.array(small.factors)
-    gap = (sites(cell)[:, None] - sites(small)[None]) / period
-    distance = np.linalg.norm((gap - np.round(gap)) * period, axis=2)
-    n = cell.lattice.n_redox
-    distance[:n, small.lattice.n_redox :] = np.inf  # a redox site is no ion site
-    distance[n:, : small.lattice.n_redox] = np.inf
-    target = distance.argmin(axis=1)
-    folded = np.zeros(distance.shape[1], dtype=np.int8)
+    # redox sites and ion sites are farther apart than this
+    target, _ = nearest_sites(small.lattice.cell, sites(small), sites(cell), 1.0)
+    folded = np.zeros(small.lattice.n_redox + small.lattice.n_ion_sites, dtype=np.int8)
     folded[target] = occupancy
     return folded if np.array_equal(folded[target], occupancy) else None

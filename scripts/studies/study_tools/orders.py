@@ -6,7 +6,10 @@ from ase import Atoms
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN
 from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
+from redoxmc.structures.neighbours import nearest_sites
 from redoxmc.structures.symmetry import SiteSymmetry
+
+REACH = 3.0  # Å: an atom farther from every site of its element has none
 
 
 def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
@@ -21,11 +24,13 @@ def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
     elements = np.array([s.element for s in lattice.species])
     occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
     taken: set[int] = set()
-    for position, symbol, state in zip(scaled, symbols, states, strict=True):
-        same = np.flatnonzero(elements == symbol)
-        gaps = lattice.scaled[same] - position
-        gaps = (gaps - np.round(gaps)) @ lattice.cell
-        site = int(same[np.linalg.norm(gaps, axis=1).argmin()]) if len(same) else -1
+    home, positions = lattice.scaled @ lattice.cell, scaled @ lattice.cell
+    site_of = np.full(len(atoms), -1)
+    for symbol in set(symbols) & set(elements):
+        same, own = np.flatnonzero(elements == symbol), symbols == symbol
+        nearest, _ = nearest_sites(lattice.cell, home[same], positions[own], REACH)
+        site_of[own] = np.where(nearest >= 0, same[nearest], -1)
+    for site, symbol, state in zip(site_of.tolist(), symbols, states, strict=True):
         if site < 0 or site in taken:
             raise InputError(f"a {symbol} of the frame has no site of its own in the host.")
         taken.add(site)
