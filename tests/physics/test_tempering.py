@@ -12,9 +12,11 @@ from redoxmc.sampling.cache import Entry
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.energies import Lookup
 from redoxmc.sampling.ladder import advance, make_ladder
-from redoxmc.structures.lattice import build_lattice, occupancy_key, occupancy_of_key
+from redoxmc.structures.enumeration import occupancies
+from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine, occupancies
+from redoxmc.testing.lattice_engine import crystal_engine
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 from redoxmc.thermo.ladder import ladder_averages
 

@@ -3,13 +3,8 @@ import pytest
 
 from redoxmc.campaign.system import load_system
 from redoxmc.errors import InputError
-from redoxmc.structures.lattice import (
-    Lattice,
-    check_neutral,
-    ion_count,
-    occupancy_key,
-    occupancy_of_key,
-)
+from redoxmc.structures.lattice import Lattice, ion_count
+from redoxmc.structures.occupancy import check_neutral, occupancy_key, occupancy_of_key
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.engines.relaxed import HostGeometry
-from redoxmc.model_card import ModelCard
+from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 from redoxmc.structures.neighbours import neighbours
-from redoxmc.structures.reference_start import Distorter, make_distorter
+from redoxmc.structures.reference_start import Distorter
 
 ESCORT_REACH = 9.0  # Å: sites this near to a changing ion have a part in its escort
 LARGE = 400  # sites: below, the escort is that of the whole cell
@@ -31,8 +30,7 @@ class Distortions:
 
     def start(self, occupancy: Occupancy) -> Floats:
         """Positions (n_atoms, 3) Å of the reference start."""
-        moved = self.geometry.positions + self.distorter.displacements(occupancy)
-        return np.asarray(moved[self.sites])
+        return np.asarray(self.distorter.start(occupancy)[self.sites])
 
     def escort(self, before: Occupancy, after: Occupancy) -> Floats:
         """Difference of two reference starts, (n_atoms, 3) Å: odd under exchange of the two.
@@ -86,13 +84,11 @@ class Distortions:
         return np.asarray(np.maximum(np.maximum(low - bonds, bonds - high), 0.0))
 
 
-def make_distortions(
-    lattice: Lattice, geometry: HostGeometry, card: ModelCard, occupancy: Occupancy
-) -> Distortions:
+def make_distortions(host: Host, occupancy: Occupancy) -> Distortions:
     """Prepare the distortions of a host geometry; the ions stay where this occupancy has them."""
-    distorter = make_distorter(lattice, geometry.cell, geometry.positions, card.bonds)
-    sites, _ = lattice.atoms(occupancy)
-    return Distortions(lattice, geometry, distorter, sites)
+    n_ions = host.n_ions(occupancy)
+    sites, _ = host.lattice.atoms(occupancy)
+    return Distortions(host.lattice, host.geometries[n_ions], host.distorter(n_ions), sites)
 
 
 def _part(whole: Distorter, near: np.ndarray) -> tuple[Distorter, Ints]:

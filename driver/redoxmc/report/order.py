@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.structures.lattice import Floats, Ints, Lattice, occupancy_of_key
+from redoxmc.structures.lattice import Floats, Ints, Lattice
 from redoxmc.structures.neighbours import neighbour_shells
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.thermo.naming import (
     describe_neighbours,
     describe_order,

@@ -111,27 +111,6 @@ class Lattice:
         return [n / self.n_redox for n in counts if self.n_reduced(n) is not None]
 
 
-def occupancy_key(lattice: Lattice, occupancy: Occupancy) -> str:
-    """Write an occupancy as text, redox sites before the bar: '0110|1100'."""
-    bits = "".join("1" if value else "0" for value in occupancy)
-    return bits[: lattice.n_redox] + "|" + bits[lattice.n_redox :]
-
-
-def occupancy_of_key(key: str) -> Occupancy:
-    """Inverse of occupancy_key."""
-    return np.array([int(bit) for bit in key.replace("|", "")], dtype=np.int8)
-
-
-def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
-    """Raise InputError where the total charge is not zero."""
-    charge = lattice.total_charge(occupancy)
-    if charge != 0:
-        key = occupancy_key(lattice, occupancy)
-        raise InputError(
-            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
-        )
-
-
 def build_lattice(config: Config, card: ModelCard) -> Lattice:
     """Read the host structure, find its sites and repeat it.
 

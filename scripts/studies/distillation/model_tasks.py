@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,15 @@ from distillation.cells import Cell, make_cell
 from distillation.labelling import LabelledFrames, Labeller
 from distillation.model_calculator import ModelCalculator
 from distillation.model_on_cell import STATE_FORCE, ModelOnCell
-from distillation.relaxations import along_relaxation, in_cell
+from distillation.relaxations import along_relaxation
 from distillation.settings import bond_bias
 from distillation.walks import WALKS, label_walk
 from redoxmc.data.bond_bias import evaluate
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.model_card import load_card
+from redoxmc.structures.host import HostGeometry
 from redoxmc.structures.lattice import Occupancy
-from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
-from redoxmc.structures.reference_start import make_distorter
+from redoxmc.structures.ordering import lowest_order
 
 Config = dict[str, Any]
 Task = tuple[str, Callable[[np.random.Generator], LabelledFrames]]
@@ -101,11 +102,8 @@ def _reference_start(
     """The start that a campaign makes, on the unrelaxed host in a random cell."""
     lattice = cell.lattice
     box = cell.random_cell(order[lattice.n_redox :].mean(), config, rng)
-    distorter = make_distorter(lattice, box, lattice.scaled @ box, dict(labeller.bias.bonds))
-    sites, _ = lattice.atoms(order)
-    atoms = in_cell(cell.atoms(order), box)
-    atoms.positions = (distorter.positions + distorter.displacements(order))[sites]
-    return atoms
+    host = replace(cell.host, bonds=labeller.bias.bonds)
+    return host.start(order, HostGeometry(box, lattice.scaled @ box))
 
 
 def walk_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Task]:
@@ -144,11 +142,10 @@ def _walk(
     rng = np.random.default_rng([config["seed"], *name.encode()])
     order = cell.random_order(n_ions, rng)
     if rng.random() < settings["lowest_share"]:
-        ions = lowest_electrostatic(cell.lattice, cell.symmetry, n_ions)
-        order = lowest_charge_order(cell.lattice, ions)
+        order = lowest_order(cell.host, n_ions)
     box = cell.stretched_cell(settings["cell_beyond"], settings["shear"], rng)
     if rng.random() < settings["host_cell_share"]:
-        box = model.host(n_ions).cell
+        box = model.geometry(n_ions).cell
     walk = WALKS[kind](model, order, box, rng)
     about = {"origin": f"led_{kind}", "order": cell.key(order)}
     return label_walk(walk, labeller, kind == "equalised", **about)

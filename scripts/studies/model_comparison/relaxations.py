@@ -12,8 +12,9 @@ from redoxmc.engines.relaxed import Relaxed, RelaxedEngine
 from redoxmc.errors import InputError
 from redoxmc.model_card import Bonds
 from redoxmc.species import Species
-from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy, occupancy_of_key
+from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 from redoxmc.structures.neighbours import neighbours
+from redoxmc.structures.occupancy import occupancy_of_key
 
 GAP = 0.25  # of the nominal difference of bond lengths between the two charge states
 # where a record has what each way of telling an order looks at; "judge" is another model

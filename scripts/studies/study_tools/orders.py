@@ -5,9 +5,10 @@ from ase import Atoms
 
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN
-from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.neighbours import nearest_sites
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.occupancy import occupancy_key, split_key
 
 REACH = 3.0  # Å: an atom farther from every site of its element has none
 
@@ -44,8 +45,8 @@ def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
     return occupancy
 
 
-def ion_key(lattice: Lattice, symmetry: SiteSymmetry, occupancy: Occupancy) -> str:
+def ion_key(host: Host, occupancy: Occupancy) -> str:
     """Return the name of the ion order alone, the same for all equivalent ones."""
     ions = occupancy.copy()
-    ions[: lattice.n_redox] = 0
-    return occupancy_key(lattice, symmetry.canonical(ions)).partition("|")[2]
+    ions[: host.lattice.n_redox] = 0
+    return split_key(occupancy_key(host.lattice, host.symmetry.canonical(ions)))[1]
