@@ -89,7 +89,7 @@ def records(system, steps, failed=False, sticking=False):
             traces[chain.name] = trace
     store = MdStore({"config": {"sampling": {"burn_in": 0.1}}}, {}, chains, traces)
     order = OrderParameters.of(system.lattice, [1, 1, 1])
-    found = md_thermo_records(store, system.lattice, system.symmetry, order)
+    found = md_thermo_records(store, system.host, order)
     return {record["x"]: record for record in found}
 
 

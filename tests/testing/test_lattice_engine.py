@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from redoxmc.species import Species
+from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine, n_occupancies, occupancies, random_engine
+from redoxmc.testing.lattice_engine import crystal_engine, n_occupancies, random_engine
 
 A = 4.0
 

@@ -39,8 +39,7 @@ class MdCampaign:
         system = self.system
         ions = chain.occupancy[system.lattice.n_redox :].tobytes()
         if ions not in self.worlds:
-            host = system.hosts[chain.n_ions]
-            distortions = make_distortions(system.lattice, host, system.card, chain.occupancy)
+            distortions = make_distortions(system.host, chain.occupancy)
             self.worlds[ions] = MdWorld(
                 system.lattice, self.session, distortions, system.mixture, self.md
             )

@@ -46,14 +46,14 @@ def run_md(
     """
     _refuse(system)
     store = ranks.share(lambda: _open(system, md, out, resume))
-    system.hosts.update(store.hosts)
+    system.host.geometries.update(store.hosts)
     session = MdSession(system.card, ranks.group)
     campaign = MdCampaign(system, md, session, ranks, out)
     with MdProgress(out, ranks.root, say) as display:
         display.say("relaxing the host lattice of each concentration")
         system.relax_hosts(ranks)
         system.session.close()
-        store.hosts = dict(system.hosts)
+        store.hosts = dict(system.host.geometries)
         try:
             display.say("testing the time step")
             _check_time_step(campaign, store.chains)

@@ -52,12 +52,12 @@ def run_campaign(
     if system.config.sampling.ensemble == "md":
         return 0 if _run_md(system, ranks, out, resume, progress) else STOPPED
     store = ranks.share(lambda: _open(system, out, resume))
-    system.hosts.update(store.hosts)
+    system.host.geometries.update(store.hosts)
     stopping = _catch_signals()
     with Progress(system, store, out, show=progress and ranks.root) as display:
         display.say("relaxing the host lattice of each concentration")
         system.relax_hosts(ranks)
-        store.hosts = dict(system.hosts)
+        store.hosts = dict(system.host.geometries)
         display.say("sampling")
         finished = _rounds(system, ranks, store, out, stopping, display)
         memory = ranks.peak_memory()

@@ -90,7 +90,7 @@ def build_moves(
     weights: relative weight by name of the move (see catalogue.py); 0 leaves the move out. The
     other arguments are those of catalogue.Sites: numbers of redox and ion sites, the neighbour
     pairs that neighbour_swap and ion_charge_swap need (first shells of
-    thermo.shells.neighbour_shells), electrons per ion, and whether x may change.
+    structures.neighbours.neighbour_shells), electrons per ion, and whether x may change.
 
     Raises InputError for an unknown name, a weight that is not a number ≥ 0, no move at all, a
     move that cannot apply on such a lattice, and moves that leave charge orders out of reach.

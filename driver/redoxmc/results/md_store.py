@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from redoxmc.dynamics.replica import COLUMNS, MdChain, Snapshot
-from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
 from redoxmc.io.files import replace_atomically
 from redoxmc.sampling.chain import MoveCount
+from redoxmc.structures.host import HostGeometry
 
 SCHEMA = 1
 _PLAIN = (

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
 from redoxmc.io.files import replace_atomically
-from redoxmc.sampling.cache import EnergyCache, Entry, ions_of_key
+from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.sampling.chain import Chain, MoveCount
 from redoxmc.sampling.ladder import Ladder, make_ladder
+from redoxmc.structures.host import HostGeometry
+from redoxmc.structures.occupancy import ions_of_key
 
 SCHEMA = 1
 _PLAIN = ("x", "n_ions", "temperature", "seed", "key", "energy", "step", "relaxations")

@@ -8,9 +8,9 @@ import numpy as np
 
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.acceptance import metropolis_accept
-from redoxmc.sampling.cache import ions_of_key
 from redoxmc.sampling.energies import Energies, Lookup
 from redoxmc.structures.lattice import Lattice, Occupancy
+from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.units import KB
 
 INITIAL_TRIES = 50  # random states tried for one that relaxes

@@ -20,7 +20,7 @@ from redoxmc.data.bond_bias import evaluate
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, write_labelled
 from redoxmc.io.files import replace_atomically
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 
 def make_set(path: Path) -> None:

@@ -94,7 +94,7 @@ def large_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Ta
     """The same for random orders of the larger cell of each [[large]]."""
     for part in config.get("large", []):
         cell = make_cell(config, folder, part["supercell"])
-        for n_ions in range(1, cell.lattice.n_ions):
+        for n_ions in range(1, cell.lattice.n_ion_sites):
             for k in range(part["orders_per_concentration"]):
                 yield (
                     f"large_{cell.name}_{n_ions}_{k}",
