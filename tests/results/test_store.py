@@ -9,7 +9,8 @@ import pytest
 
 from redoxmc.campaign.run import run_campaign
 from redoxmc.errors import InputError
-from redoxmc.results.store import SCHEMA, load, save
+from redoxmc.results.layout import SCHEMA
+from redoxmc.results.store import load, save
 
 LATER_CHAIN = ("chemical_potential", "anneal_from", "anneal_steps")
 LATER_LADDER = ("walkers", "ends", "round_trips")

@@ -45,7 +45,7 @@ def step(chain: MdChain, world: MdWorld) -> None:
             chain.drift,
         )
     )
-    chain.keys.append(occupancy_key(world.lattice, chain.occupancy))
+    chain.raw_keys.append(occupancy_key(world.lattice, chain.occupancy))
     if chain.lowest is None or chain.energy < chain.lowest.energy:
         chain.lowest = chain.snapshot()
 

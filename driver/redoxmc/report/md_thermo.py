@@ -9,7 +9,7 @@ from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.analysis import number
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.thermo import Record, add_hull
-from redoxmc.results.md_store import MdStore
+from redoxmc.results.store import Store
 from redoxmc.structures.host import Host
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.thermo.correlation import split_r_hat, standard_error
@@ -19,7 +19,7 @@ from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
 LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
 
 
-def md_thermo_records(store: MdStore, host: Host, order: OrderParameters) -> list[Record]:
+def md_thermo_records(store: Store, host: Host, order: OrderParameters) -> list[Record]:
     """The entries under "thermo" of summary.json, one for each (x, T).
 
     Energies are means of the potential energy at T. The electronic entropy is that of the visits of
@@ -27,7 +27,7 @@ def md_thermo_records(store: MdStore, host: Host, order: OrderParameters) -> lis
     integration over T and are null. Hulls are those of the mean energies.
     """
     groups: dict[tuple[float, float], list[MdChain]] = {}
-    for chain in store.chains:
+    for chain in store.md_chains:
         groups.setdefault((chain.x, chain.temperature), []).append(chain)
     records = [
         _record(store, host, order, x, temperature, chains)
@@ -39,7 +39,7 @@ def md_thermo_records(store: MdStore, host: Host, order: OrderParameters) -> lis
 
 
 def _record(
-    store: MdStore,
+    store: Store,
     host: Host,
     order: OrderParameters,
     x: float,
@@ -49,9 +49,9 @@ def _record(
     lattice = host.lattice
     units, sites = lattice.formula_units, lattice.n_redox
     traces = [store.kept(chain) for chain in chains if not chain.failure]
-    length = min((len(trace.rows) for trace in traces), default=0)
-    together = np.array([[row[0] for row in trace.rows[:length]] for trace in traces])
-    keys = [trace.keys[:length] for trace in traces]
+    length = min((len(trace.energies) for trace in traces), default=0)
+    together = np.array([trace.energies[:length] for trace in traces])
+    keys = [trace.raw_keys[:length] for trace in traces]
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
     order_r_hat, known = None, length >= 4
     if known and 0 < n_reduced < sites:

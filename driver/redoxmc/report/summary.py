@@ -13,19 +13,20 @@ from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
-from redoxmc.report.md_report import analyze_md
+from redoxmc.report.md_report import write_md_report
 from redoxmc.report.page import write_page
 from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
-from redoxmc.results.md_store import is_md
 from redoxmc.results.store import Store, load, merge, save
 from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 
 
 def write_report(store: Store, out: Path) -> dict[str, Any]:
     """Write summary.json, structures/ and plots/ of a store into `out`; returns the summary."""
+    if store.md_chains:
+        return write_md_report(store, out)
     analysis = Analysis.of(store)
     structures = _write_structures(analysis, out)
     summary = summarize(analysis, structures)
@@ -41,8 +42,6 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     Several folders, of one config with different concentrations, are merged into `out`, which they
     need then. Raises InputError where they do not fit together.
     """
-    if len(folders) == 1 and out is None and is_md(folders[0] / "results.h5"):
-        return analyze_md(folders[0])
     stores = [load(folder / "results.h5") for folder in folders]
     if len(stores) == 1:
         return write_report(stores[0], out or folders[0])

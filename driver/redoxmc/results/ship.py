@@ -33,9 +33,7 @@ def slim(store: Store) -> Store:
     points = config["report"]["hull_points"]
     if points and Path(points).is_file():
         header["hull_points"] = Path(points).read_text(encoding="utf-8")
-    return Store(
-        header, EnergyCache(entries), store.hosts, store.ladders, store.traces, store.complete
-    )
+    return replace(store, header=header, cache=EnergyCache(entries))
 
 
 def ship(folders: Sequence[Path], target: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.acceptance import metropolis_accept
 from redoxmc.sampling.energies import Energies, Lookup
+from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.units import KB
@@ -65,6 +66,12 @@ class Chain:
         if self.chemical_potential is not None:
             what = f"mu{self.chemical_potential:.6g}_{what}"
         return f"x{self.x:.6g}_{what}_seed{self.seed}"
+
+    def take_history(self) -> Trace:
+        """What happened since this was last asked."""
+        taken = Trace(self.energies, self.keys)
+        self.energies, self.keys = [], []
+        return taken
 
     @property
     def uniform(self) -> bool:
