@@ -25,8 +25,6 @@ from redoxmc.results import trajectory
 from redoxmc.results.md_store import MdStore, load, save
 from redoxmc.sampling.chain import make_chain
 
-ION_MOVES = ("ion_swap", "ion_charge_swap", "insertion_removal")
-
 
 def run_md(
     system: System,
@@ -74,7 +72,7 @@ def run_md(
 
 
 def _refuse(system: System) -> None:
-    moves = sorted(set(system.config.sampling.moves) & set(ION_MOVES))
+    moves = [move.name for move in system.mixture.moves if move.changes_ions]
     if moves:
         raise InputError(
             f"sampling.moves has {moves[0]!r}, which takes ions from site to site; with "
