@@ -7,7 +7,6 @@ the occupancy by construction, costs microseconds, and small cells can be enumer
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
 
 import numpy as np
 
@@ -121,8 +120,3 @@ def occupancies(
             occupancy = np.zeros(n_redox + n_ion, dtype=np.int8)
             occupancy[list(reduced + occupied)] = 1
             yield occupancy
-
-
-def n_occupancies(n_redox: int, n_reduced: int, n_ion: int = 0, n_occupied: int = 0) -> int:
-    """Count them: C(n_redox, n_reduced) C(n_ion, n_occupied)."""
-    return comb(n_redox, n_reduced) * comb(n_ion, n_occupied)
