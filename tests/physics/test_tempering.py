@@ -8,6 +8,7 @@ import pytest
 from redoxmc.config.campaign import load_config
 from redoxmc.model_card import load_card
 from redoxmc.moves.mixture import build_moves
+from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import Entry
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.energies import Lookup
@@ -50,7 +51,7 @@ def tempered(lattice, energies, seed, steps, temperatures=TEMPERATURES, draws=0)
     ions = occupancy_of_key(next(iter(energies)))[lattice.n_redox :]
     chains = [make_chain(lattice, 0.5, ions, t, seed) for t in temperatures]
     ladder = make_ladder(chains, interval=5)
-    mixture = build_moves({"charge_swap": 1.0}, lattice.n_redox, lattice.n_ion_sites)
+    mixture = build_moves({"charge_swap": 1.0}, Sites(lattice.n_redox, lattice.n_ion_sites))
     advance(ladder, Table(lattice, energies), mixture, steps, lambda: False)
     series = [np.array(chain.energies[steps // 10 :]) for chain in ladder.chains]
     if draws:

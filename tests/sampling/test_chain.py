@@ -10,6 +10,7 @@ from redoxmc.campaign.system import load_system
 from redoxmc.engines.relaxed import Relaxed
 from redoxmc.errors import EngineError
 from redoxmc.moves.mixture import build_moves
+from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.sampling.chain import make_chain, start, step
 from redoxmc.sampling.energies import RelaxedEnergies
@@ -243,7 +244,7 @@ def test_unknown_moves_are_refused_with_the_nearest():
     from redoxmc.errors import InputError
 
     with pytest.raises(InputError, match="did you mean 'charge_swap'"):
-        build_moves({"charge_swop": 1.0}, 4, 4)
+        build_moves({"charge_swop": 1.0}, Sites(4, 4))
 
 
 def test_lattice_engine_without_symmetry_is_exact():

@@ -18,6 +18,7 @@ from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard, load_card
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
+from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.structures.host import Host, HostGeometry
@@ -151,12 +152,14 @@ def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
     semigrand = config.sampling.ensemble == "semigrand"
     return build_moves(
         config.sampling.moves,
-        lattice.n_redox,
-        lattice.n_ion_sites,
-        redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
-        ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
-        electrons=_electrons(lattice) if semigrand else 1,
-        semigrand=semigrand,
+        Sites(
+            lattice.n_redox,
+            lattice.n_ion_sites,
+            redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
+            ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
+            electrons=_electrons(lattice) if semigrand else 1,
+            semigrand=semigrand,
+        ),
     )
 
 

@@ -192,7 +192,7 @@ def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
     """A uniform draw of the charge order, and of the ion order where the moves change it."""
     lattice = energies.lattice
     ions = chain.occupancy[lattice.n_redox :]
-    if mixture.moves_ions:
+    if mixture.changes_ions:
         ions = chain.rng.permutation(ions)
     chain.occupancy = _random_occupancy(lattice, ions, chain.rng)
     found = _look_up(chain, energies, chain.occupancy)

@@ -6,7 +6,6 @@ the occupancy by construction, costs microseconds, and small cells can be enumer
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 
@@ -109,8 +108,3 @@ def crystal_engine(
     field += 0.5 * np.diag(coupling)  # σ² = σ: what a site does to its own images is a field
     np.fill_diagonal(coupling, 0.0)
     return LatticeEngine(constant, field, coupling, lattice.cell, sites, lattice)
-
-
-def n_occupancies(n_redox: int, n_reduced: int, n_ion: int = 0, n_occupied: int = 0) -> int:
-    """Count them: C(n_redox, n_reduced) C(n_ion, n_occupied)."""
-    return comb(n_redox, n_reduced) * comb(n_ion, n_occupied)
