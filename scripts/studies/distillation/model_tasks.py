@@ -1,7 +1,7 @@
 """The tasks of a data set in which a model leads and the teacher labels."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,11 @@ from ase import Atoms
 from ase.optimize import FIRE
 
 from distillation.cells import Cell, make_cell
-from distillation.labelling import LabelledFrames, Labeller
+from distillation.labelling import LabelledFrames, Labeller, Task
 from distillation.model_calculator import ModelCalculator
 from distillation.model_on_cell import STATE_FORCE, ModelOnCell
 from distillation.relaxations import along_relaxation
-from distillation.settings import bond_bias
+from distillation.settings import Config, bond_bias
 from distillation.walks import WALKS, label_walk
 from redoxmc.data.bond_bias import evaluate
 from redoxmc.engines.lammps import LammpsSession
@@ -24,9 +24,6 @@ from redoxmc.model_card import load_card
 from redoxmc.structures.host import HostGeometry
 from redoxmc.structures.lattice import Occupancy
 from redoxmc.structures.ordering import lowest_order
-
-Config = dict[str, Any]
-Task = tuple[str, Callable[[np.random.Generator], LabelledFrames]]
 
 
 def model_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Task]:

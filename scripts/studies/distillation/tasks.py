@@ -15,8 +15,14 @@ from ase import Atoms
 from ase.io import read
 
 from distillation.cells import Cell, make_cell
-from distillation.labelling import LabelledFrames, Labeller, charge_states, with_states
-from distillation.model_tasks import Config, Task, model_tasks, walk_tasks
+from distillation.labelling import (
+    LabelledFrames,
+    Labeller,
+    Task,
+    charge_states,
+    with_states,
+)
+from distillation.model_tasks import model_tasks, walk_tasks
 from distillation.relaxations import (
     along_relaxation,
     around,
@@ -24,6 +30,7 @@ from distillation.relaxations import (
     reference_start,
     relaxation,
 )
+from distillation.settings import Config
 from distillation.states import listed_sites, with_listed_states
 from distillation.walks import swapped
 from redoxmc.structures.lattice import Occupancy
