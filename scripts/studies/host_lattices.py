@@ -34,7 +34,7 @@ def main() -> None:
     with input_errors_end("host_lattices"), tempfile.TemporaryDirectory() as folder:
         settings = load_settings(arguments.settings)
         model = ComparedModel("hosts", load_card(arguments.model), settings, Path(folder))
-        ions = model.supercell(arguments.supercell).lattice.n_ions
+        ions = model.supercell(arguments.supercell).lattice.n_ion_sites
         for n in range(ions + 1):
             try:
                 cell = model.engine(arguments.supercell, n).geometry.cell

@@ -23,8 +23,9 @@ from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, species_of, write_labelled
 from redoxmc.model_card import load_card
-from redoxmc.structures.lattice import build_lattice, occupancy_key
-from redoxmc.structures.symmetry import find_symmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.occupancy import occupancy_key
 
 NOTHING = Variety(rattles=())
 CONFIG = """
@@ -70,8 +71,9 @@ def lattice(tmp_path_factory):
 
 
 def test_orders_are_all_the_distinct_ones(lattice) -> None:
-    symmetry = find_symmetry(lattice)
-    chosen = choose_orders(lattice, symmetry, 2, 99, 99, np.random.default_rng(1))
+    host = Host.of(lattice)
+    symmetry = host.symmetry
+    chosen = choose_orders(host, 2, 99, 99, np.random.default_rng(1))
     every = set()
     for code in range(256):
         bits = np.array([int(b) for b in f"{code:08b}"], dtype=np.int8)
@@ -82,8 +84,8 @@ def test_orders_are_all_the_distinct_ones(lattice) -> None:
 
 
 def test_orders_are_limited_neutral_and_reproducible(lattice) -> None:
-    symmetry = find_symmetry(lattice)
-    runs = [choose_orders(lattice, symmetry, 2, 2, 2, np.random.default_rng(3)) for _ in range(2)]
+    host = Host.of(lattice)
+    runs = [choose_orders(host, 2, 2, 2, np.random.default_rng(3)) for _ in range(2)]
     assert [one.tobytes() for one in runs[0]] == [one.tobytes() for one in runs[1]]
     assert len(runs[0]) == 4
     assert all(lattice.total_charge(one) == 0 for one in runs[0])

@@ -13,8 +13,8 @@ from e3nn import o3
 
 from redoxmc.models.export import export_model, load_script
 from redoxmc.models.mace import EdgeMace, MaceSettings, build_mace
-from redoxmc.native.compiled import Graph
 from redoxmc.species import Species
+from redoxmc.testing.native_model import Graph
 
 NAMES = ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")
 SPACING = 2.3  # Å

@@ -14,9 +14,8 @@ from redoxmc.dynamics.replica import COLUMNS, MdChain, MdWorld
 from redoxmc.dynamics.session import MdSession
 from redoxmc.dynamics.start import prepare
 from redoxmc.dynamics.step import step
-from redoxmc.engines.relaxed import host_geometry
 from redoxmc.sampling.chain import make_chain
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.testing.integration import integrate
 from redoxmc.thermo.correlation import standard_error
 from redoxmc.units import KB
@@ -48,11 +47,10 @@ def replica(campaign):
         occupancy = first.occupancy if occupancy is None else occupancy
         chain = MdChain(0.5, 2, TEMPERATURE, seed, first.rng, occupancy)
         if model not in hosts:  # stretched in the host's own cell, a model has soft, slow modes
-            relax = system.config.relax
-            hosts[model] = host_geometry(lattice, system.symmetry, system.session, relax, 2)
+            hosts[model] = system.relaxer.geometry(2)
             system.session.close()
-        host = hosts[model]
-        distortions = make_distortions(lattice, host, system.card, occupancy)
+        system.host.geometries[2] = hosts[model]
+        distortions = make_distortions(system.host, occupancy)
         md = MdConfig(**(DYNAMICS | settings))
         return system, chain, MdWorld(lattice, sessions[-1], distortions, system.mixture, md)
 
@@ -62,7 +60,7 @@ def replica(campaign):
 
 
 def canonical(system, occupancy):
-    return tuple(int(value) for value in system.symmetry.canonical(occupancy))
+    return tuple(int(value) for value in system.host.symmetry.canonical(occupancy))
 
 
 @pytest.mark.slow

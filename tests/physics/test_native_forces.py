@@ -7,7 +7,7 @@ import pytest
 from native_models import export, make_cell
 
 from redoxmc.native.build import native_library
-from redoxmc.native.compiled import Graph, NativeModel
+from redoxmc.testing.native_model import Graph, NativeModel
 
 
 @pytest.fixture(scope="module")

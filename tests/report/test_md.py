@@ -89,7 +89,7 @@ def records(system, steps, failed=False, sticking=False):
     header = {"config": {"sampling": {"burn_in": 0.1}}}
     store = Store(header, traces=traces, md_chains=chains)
     order = OrderParameters.of(system.lattice, [1, 1, 1])
-    found = md_thermo_records(store, system.lattice, system.symmetry, order)
+    found = md_thermo_records(store, system.host, order)
     return {record["x"]: record for record in found}
 
 

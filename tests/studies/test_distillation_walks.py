@@ -20,7 +20,7 @@ from redoxmc.data.bond_bias import find_shells
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.model_card import load_card
 from redoxmc.species import Species
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 CONFIG: dict[str, Any] = {
     "host": HOST.name,
@@ -67,7 +67,7 @@ def model() -> Any:
 
 
 def walk(model: ModelOnCell, kind: str, order: Any = ORDER, seed: int = 1) -> list[Atoms]:
-    box = model.host(int(order[4:].sum())).cell
+    box = model.geometry(int(order[4:].sum())).cell
     frames = list(WALKS[kind](model, order, box, np.random.default_rng(seed)))
     for frame in frames:
         np.testing.assert_array_equal(
@@ -124,7 +124,7 @@ def test_a_walk_ends_where_the_order_is_lost(model: ModelOnCell) -> None:
 
 def test_the_ion_is_on_its_way_to_a_vacant_site(model: ModelOnCell) -> None:
     order = occupancy_of_key("0001|0001")
-    state = model.relaxed(order, model.host(1).cell)
+    state = model.relaxed(order, model.geometry(1).cell)
     frames = walk(model, "hop", order)
     (ion,) = np.flatnonzero(state.symbols == "Na")
     parts = [frame.info["hop"] for frame in frames]
@@ -142,7 +142,7 @@ def test_heated_snapshots_differ_and_stay_on_their_sites(model: ModelOnCell) -> 
     frames = walk(model, "md")
     assert len(frames) == 3
     assert {frame.info["temperature_K"] for frame in frames} <= {300.0, 600.0, 900.0}
-    state = model.relaxed(ORDER, model.host(2).cell)
+    state = model.relaxed(ORDER, model.geometry(2).cell)
     moved = [np.abs(frame.positions - state.positions).max() for frame in frames]
     assert min(moved) > 0.03
     assert max(moved) < 1.5
@@ -151,5 +151,5 @@ def test_heated_snapshots_differ_and_stay_on_their_sites(model: ModelOnCell) -> 
 
 
 def test_the_hosts_are_kept(model: ModelOnCell) -> None:
-    assert model.host(2) is model.host(2)
+    assert model.geometry(2) is model.geometry(2)
     assert Path(model.session.card.folder) == REFERENCE

@@ -25,7 +25,7 @@ from model_comparison.settings import Settings, StatesSettings, load_settings
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import Bonds
 from redoxmc.species import Species
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 from study_tools.orders import occupancy_of_frame
 
 TEXT = """

@@ -22,8 +22,6 @@ from redoxmc.results import trajectory
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import make_chain
 
-ION_MOVES = ("ion_swap", "ion_charge_swap", "insertion_removal")
-
 
 class Dynamics:
     """Sampler of replicas of dynamics. Raises InputError for keys that it cannot follow.
@@ -99,8 +97,7 @@ class Dynamics:
         system = self._system
         ions = chain.occupancy[system.lattice.n_redox :].tobytes()
         if ions not in self._worlds:
-            host = system.hosts[chain.n_ions]
-            distortions = make_distortions(system.lattice, host, system.card, chain.occupancy)
+            distortions = make_distortions(system.host, chain.occupancy)
             self._worlds[ions] = MdWorld(
                 system.lattice, self._session, distortions, system.mixture, system.config.md
             )
@@ -144,7 +141,7 @@ class Dynamics:
 
 
 def _refuse(system: System) -> None:
-    moves = sorted(set(system.config.sampling.moves) & set(ION_MOVES))
+    moves = [move.name for move in system.mixture.moves if move.changes_ions]
     if moves:
         raise InputError(
             f"sampling.moves has {moves[0]!r}, which takes ions from site to site; with "

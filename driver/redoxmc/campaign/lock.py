@@ -96,7 +96,7 @@ def _words(holder: dict[str, Any]) -> str:
 
 def _stale(path: Path, holder: dict[str, Any]) -> bool:
     if holder.get("host") == socket.gethostname():
-        return _start_of(holder["pid"]) != holder.get("started", "")
+        return _start_of(int(holder["pid"])) != str(holder.get("started"))
     # by the clock of the filesystem: those of two hosts may differ
     probe = path.with_name(f".{path.name}.{os.getpid()}")
     probe.touch()

@@ -7,9 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from redoxmc.campaign.replica import AnyChain, Replica
 from redoxmc.campaign.system import System
 from redoxmc.errors import InputError
+from redoxmc.results.replica import AnyChain, Replica
 from redoxmc.results.store import Store
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from pathlib import Path
 from redoxmc.campaign.lock import check_lock
 from redoxmc.campaign.parallel import Ranks, distribute
 from redoxmc.campaign.progress import Progress
-from redoxmc.campaign.replica import R, Sampler
+from redoxmc.campaign.sampler import R, Sampler
 from redoxmc.io.files import CHECKPOINT_SECONDS
 from redoxmc.report.gaps import GapWatch
 from redoxmc.results.store import Store, save

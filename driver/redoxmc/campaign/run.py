@@ -1,7 +1,7 @@
 """The main job: config in, replicas built, run in rounds, stored, reported.
 
 Opening, resuming, rounds, checkpoints, STOP, signals and progress are here and in `rounds`, once
-for replicas of any kind (`replica.Sampler`).
+for replicas of any kind (`sampler.Sampler`).
 """
 
 import signal
@@ -15,8 +15,8 @@ from redoxmc.campaign.lock import locked
 from redoxmc.campaign.monte_carlo import MonteCarlo
 from redoxmc.campaign.parallel import Ranks, split_ranks
 from redoxmc.campaign.progress import Progress
-from redoxmc.campaign.replica import Sampler
 from redoxmc.campaign.rounds import checkpoint, run_rounds
+from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
 from redoxmc.report.summary import write_report
@@ -80,14 +80,14 @@ def run_system(
         stack.callback(sampler.close)
         ranks.share(lambda: stack.enter_context(locked(out)))
         store, remark = ranks.share(lambda: _open(sampler, system, path))
-        system.hosts.update(store.hosts)
+        system.host.geometries.update(store.hosts)
         show = progress and ranks.root
         display = stack.enter_context(Progress(system, store, out, ranks.root, show))
         if remark:
             display.say(remark)
         display.say("relaxing the host lattice of each concentration")
         system.relax_hosts(ranks)
-        store.hosts = dict(system.hosts)
+        store.hosts = dict(system.host.geometries)
         sampler.begin(store, display.say)
         display.say(sampler.what)
         finished = run_rounds(

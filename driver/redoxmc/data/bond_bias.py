@@ -17,9 +17,11 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from redoxmc.data.ase_calculator import WholeCalculator
 from redoxmc.model_card import Bonds
+from redoxmc.structures.neighbours import neighbours
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+REACH = 3.0  # times the target bond length: how far ligands are looked for
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,9 @@ def find_shells(atoms: Atoms, states: Sequence[str], bonds: Mapping[str, Bonds])
         if state not in bonds:
             continue
         bond = bonds[state]
-        candidates = np.flatnonzero(elements == bond.ligand.element)
-        vectors = atoms.get_distances(i, candidates, mic=True, vector=True)
-        order = np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")[: bond.coordination]
-        ligands = candidates[order]
-        shifts = vectors[order] - (atoms.positions[ligands] - atoms.positions[i])
-        shells.append(Shell(i, ligands, shifts, bond.mean))
+        near = neighbours(atoms.cell, atoms.positions, REACH * bond.mean, [i], atoms.pbc)
+        near = near[elements[near.point] == bond.ligand.element].once().nearest(bond.coordination)
+        shells.append(Shell(i, near.point, near.offset, bond.mean))
     return shells
 
 

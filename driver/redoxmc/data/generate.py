@@ -16,14 +16,15 @@ from redoxmc.data.bond_bias import BiasedCalculator, find_shells
 from redoxmc.data.orders import choose_orders
 from redoxmc.data.session_calculator import SessionCalculator
 from redoxmc.data.variants import Variety, variants
+from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import check_sites, host_geometry
+from redoxmc.engines.relaxed import check_sites
 from redoxmc.errors import EngineError, InputError
-from redoxmc.io.extxyz import COLUMN, read_labelled, species_of
+from redoxmc.io.extxyz import read_labelled, species_of
 from redoxmc.model_card import load_card
-from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count, occupancy_key
-from redoxmc.structures.reference_start import make_distorter
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Occupancy, build_lattice, ion_count
+from redoxmc.structures.occupancy import occupancy_key
 
 _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
 
@@ -70,12 +71,12 @@ def generate(path: Path, plan: Plan, variety: Variety) -> Generated:
     result = Generated()
     try:
         for x in config.ions.concentrations:
-            n_ions = ion_count(maker.lattice, x)
+            n_ions = ion_count(maker.host.lattice, x)
             rng = np.random.default_rng([plan.seed, n_ions])
             for occupancy in choose_orders(
-                maker.lattice, maker.symmetry, n_ions, plan.ion_orders, plan.charge_orders, rng
+                maker.host, n_ions, plan.ion_orders, plan.charge_orders, rng
             ):
-                key = occupancy_key(maker.lattice, occupancy)
+                key = occupancy_key(maker.host.lattice, occupancy)
                 try:
                     state = maker.state(occupancy, n_ions)
                 except EngineError as error:
@@ -118,28 +119,20 @@ class _Maker:
     def __init__(self, config: Config, plan: Plan) -> None:
         self.config, self.plan = config, plan
         self.card = load_card(config.model.path)
-        self.lattice: Lattice = build_lattice(config, self.card)
-        self.symmetry: SiteSymmetry = find_symmetry(self.lattice)
         self.session = LammpsSession(self.card)
-        self._hosts: dict[int, Any] = {}
+        self.host = Host.of(build_lattice(config, self.card), self.card.bonds)
+        self.relaxer = HostRelaxer(self.host, self.session, config.relax)
 
     def state(self, occupancy: Occupancy, n_ions: int) -> Atoms:
         """The structure of an occupancy; EngineError where it does not relax on its sites."""
-        if n_ions not in self._hosts:
-            self._hosts[n_ions] = host_geometry(
-                self.lattice, self.symmetry, self.session, self.config.relax, n_ions
-            )
-        host = self._hosts[n_ions]
-        distorter = make_distorter(self.lattice, host.cell, host.positions, self.card.bonds)
-        sites, species = self.lattice.atoms(occupancy)
-        start = (host.positions + distorter.displacements(occupancy))[sites]
-        atoms = Atoms([s.element for s in species], start, cell=host.cell, pbc=True)
-        atoms.arrays[COLUMN] = np.array([str(one) for one in species])
+        geometry = self.relaxer.geometry(n_ions)
+        atoms = self.host.start(occupancy)
         atoms.info["made_by"] = "reference start"
         if not self.plan.relax:
             return atoms
         relaxed = self._relaxed(atoms)
-        check_sites(relaxed.positions, host.positions[sites], self.config.relax.site_tolerance)
+        sites, _ = self.host.lattice.atoms(occupancy)
+        check_sites(relaxed.positions, geometry.positions[sites], self.config.relax.site_tolerance)
         return relaxed
 
     def _relaxed(self, atoms: Atoms) -> Atoms:

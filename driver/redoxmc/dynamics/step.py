@@ -11,7 +11,8 @@ from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Proposal
 from redoxmc.sampling.chain import MoveCount
-from redoxmc.structures.lattice import Floats, Occupancy, occupancy_key
+from redoxmc.structures.lattice import Floats, Occupancy
+from redoxmc.structures.occupancy import occupancy_key
 
 
 def step(chain: MdChain, world: MdWorld) -> None:

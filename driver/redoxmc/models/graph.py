@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from redoxmc.errors import InputError
+from redoxmc.structures.neighbours import neighbours
 
 Ints = npt.NDArray[np.int64]
 
@@ -56,15 +57,13 @@ class Evaluation:
 
 def build_graph(atoms: Any, rows: Sequence[int], r_cut: float) -> Graph:
     """Build the graph of an ASE structure; rows: the row of each atom, r_cut in Å (float64)."""
-    from ase.neighborlist import neighbor_list
-
-    centre, neighbour, distance = neighbor_list("ijD", atoms, r_cut)
-    if len(centre) == 0:
+    pairs = neighbours(atoms.cell, atoms.positions, r_cut, periodic=atoms.pbc)
+    if len(pairs.centre) == 0:
         raise InputError(f"no two atoms are closer than the model's cutoff of {r_cut} Å.")
     return Graph(
         torch.tensor(rows, dtype=torch.int64),
-        torch.from_numpy(np.stack([neighbour, centre]).astype(np.int64)),
-        torch.from_numpy(-distance),
+        torch.from_numpy(np.stack([pairs.point, pairs.centre])),
+        torch.from_numpy(-pairs.vectors(atoms.positions)),
         torch.zeros(len(rows), dtype=torch.int64),
         torch.tensor([len(rows)]),
         torch.tensor([abs(np.linalg.det(atoms.cell))], dtype=torch.float64),

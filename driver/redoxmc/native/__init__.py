@@ -2,6 +2,6 @@
 
 reader.py reads a model into a plan (plan.py), with probe.py, angular.py, radial.py, readout.py and
 chain.py for its parts. emit.py and its siblings write C++ around kernel.cpp, build.py compiles and
-caches it (compiler.py), compiled.py calls the result, subset.py evaluates changes of species on the
-atoms concerned. The pair style asks for the library through `python -m redoxmc.native`.
+caches it (compiler.py). The pair style asks for the library through `python -m redoxmc.native`;
+`redoxmc.testing.native_model` calls it from Python.
 """

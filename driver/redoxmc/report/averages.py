@@ -107,9 +107,7 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
         if analysis.sampled:
             electronic = _NAN  # the chains give the joint entropy of ions and charges only
             if spectrum.complete:
-                ionic, electronic = split_entropies(
-                    spectrum, analysis.lattice, analysis.symmetry, averages.temperature
-                )
+                ionic, electronic = split_entropies(spectrum, analysis.host, averages.temperature)
         of_count = log_error if averages.anchor == "infinite temperature" else 0.0
         error = math.hypot(entropy.standard_error, of_count)
         free_error = math.hypot(free.standard_error, KB * averages.temperature * of_count)

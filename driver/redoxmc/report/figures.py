@@ -24,8 +24,8 @@ from redoxmc.report.plots import (
     plot_traces,
     plot_voltage,
 )
-from redoxmc.sampling.cache import ions_of_key
 from redoxmc.structures.lattice import Floats
+from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies
 from redoxmc.thermo.voltage import Plateau

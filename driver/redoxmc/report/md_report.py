@@ -23,8 +23,8 @@ from redoxmc.report.md_thermo import md_thermo_records
 from redoxmc.report.order import OrderParameters
 from redoxmc.results.store import Store
 from redoxmc.sampling.trace import Trace
+from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Lattice
-from redoxmc.structures.symmetry import find_symmetry
 from redoxmc.units import KB
 
 
@@ -36,7 +36,7 @@ def write_md_report(store: Store, out: Path) -> dict[str, Any]:
     lattice = Lattice.from_data(store.header["lattice"])
     config = store.header["config"]
     order = OrderParameters.of(lattice, config["host"]["supercell"])
-    symmetry = find_symmetry(lattice)
+    host = Host.of(lattice)
     versions = store.header["versions"]
     summary = {
         "schema": 1,
@@ -47,10 +47,10 @@ def write_md_report(store: Store, out: Path) -> dict[str, Any]:
         "host": {
             "formula": lattice.formula,
             "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
+            "n_ion_sites": lattice.n_ion_sites,
         },
-        "runs": run_records(store, lattice, symmetry, order, out),
-        "thermo": md_thermo_records(store, lattice, symmetry, order),
+        "runs": run_records(store, host, order, out),
+        "thermo": md_thermo_records(store, host, order),
         "voltage": [],
     }
     write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")

@@ -15,16 +15,17 @@ from redoxmc.report.order import OrderParameters
 from redoxmc.results import trajectory
 from redoxmc.results.store import Store
 from redoxmc.sampling.trace import Trace
-from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
-from redoxmc.structures.symmetry import LARGE, SiteSymmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Floats
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
+from redoxmc.structures.symmetry import LARGE
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.units import KB
 
 
 def run_records(
     store: Store,
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
+    host: Host,
     order: OrderParameters,
     out: Path,
 ) -> list[dict[str, Any]]:
@@ -40,10 +41,10 @@ def run_records(
         for what, moment in moments.items():
             if moment is not None:
                 names[what] = f"structures/{chain.name}_{what}.extxyz"
-                write_labelled(out / str(names[what]), [trajectory.atoms_of(moment, lattice)])
+                write_labelled(out / str(names[what]), [trajectory.atoms_of(moment, host.lattice)])
         if trace.energies:
             trajectory.write_swaps(out / "trajectories", chain.name, trace)
-        record = _run_record(store, chain, lattice, symmetry, order)
+        record = _run_record(store, chain, host, order)
         files = {"best_structure": names["best"], "final_structure": names["final"]}
         runs.append(record | files)
     return runs
@@ -52,12 +53,11 @@ def run_records(
 def _run_record(
     store: Store,
     chain: MdChain,
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
+    host: Host,
     order: OrderParameters,
 ) -> dict[str, Any]:
     """What summary.json says of a replica: the contract's keys, and `md` with the dynamics'."""
-    trace = store.kept(chain)
+    lattice, trace = host.lattice, store.kept(chain)
     energies = trace.column("energy_eV") / lattice.formula_units
     known = len(energies) > 0
     return {
@@ -82,7 +82,7 @@ def _run_record(
         "effective_samples": number(effective_samples(energies)) if known else None,
         "order": order.of_visits(trace.raw_keys),
         "path_audit_eV": {"checked": 0, "max": None},
-        "state_counts": _counts(trace.raw_keys, symmetry, lattice),
+        "state_counts": _counts(trace.raw_keys, host),
         "md": _dynamics(chain, trace, store.header["config"]["md"]),
     }
 
@@ -116,13 +116,13 @@ def _dynamics(chain: MdChain, trace: Trace, md: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _counts(keys: list[str], symmetry: SiteSymmetry, lattice: Lattice) -> dict[str, int] | None:
-    if len(lattice.species) > LARGE:  # symmetric images are not known to be the same there
+def _counts(keys: list[str], host: Host) -> dict[str, int] | None:
+    if len(host.lattice.species) > LARGE:  # symmetric images are not known to be the same there
         return None
     found: Counter[str] = Counter()
     for key, count in Counter(keys).items():
-        canonical = symmetry.canonical(occupancy_of_key(key))
-        found[occupancy_key(lattice, canonical)] += count
+        canonical = host.symmetry.canonical(occupancy_of_key(key))
+        found[occupancy_key(host.lattice, canonical)] += count
     return dict(found) if len(found) <= MAX_COUNTED_STATES else None
 
 

@@ -10,8 +10,8 @@ from redoxmc.report.analysis import number
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.thermo import Record, add_hull
 from redoxmc.results.store import Store
-from redoxmc.structures.lattice import Lattice, occupancy_key, occupancy_of_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.thermo.correlation import split_r_hat, standard_error
 from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
@@ -19,9 +19,7 @@ from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
 LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
 
 
-def md_thermo_records(
-    store: Store, lattice: Lattice, symmetry: SiteSymmetry, order: OrderParameters
-) -> list[Record]:
+def md_thermo_records(store: Store, host: Host, order: OrderParameters) -> list[Record]:
     """The entries under "thermo" of summary.json, one for each (x, T).
 
     Energies are means of the potential energy at T. The electronic entropy is that of the visits of
@@ -32,7 +30,7 @@ def md_thermo_records(
     for chain in store.md_chains:
         groups.setdefault((chain.x, chain.temperature), []).append(chain)
     records = [
-        _record(store, lattice, symmetry, order, x, temperature, chains)
+        _record(store, host, order, x, temperature, chains)
         for (x, temperature), chains in sorted(groups.items())
     ]
     for temperature in sorted({record["temperature_K"] for record in records}):
@@ -42,13 +40,13 @@ def md_thermo_records(
 
 def _record(
     store: Store,
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
+    host: Host,
     order: OrderParameters,
     x: float,
     temperature: float,
     chains: list[MdChain],
 ) -> Record:
+    lattice = host.lattice
     units, sites = lattice.formula_units, lattice.n_redox
     traces = [store.kept(chain) for chain in chains if not chain.failure]
     length = min((len(trace.energies) for trace in traces), default=0)
@@ -58,7 +56,7 @@ def _record(
     order_r_hat, known = None, length >= 4
     if known and 0 < n_reduced < sites:
         order_r_hat = number(split_r_hat([order.nearest(own) for own in keys]))
-    entropy = _entropy(keys, lattice, symmetry, n_reduced)
+    entropy = _entropy(keys, host, n_reduced)
     return {
         "x": x,
         "temperature_K": temperature,
@@ -80,9 +78,7 @@ def _record(
     }
 
 
-def _entropy(
-    chains: list[list[str]], lattice: Lattice, symmetry: SiteSymmetry, n_reduced: int
-) -> VisitedEntropy | None:
+def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntropy | None:
     """Of the charge orders at the ions' own order; None where it is not known.
 
     Charge orders that the host's symmetry brings together, ions and all, are as probable as each
@@ -90,13 +86,14 @@ def _entropy(
     """
     if not chains or not chains[0]:
         return None
+    lattice = host.lattice
     if comb(lattice.n_redox, n_reduced) == 1:
         return VisitedEntropy(0.0, 0.0, 0.0)
     known: dict[str, str] = {}
     degeneracies: dict[Hashable, int] = {}
     for key in {key for keys in chains for key in keys}:
         occupancy = occupancy_of_key(key)
-        orbit = symmetry.orbit(occupancy)
+        orbit = host.symmetry.orbit(occupancy)
         ions = occupancy[lattice.n_redox :]
         own = orbit[(orbit[:, lattice.n_redox :] == ions).all(axis=1)]
         known[key] = occupancy_key(lattice, own[0])

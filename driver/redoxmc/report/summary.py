@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError
-from redoxmc.io.extxyz import write_labelled
+from redoxmc.io.extxyz import make_atoms, write_labelled
 from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
@@ -20,8 +20,7 @@ from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
 from redoxmc.results.store import Store, load, merge, save
-from redoxmc.sampling.cache import ions_of_key
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 
 
 def write_report(store: Store, out: Path) -> dict[str, Any]:
@@ -77,7 +76,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
         "host": {
             "formula": lattice.formula,
             "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
+            "n_ion_sites": lattice.n_ion_sites,
         },
         "distinct_states": len(store.cache),
         "failed_states": [
@@ -172,15 +171,10 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
 
 def relaxed_atoms(analysis: Analysis, key: str) -> Any:
     """The relaxed canonical structure of a state as ase.Atoms, None where it is not kept."""
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     entry = analysis.store.cache[key]
     if entry.energy is None or entry.positions is None:
         return None
     _, species = analysis.lattice.atoms(occupancy_of_key(key))
-    atoms = Atoms([s.element for s in species], entry.positions, cell=entry.cell, pbc=True)
-    atoms.arrays["charge_state"] = np.array([str(s) for s in species])
+    atoms = make_atoms(species, entry.cell, entry.positions, energy=entry.energy)
     atoms.info["state"] = key
-    atoms.calc = SinglePointCalculator(atoms, energy=entry.energy)
     return atoms

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redoxmc.dynamics.replica import COLUMNS, MdChain
-from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.results import checkpoints
+from redoxmc.results.replica import AnyChain
 from redoxmc.results.sealed import put
-from redoxmc.sampling.cache import EnergyCache, Entry, ions_of_key
+from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.sampling.trace import ENERGY, Trace
+from redoxmc.structures.host import HostGeometry
+from redoxmc.structures.occupancy import ions_of_key
 
 if TYPE_CHECKING:
     from redoxmc.results.store import Store
@@ -49,7 +51,8 @@ def write(file: Any, store: "Store") -> None:
         put(group, "positions_A", host.positions)
         group.attrs["force_evaluations"] = host.force_evaluations
     index = {key: n for n, key in enumerate(store.cache.entries)}
-    for chain in [*store.chains, *store.uniform_chains, *store.md_chains]:
+    chains: list[AnyChain] = [*store.chains, *store.uniform_chains, *store.md_chains]
+    for chain in chains:
         group = file.create_group(f"replicas/{chain.name}")
         _write_trace(group, store.traces.get(chain.name, Trace()), index)
         checkpoints.write_chain(group, chain)

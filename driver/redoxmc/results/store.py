@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.dynamics.replica import MdChain
-from redoxmc.engines.relaxed import HostGeometry
 from redoxmc.errors import InputError
 from redoxmc.results import layout
+from redoxmc.results.replica import AnyChain, Replica
 from redoxmc.results.sealed import earlier, open_sealed, write_sealed
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
 from redoxmc.sampling.trace import Trace
+from redoxmc.structures.host import HostGeometry
 
 
 @dataclass
@@ -50,15 +51,15 @@ class Store:
         """The uniform draws."""
         return [c for ladder in self.ladders for c in ladder.chains if c.uniform]
 
-    def kept(self, chain: Chain | MdChain) -> Trace:
+    def kept(self, chain: AnyChain) -> Trace:
         """The history of a chain after burn-in."""
         trace = self.traces.get(chain.name, Trace())
         return trace.after(int(self.header["config"]["sampling"]["burn_in"] * len(trace.energies)))
 
-    def absorb(self, replicas: Sequence[Ladder | MdChain]) -> None:
+    def absorb(self, replicas: Sequence[Replica]) -> None:
         """Take back replicas that a group has advanced, and their new history."""
-        mine: list[Any]
-        for mine in (self.ladders, self.md_chains):
+        kinds: tuple[list[Any], ...] = (self.ladders, self.md_chains)
+        for mine in kinds:
             places = {replica.name: n for n, replica in enumerate(mine)}
             for replica in replicas:
                 if replica.name in places:

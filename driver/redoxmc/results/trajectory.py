@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.dynamics.replica import MdChain, Snapshot
-from redoxmc.io.extxyz import format_frame
+from redoxmc.io.extxyz import format_frame, make_atoms
 from redoxmc.io.files import write_atomically
 from redoxmc.plugin.per_atom import QUANTITIES
 from redoxmc.sampling.trace import Trace
@@ -31,18 +31,11 @@ def atoms_of(
     per_atom: "moment" (µB) and "charge" (e), (n,) each, where the model has them: ASE's magmoms and
     charges.
     """
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     _, species = lattice.atoms(state.occupancy)
-    elements = [one.element for one in species]
-    atoms = Atoms(elements, state.positions, cell=state.cell, pbc=True)
-    atoms.arrays["charge_state"] = np.array([str(one) for one in species])
+    results = {QUANTITIES[name]: values for name, values in (per_atom or {}).items()}
+    atoms = make_atoms(species, state.cell, state.positions, energy=state.energy, **results)
     atoms.arrays["velocities_A_per_ps"] = state.velocities
     atoms.info["step"] = state.step
-    results: dict[str, Any] = {"energy": state.energy}
-    results |= {QUANTITIES[name]: values for name, values in (per_atom or {}).items()}
-    atoms.calc = SinglePointCalculator(atoms, **results)
     return atoms
 
 

@@ -4,11 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from redoxmc.structures.lattice import Floats
-
-
-def ions_of_key(key: str) -> int:
-    """Number of ions of a state, from its key '0110|1100'."""
-    return key.partition("|")[2].count("1")
+from redoxmc.structures.occupancy import ions_of_key
 
 
 @dataclass(frozen=True)

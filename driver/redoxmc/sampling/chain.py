@@ -8,10 +8,10 @@ import numpy as np
 
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.acceptance import metropolis_accept
-from redoxmc.sampling.cache import ions_of_key
 from redoxmc.sampling.energies import Energies, Lookup
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Lattice, Occupancy
+from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.units import KB
 
 INITIAL_TRIES = 50  # random states tried for one that relaxes
@@ -192,7 +192,7 @@ def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
     """A uniform draw of the charge order, and of the ion order where the moves change it."""
     lattice = energies.lattice
     ions = chain.occupancy[lattice.n_redox :]
-    if mixture.moves_ions:
+    if mixture.changes_ions:
         ions = chain.rng.permutation(ions)
     chain.occupancy = _random_occupancy(lattice, ions, chain.rng)
     found = _look_up(chain, energies, chain.occupancy)

@@ -11,8 +11,9 @@ from redoxmc.engines.relaxed import Engine, Relaxed
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Move
 from redoxmc.sampling.cache import EnergyCache, Entry
-from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Lattice, Occupancy
+from redoxmc.structures.occupancy import occupancy_key
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,26 @@ class RelaxedEnergies:
     path as far as the audit says.
     """
 
-    lattice: Lattice
-    symmetry: SiteSymmetry
+    host: Host
     engine: Engine
     cache: EnergyCache
     move: Move
     audit: float = 0.0
     from_previous: bool = False
 
+    @property
+    def lattice(self) -> Lattice:
+        """Whose occupancies are meant."""
+        return self.host.lattice
+
     def look_up(self, occupancy: Occupancy, current: Occupancy | None = None) -> Lookup:
         """Find or compute; a failed relaxation is an entry without an energy.
 
         current: the relaxed state that a chain is in, where from_previous starts.
         """
-        operation = self.symmetry.canonical_operation(occupancy)
-        canonical = occupancy[self.symmetry.occupancies[operation]]
+        symmetry = self.host.symmetry
+        operation = symmetry.canonical_operation(occupancy)
+        canonical = occupancy[symmetry.occupancies[operation]]
         key = occupancy_key(self.lattice, canonical)
         if key in self.cache:
             return Lookup(key, self.cache[key], computed=False)
@@ -97,14 +103,15 @@ class RelaxedEnergies:
         """The current state, turned so that the trial state is canonical."""
         if current is None or not self.from_previous:
             return None
-        own = self.symmetry.canonical_operation(current)
-        canonical = current[self.symmetry.occupancies[own]]
+        symmetry = self.host.symmetry
+        own = symmetry.canonical_operation(current)
+        canonical = current[symmetry.occupancies[own]]
         entry = self.cache[occupancy_key(self.lattice, canonical)]
         if entry.energy is None or entry.cell is None or entry.positions is None:
             return None
         state = Relaxed(entry.energy, entry.cell, entry.positions, 0)
-        turned = self.engine.transform(state, canonical, *self.symmetry.between(own, operation))
-        return turned, current[self.symmetry.occupancies[operation]]
+        turned = self.engine.transform(state, canonical, *symmetry.between(own, operation))
+        return turned, current[symmetry.occupancies[operation]]
 
     def _relax(
         self, canonical: Occupancy, key: str, previous: tuple[Relaxed, Occupancy] | None

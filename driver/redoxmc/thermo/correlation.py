@@ -38,15 +38,6 @@ def statistical_inefficiency(series: ArrayLike) -> float:
     return min(max(g, 1.0), float(chains.size))
 
 
-def autocorrelation_time(series: ArrayLike) -> float:
-    """Return the integrated autocorrelation time τ = 1/2 + Σ_t ρ(t) = g/2, in steps.
-
-    series and caveats: as for statistical_inefficiency. Source: Sokal, lecture notes (1996), eq.
-    2.16.
-    """
-    return statistical_inefficiency(series) / 2.0
-
-
 def effective_samples(series: ArrayLike) -> float:
     """Return the number of independent samples the series is worth: its size over g.
 

@@ -99,11 +99,6 @@ def boltzmann_probabilities(
     return np.asarray(np.exp(exponent - logsumexp(exponent)), dtype=np.float64)
 
 
-def is_complete(degeneracies: ArrayLike, n_states: int) -> bool:
-    """Say whether distinct states with these degeneracies are all of the n_states there are."""
-    return int(np.sum(degeneracies)) == n_states
-
-
 def split_entropy(probabilities: ArrayLike, ion_labels: ArrayLike) -> tuple[float, float]:
     """Split the entropy of a joint distribution of ion and charge orders into (ionic, electronic),
     k_B.

@@ -14,17 +14,13 @@ from ase import Atoms
 from ase.build import make_supercell
 from ase.io import read
 
-from distillation.labelling import with_states
 from redoxmc.errors import InputError
 from redoxmc.species import Species
-from redoxmc.structures.lattice import (
-    Floats,
-    Lattice,
-    Occupancy,
-    occupancy_key,
-    occupancy_of_key,
-)
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.structures.enumeration import distinct_orders, orders_with
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Floats, Lattice, Occupancy
+from redoxmc.structures.neighbours import nearest_sites
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from study_tools.orders import ion_key, occupancy_of_frame
 
 Factors = tuple[int, int, int]
@@ -35,15 +31,18 @@ class Cell:
     """A supercell of the host.
 
     factors: how often the host is repeated along each axis.
-    lattice: its sites.
-    symmetry: of the sites.
+    host: its sites and their symmetry.
     empty: (3, 3) Å, the cell without ions.
     """
 
     factors: Factors
-    lattice: Lattice
-    symmetry: SiteSymmetry
+    host: Host
     empty: Floats
+
+    @property
+    def lattice(self) -> Lattice:
+        """Its sites."""
+        return self.host.lattice
 
     @property
     def name(self) -> str:
@@ -52,30 +51,28 @@ class Cell:
 
     def atoms(self, occupancy: Occupancy) -> Atoms:
         """The host's sites with the species of an occupancy."""
-        sites, species = self.lattice.atoms(occupancy)
-        atoms = Atoms(
-            [s.element for s in species],
-            scaled_positions=self.lattice.scaled[sites],
-            cell=self.lattice.cell,
-            pbc=True,
-        )
-        return with_states(atoms, [str(s) for s in species])
+        sites, _ = self.lattice.atoms(occupancy)
+        file = self.host.unrelaxed
+        return self.host.atoms(occupancy, file.cell, file.positions[sites])
 
     def key(self, occupancy: Occupancy) -> str:
         """The name of an order, the same for all equivalent ones."""
-        return self.name + ":" + occupancy_key(self.lattice, self.symmetry.canonical(occupancy))
+        return (
+            self.name + ":" + occupancy_key(self.lattice, self.host.symmetry.canonical(occupancy))
+        )
 
     def ion_key(self, occupancy: Occupancy) -> str:
         """The name of the ion order alone, the same for all equivalent ones."""
-        return ion_key(self.lattice, self.symmetry, occupancy)
+        return ion_key(self.host, occupancy)
 
     def distinct_orders(self) -> list[Occupancy]:
         """All neutral orders up to symmetry; of a cell of a few redox sites only."""
-        n = self.lattice.n_redox
-        every = (np.array(bits, dtype=np.int8) for bits in itertools.product((0, 1), repeat=2 * n))
-        neutral = (o for o in every if self.lattice.total_charge(o) == 0)
-        distinct = {self.symmetry.canonical(o).tobytes() for o in neutral}
-        return [np.frombuffer(b, dtype=np.int8) for b in sorted(distinct)]
+        neutral = [n for n in range(self.lattice.n_ion_sites + 1) if self._holds(n)]
+        orders = (order for n in neutral for order in orders_with(self.host, n))
+        return [occupancy_of_key(key) for key in distinct_orders(self.host, orders)]
+
+    def _holds(self, n_ions: int) -> bool:
+        return self.lattice.n_reduced(n_ions) is not None
 
     def order_of(self, atoms: Atoms) -> Occupancy:
         """The order of a structure in the setting of this cell.
@@ -147,7 +144,7 @@ def make_cell(config: dict[str, Any], folder: Path, supercell: list[int]) -> Cel
     )
     a, b, c = supercell
     empty = np.diag(np.array(config["empty_cell_A"]) * supercell)
-    return Cell((a, b, c), lattice, find_symmetry(lattice), empty)
+    return Cell((a, b, c), Host.of(lattice), empty)
 
 
 def root_order(name: str, cell_of: Callable[[Factors], Cell]) -> str:
@@ -173,16 +170,11 @@ def _folded(cell: Cell, occupancy: Occupancy, small: Cell) -> Occupancy | None:
     def sites(one: Cell) -> Floats:
         lattice = one.lattice
         order = np.concatenate([lattice.redox_sites, lattice.ion_sites])
-        scaled: Floats = lattice.scaled[order] * np.array(one.factors)  # of the host's cell
-        return scaled
+        positions: Floats = lattice.scaled[order] @ lattice.cell
+        return positions
 
-    period = np.array(small.factors)
-    gap = (sites(cell)[:, None] - sites(small)[None]) / period
-    distance = np.linalg.norm((gap - np.round(gap)) * period, axis=2)
-    n = cell.lattice.n_redox
-    distance[:n, small.lattice.n_redox :] = np.inf  # a redox site is no ion site
-    distance[n:, : small.lattice.n_redox] = np.inf
-    target = distance.argmin(axis=1)
-    folded = np.zeros(distance.shape[1], dtype=np.int8)
+    # redox sites and ion sites are farther apart than this
+    target, _ = nearest_sites(small.lattice.cell, sites(small), sites(cell), 1.0)
+    folded = np.zeros(small.lattice.n_redox + small.lattice.n_ion_sites, dtype=np.int8)
     folded[target] = occupancy
     return folded if np.array_equal(folded[target], occupancy) else None

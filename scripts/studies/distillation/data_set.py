@@ -12,15 +12,15 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from distillation.cells import make_cell, root_order
-from distillation.labelling import Labeller, charge_states
-from distillation.settings import load_labeller
+from distillation.labelling import LabelledFrames, Labeller, Task, charge_states
+from distillation.settings import Config, load_labeller
 from distillation.splits import order_class, split_at_random, split_by_order
-from distillation.tasks import Config, Task, all_tasks
+from distillation.tasks import all_tasks
 from redoxmc.data.bond_bias import evaluate
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, write_labelled
 from redoxmc.io.files import replace_atomically
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 
 def make_set(path: Path) -> None:
@@ -50,10 +50,7 @@ def run_tasks(tasks: Sequence[Task], seed: int, folder: Path) -> list[Atoms]:
     for number, (name, run) in enumerate(tasks):
         file = folder / f"{name}.extxyz"
         if not file.exists():
-            made = run(np.random.default_rng([seed, number]))
-            count = Atoms(info={"dropped": made.dropped})  # a last frame, without atoms
-            content = [*made.kept, count]
-            replace_atomically(file, lambda p, content=content: write(p, content, format="extxyz"))
+            _save(run(np.random.default_rng([seed, number])), file)
         *kept, count = read(file, ":")
         frames += kept
         dropped += int(count.info["dropped"])
@@ -61,6 +58,12 @@ def run_tasks(tasks: Sequence[Task], seed: int, folder: Path) -> list[Atoms]:
             f"{number + 1}/{len(tasks)} {name}: {len(frames)} kept, {dropped} dropped", flush=True
         )
     return frames
+
+
+def _save(made: LabelledFrames, file: Path) -> None:
+    """Write frames, and after them one without atoms that has the number of the dropped ones."""
+    frames = [*made.kept, Atoms(info={"dropped": made.dropped})]
+    replace_atomically(file, lambda temporary: write(temporary, frames, format="extxyz"))
 
 
 def divide(

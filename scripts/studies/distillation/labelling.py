@@ -1,6 +1,6 @@
 """Which structures become labelled frames: the teacher's moments must confirm the charge order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,10 @@ class LabelledFrames:
         """Add the frames and the count of others."""
         self.kept += others.kept
         self.dropped += others.dropped
+
+
+# a name, and what makes frames from a random generator
+Task = tuple[str, Callable[[np.random.Generator], LabelledFrames]]
 
 
 def charge_states(atoms: Atoms) -> list[str]:

@@ -1,21 +1,24 @@
 """A model on one supercell of the host: its host lattices, reference starts and relaxed states."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
 
 from distillation.cells import Cell
-from distillation.labelling import BondBias, charge_states, with_states
+from distillation.labelling import BondBias, charge_states
 from redoxmc.config.campaign import RelaxConfig
 from redoxmc.data.bond_bias import BiasedCalculator, find_shells
 from redoxmc.data.session_calculator import SessionCalculator
+from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import HostGeometry, check_sites, host_geometry
+from redoxmc.engines.relaxed import check_sites
 from redoxmc.io.extxyz import species_of
+from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Floats, Occupancy
-from redoxmc.structures.reference_start import Distorter, make_distorter
+from redoxmc.structures.reference_start import Distorter
 
 STATE_FORCE = 0.02  # eV/Å, of a state that walks start from or end in
 _SITE_TOLERANCE = 1.0  # Å
@@ -28,35 +31,30 @@ class ModelOnCell:
     cell: the supercell.
     session: of the model.
     bias: on bond lengths.
-    hosts: host lattices by number of ions, filled as they are asked for.
     """
 
     cell: Cell
     session: LammpsSession
     bias: BondBias
-    hosts: dict[int, HostGeometry] = field(default_factory=dict)
 
-    def host(self, n_ions: int) -> HostGeometry:
-        """The host lattice as a campaign with `relax.cell = "per_x"` relaxes it."""
-        if n_ions not in self.hosts:
-            lattice, symmetry = self.cell.lattice, self.cell.symmetry
-            settings = RelaxConfig(cell="per_x")
-            self.hosts[n_ions] = host_geometry(lattice, symmetry, self.session, settings, n_ions)
-        return self.hosts[n_ions]
+    @cached_property
+    def relaxer(self) -> HostRelaxer:
+        """Finds host lattices, as a campaign with `relax.cell = "per_x"` does."""
+        host = Host(self.cell.lattice, self.cell.host.symmetry, self.session.card.bonds)
+        return HostRelaxer(host, self.session, RelaxConfig(cell="per_x"))
+
+    def geometry(self, n_ions: int) -> HostGeometry:
+        """The host lattice with n_ions ions, relaxed where it is not known yet."""
+        return self.relaxer.geometry(n_ions)
 
     def distorter(self, n_ions: int, box: Floats) -> Distorter:
         """What makes reference starts, on the host lattice strained to a box (3, 3) Å."""
-        host = self.host(n_ions)
-        positions = host.positions @ np.linalg.inv(host.cell) @ box
-        return make_distorter(self.cell.lattice, box, positions, self.session.card.bonds)
+        return self.relaxer.host.distorter_of(self.geometry(n_ions).strained(box))
 
     def start(self, order: Occupancy, box: Floats) -> Atoms:
-        """The reference start of an order."""
-        distorter = self.distorter(int(order[self.cell.lattice.n_redox :].sum()), box)
-        sites, species = self.cell.lattice.atoms(order)
-        positions = (distorter.positions + distorter.displacements(order))[sites]
-        atoms = Atoms([s.element for s in species], positions, cell=box, pbc=True)
-        return with_states(atoms, [str(s) for s in species])
+        """The reference start of an order, on the host lattice strained to a box (3, 3) Å."""
+        host = self.relaxer.host
+        return host.start(order, self.geometry(host.n_ions(order)).strained(box))
 
     def relaxed(self, order: Occupancy, box: Floats) -> Atoms:
         """The relaxed state in a fixed box; EngineError where an atom leaves its site."""

@@ -1,7 +1,8 @@
 """The tasks of a data set in which a model leads and the teacher labels."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,18 @@ from ase import Atoms
 from ase.optimize import FIRE
 
 from distillation.cells import Cell, make_cell
-from distillation.labelling import LabelledFrames, Labeller
+from distillation.labelling import LabelledFrames, Labeller, Task
 from distillation.model_calculator import ModelCalculator
 from distillation.model_on_cell import STATE_FORCE, ModelOnCell
-from distillation.relaxations import along_relaxation, in_cell
-from distillation.settings import bond_bias
+from distillation.relaxations import along_relaxation
+from distillation.settings import Config, bond_bias
 from distillation.walks import WALKS, label_walk
 from redoxmc.data.bond_bias import evaluate
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.model_card import load_card
+from redoxmc.structures.host import HostGeometry
 from redoxmc.structures.lattice import Occupancy
-from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
-from redoxmc.structures.reference_start import make_distorter
-
-Config = dict[str, Any]
-Task = tuple[str, Callable[[np.random.Generator], LabelledFrames]]
+from redoxmc.structures.ordering import lowest_order
 
 
 def model_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Task]:
@@ -52,7 +50,7 @@ def _orders(config: Config, part: dict[str, Any], cell: Cell) -> list[tuple[str,
     draw = np.random.default_rng([config["seed"], *part["supercell"]])
     return [
         (f"{n}_{k}", cell.random_order(n, draw))
-        for n in range(1, cell.lattice.n_ions)
+        for n in range(1, cell.lattice.n_ion_sites)
         for k in range(part["orders_per_concentration"])
     ]
 
@@ -101,11 +99,8 @@ def _reference_start(
     """The start that a campaign makes, on the unrelaxed host in a random cell."""
     lattice = cell.lattice
     box = cell.random_cell(order[lattice.n_redox :].mean(), config, rng)
-    distorter = make_distorter(lattice, box, lattice.scaled @ box, dict(labeller.bias.bonds))
-    sites, _ = lattice.atoms(order)
-    atoms = in_cell(cell.atoms(order), box)
-    atoms.positions = (distorter.positions + distorter.displacements(order))[sites]
-    return atoms
+    host = replace(cell.host, bonds=labeller.bias.bonds)
+    return host.start(order, HostGeometry(box, lattice.scaled @ box))
 
 
 def walk_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Task]:
@@ -124,7 +119,7 @@ def walk_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Tas
     ]
     for k in range(max(n for part, _ in parts for n in part["rounds"].values())):
         for (part, model), kind in itertools.product(parts, WALKS):
-            every = part.get("ions", range(model.cell.lattice.n_ions + 1))
+            every = part.get("ions", range(model.cell.lattice.n_ion_sites + 1))
             for n_ions in every if k < part["rounds"].get(kind, 0) else ():
                 # shipped frames were made under these names, and their seeds come from them
                 name = f"led_{kind}_{model.cell.name}_{n_ions}_{k}"
@@ -144,11 +139,10 @@ def _walk(
     rng = np.random.default_rng([config["seed"], *name.encode()])
     order = cell.random_order(n_ions, rng)
     if rng.random() < settings["lowest_share"]:
-        ions = lowest_electrostatic(cell.lattice, cell.symmetry, n_ions)
-        order = lowest_charge_order(cell.lattice, ions)
+        order = lowest_order(cell.host, n_ions)
     box = cell.stretched_cell(settings["cell_beyond"], settings["shear"], rng)
     if rng.random() < settings["host_cell_share"]:
-        box = model.host(n_ions).cell
+        box = model.geometry(n_ions).cell
     walk = WALKS[kind](model, order, box, rng)
     about = {"origin": f"led_{kind}", "order": cell.key(order)}
     return label_walk(walk, labeller, kind == "equalised", **about)

@@ -6,8 +6,10 @@ from distillation.labelling import BondBias, Labeller
 from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 
+Config = dict[str, Any]  # of a file
 
-def bond_bias(config: dict[str, Any]) -> BondBias:
+
+def bond_bias(config: Config) -> BondBias:
     """Return the bias of [bias]: its strength, and for each charge state mean bond length,
     coordination and ligand."""
     bonds = {
@@ -17,7 +19,7 @@ def bond_bias(config: dict[str, Any]) -> BondBias:
     return BondBias(config["bias"]["strength"], bonds)
 
 
-def load_labeller(config: dict[str, Any]) -> Labeller:
+def load_labeller(config: Config) -> Labeller:
     """Return the teacher (pretrained CHGNet, with a wall where the file has [wall]) and its rules.
 
     It computes on one thread, so that several of them can share a machine.

@@ -15,8 +15,14 @@ from ase import Atoms
 from ase.io import read
 
 from distillation.cells import Cell, make_cell
-from distillation.labelling import LabelledFrames, Labeller, charge_states, with_states
-from distillation.model_tasks import Config, Task, model_tasks, walk_tasks
+from distillation.labelling import (
+    LabelledFrames,
+    Labeller,
+    Task,
+    charge_states,
+    with_states,
+)
+from distillation.model_tasks import model_tasks, walk_tasks
 from distillation.relaxations import (
     along_relaxation,
     around,
@@ -24,6 +30,7 @@ from distillation.relaxations import (
     reference_start,
     relaxation,
 )
+from distillation.settings import Config
 from distillation.states import listed_sites, with_listed_states
 from distillation.walks import swapped
 from redoxmc.structures.lattice import Occupancy
@@ -94,7 +101,7 @@ def large_tasks(config: Config, folder: Path, labeller: Labeller) -> Iterator[Ta
     """The same for random orders of the larger cell of each [[large]]."""
     for part in config.get("large", []):
         cell = make_cell(config, folder, part["supercell"])
-        for n_ions in range(1, cell.lattice.n_ions):
+        for n_ions in range(1, cell.lattice.n_ion_sites):
             for k in range(part["orders_per_concentration"]):
                 yield (
                     f"large_{cell.name}_{n_ions}_{k}",

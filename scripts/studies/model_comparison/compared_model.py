@@ -1,7 +1,7 @@
 """One of the models compared: its LAMMPS session, its engines and its records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,13 @@ import numpy as np
 from model_comparison.records import Records
 from model_comparison.settings import Settings
 from redoxmc.config.campaign import Config
+from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import (
-    HostGeometry,
-    RelaxedEngine,
-    host_constants,
-    host_geometry,
-)
+from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.errors import EngineError
 from redoxmc.model_card import ModelCard
+from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Lattice, build_lattice
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 
 
 @dataclass
@@ -28,14 +24,18 @@ class Supercell:
     """A supercell of the host for one model.
 
     name: such as `1x1x2`.
-    lattice, symmetry: its sites.
-    engines: of the model, by number of ions; made when they are asked for.
+    host: its sites, and what is known of their geometry.
+    relaxer: makes the engines of the model.
     """
 
     name: str
-    lattice: Lattice
-    symmetry: SiteSymmetry
-    engines: dict[int, RelaxedEngine] = field(default_factory=dict)
+    host: Host
+    relaxer: HostRelaxer
+
+    @property
+    def lattice(self) -> Lattice:
+        """Its sites."""
+        return self.host.lattice
 
 
 class ComparedModel:
@@ -79,7 +79,9 @@ class ComparedModel:
         if key not in self._supercells:
             lattice = build_lattice(self._config(key), self.card)
             name = "x".join(map(str, key))
-            self._supercells[key] = Supercell(name, lattice, find_symmetry(lattice))
+            host = Host.of(lattice, self.card.bonds)
+            relaxer = HostRelaxer(host, self.session, self._config(key).relax)
+            self._supercells[key] = Supercell(name, host, relaxer)
         return self._supercells[key]
 
     def engine(self, repeats: Sequence[int], n_ions: int) -> RelaxedEngine:
@@ -88,22 +90,17 @@ class ComparedModel:
         Raises EngineError where the host lattice does not relax.
         """
         cell = self.supercell(repeats)
-        if n_ions not in cell.engines:
-            relax = self._config(tuple(repeats)).relax
-            parts = (cell.lattice, cell.symmetry, self.session)
-            host = self._host(cell, n_ions)
-            constants = host_constants(*parts, host, relax, n_ions)
-            cell.engines[n_ions] = RelaxedEngine(cell.lattice, host, self.session, relax, constants)
-        return cell.engines[n_ions]
+        if n_ions not in cell.host.geometries:
+            cell.host.geometries[n_ions] = self._recorded(cell, n_ions)
+        return cell.relaxer.engine(n_ions)
 
     def close(self) -> None:
         """End LAMMPS."""
         self.session.close()
 
-    def _host(self, cell: Supercell, n_ions: int) -> HostGeometry:
+    def _recorded(self, cell: Supercell, n_ions: int) -> HostGeometry:
         def work() -> dict[str, Any]:
-            relax = self._config((1, 1, 1)).relax
-            host = host_geometry(cell.lattice, cell.symmetry, self.session, relax, n_ions)
+            host = cell.relaxer.geometry(n_ions)
             return {"cell": host.cell.tolist(), "positions": host.positions.tolist()}
 
         record = self.hosts.get(f"{cell.name}/{n_ions}", work)

@@ -6,7 +6,7 @@ from the reference start ("relaxed"). Orders are compared at one ion order.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -17,9 +17,10 @@ from model_comparison.compared_model import ComparedModel, Supercell
 from model_comparison.relaxations import describe, kept
 from model_comparison.settings import ReferenceSettings
 from redoxmc.campaign.progress import track
-from redoxmc.engines.relaxed import HostGeometry, RelaxedEngine
+from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.io.extxyz import energy_of, read_labelled, species_of
-from redoxmc.structures.lattice import Floats, Occupancy, occupancy_key
+from redoxmc.structures.lattice import Floats, Occupancy
+from redoxmc.structures.occupancy import occupancy_key
 from redoxmc.thermo.hull import formation_energies, on_hull
 from study_tools.orders import ion_key, occupancy_of_frame
 
@@ -73,7 +74,7 @@ def measure_energies(model: ComparedModel, reference: ReferenceSettings) -> dict
         points.append(
             Point(
                 key,
-                ion_key(cell.lattice, cell.symmetry, occupancy),
+                ion_key(cell.host, occupancy),
                 float(occupancy[n:].sum()) / n,
                 energy_of(frame) / n,
                 fixed["energy_eV"] / n,
@@ -182,10 +183,9 @@ def _relaxed(
     n_ions = int(occupancy[cell.lattice.n_redox :].sum())
     of_host = model.engine(reference.supercell, n_ions)
     box = np.array(frame.cell)
-    scaled = of_host.geometry.positions @ np.linalg.inv(of_host.geometry.cell)
     engine = RelaxedEngine(
-        cell.lattice,
-        HostGeometry(box, scaled @ box),
+        replace(cell.host, geometries={n_ions: of_host.geometry.strained(box)}),
+        n_ions,
         model.session,
         of_host.settings,
         of_host.constants,

@@ -8,7 +8,7 @@ import numpy as np
 from model_comparison.compared_model import ComparedModel
 from model_comparison.settings import Settings
 from redoxmc.engines.relaxed import RelaxedEngine
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 UNIT = (1, 1, 1)
 
@@ -18,7 +18,7 @@ def measure_lattices(model: ComparedModel) -> dict[str, Any]:
     lattice = model.supercell(UNIT).lattice
     records = model.records("lattices", None)
     row: dict[str, Any] = {}
-    for name, n_ions in (("empty", 0), ("full", lattice.n_ions)):
+    for name, n_ions in (("empty", 0), ("full", lattice.n_ion_sites)):
         record = records.get(name, partial(_relax, model, n_ions))
         if "error" in record:
             return {"skipped": f"{name}: {record['error']}"}
@@ -49,10 +49,11 @@ def _relax(model: ComparedModel, n_ions: int) -> dict[str, Any]:
     host = model.engine(UNIT, n_ions)
     lattice = host.lattice
     settings = host.settings.model_copy(update={"cell": "full"})
-    engine = RelaxedEngine(lattice, host.geometry, model.session, settings, host.constants)
+    cell = model.supercell(UNIT).host
+    engine = RelaxedEngine(cell, n_ions, model.session, settings, host.constants)
     reduced = lattice.n_reduced(n_ions) or 0
     bits = "1" * reduced + "0" * (lattice.n_redox - reduced)
-    ions = "1" * n_ions + "0" * (lattice.n_ions - n_ions)
+    ions = "1" * n_ions + "0" * (lattice.n_ion_sites - n_ions)
     state = engine.relax(occupancy_of_key(f"{bits}|{ions}"))
     return {
         "axes_A": np.linalg.norm(state.cell, axis=1).round(5).tolist(),

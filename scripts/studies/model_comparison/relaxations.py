@@ -12,7 +12,9 @@ from redoxmc.engines.relaxed import Relaxed, RelaxedEngine
 from redoxmc.errors import InputError
 from redoxmc.model_card import Bonds
 from redoxmc.species import Species
-from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy, occupancy_of_key
+from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+from redoxmc.structures.neighbours import neighbours
+from redoxmc.structures.occupancy import occupancy_of_key
 
 GAP = 0.25  # of the nominal difference of bond lengths between the two charge states
 # where a record has what each way of telling an order looks at; "judge" is another model
@@ -85,15 +87,11 @@ def mean_bonds(
     cell: Floats, positions: Floats, species: Sequence[Species], centres: Ints, bond: Bonds
 ) -> Floats:
     """Return the mean distance (Å) of each centre to its nearest ligands, (n_centres,)."""
-    from ase.neighborlist import primitive_neighbor_list
-
     ligand = np.array([s == bond.ligand for s in species])
-    i, j, d = primitive_neighbor_list("ijd", (True,) * 3, cell, positions, 2.0 * bond.mean)
-    means = []
-    for centre in centres:
-        near = np.sort(d[(i == centre) & ligand[j]])[: bond.coordination]
-        means.append(near.mean() if len(near) == bond.coordination else np.nan)
-    return np.array(means)
+    near = neighbours(cell, positions, 2.0 * bond.mean, centres)
+    near = near[ligand[near.point]].nearest(bond.coordination)
+    own = [near.distance[near.centre == centre] for centre in centres]
+    return np.array([d.mean() if len(d) == bond.coordination else np.nan for d in own])
 
 
 def final_order(key: str, record: dict[str, Any], settings: Settings, by: str) -> str | None:

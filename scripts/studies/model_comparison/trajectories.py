@@ -9,7 +9,7 @@ from model_comparison.compared_model import ComparedModel
 from model_comparison.moments import minimize_and_record
 from model_comparison.settings import MomentsSettings
 from redoxmc.campaign.progress import track
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 STARTS = ("reference", "symmetric")
 

@@ -5,8 +5,12 @@ from ase import Atoms
 
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN
-from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Lattice, Occupancy
+from redoxmc.structures.neighbours import nearest_sites
+from redoxmc.structures.occupancy import occupancy_key, split_key
+
+REACH = 3.0  # Å: an atom farther from every site of its element has none
 
 
 def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
@@ -19,13 +23,15 @@ def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
     symbols = np.array(atoms.get_chemical_symbols())
     states = np.array(atoms.arrays[COLUMN]).astype(str)
     elements = np.array([s.element for s in lattice.species])
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
     taken: set[int] = set()
-    for position, symbol, state in zip(scaled, symbols, states, strict=True):
-        same = np.flatnonzero(elements == symbol)
-        gaps = lattice.scaled[same] - position
-        gaps = (gaps - np.round(gaps)) @ lattice.cell
-        site = int(same[np.linalg.norm(gaps, axis=1).argmin()]) if len(same) else -1
+    home, positions = lattice.scaled @ lattice.cell, scaled @ lattice.cell
+    site_of = np.full(len(atoms), -1)
+    for symbol in set(symbols) & set(elements):
+        same, own = np.flatnonzero(elements == symbol), symbols == symbol
+        nearest, _ = nearest_sites(lattice.cell, home[same], positions[own], REACH)
+        site_of[own] = np.where(nearest >= 0, same[nearest], -1)
+    for site, symbol, state in zip(site_of.tolist(), symbols, states, strict=True):
         if site < 0 or site in taken:
             raise InputError(f"a {symbol} of the frame has no site of its own in the host.")
         taken.add(site)
@@ -39,8 +45,8 @@ def occupancy_of_frame(lattice: Lattice, atoms: Atoms) -> Occupancy:
     return occupancy
 
 
-def ion_key(lattice: Lattice, symmetry: SiteSymmetry, occupancy: Occupancy) -> str:
+def ion_key(host: Host, occupancy: Occupancy) -> str:
     """Return the name of the ion order alone, the same for all equivalent ones."""
     ions = occupancy.copy()
-    ions[: lattice.n_redox] = 0
-    return occupancy_key(lattice, symmetry.canonical(ions)).partition("|")[2]
+    ions[: host.lattice.n_redox] = 0
+    return split_key(occupancy_key(host.lattice, host.symmetry.canonical(ions)))[1]

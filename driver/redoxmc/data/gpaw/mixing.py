@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 _ION = 14.0  # Bohr^3: the d electrons of an ion, to weigh the smooth density against matrices
-_RIDGE = 1e-4  # relative; keeps the weights of nearly parallel steps small
+_RIDGE = 1e-3  # relative; with less the soft modes (orbitals that turn) are overshot
 
 
 def anderson_weights(products: Floats, overlaps: Floats, ridge: float = _RIDGE) -> Floats:

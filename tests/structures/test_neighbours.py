@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from redoxmc.thermo.shells import neighbour_shells
+from redoxmc.structures.neighbours import neighbour_shells
 
 
 def test_simple_cubic_coordination_even_in_a_one_site_cell():

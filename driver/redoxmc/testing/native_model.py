@@ -1,4 +1,4 @@
-"""Calling compiled kernels from Python."""
+"""Calls of compiled kernels from Python, to check them; runs use them through the pair style."""
 
 import ctypes
 from collections.abc import Callable

@@ -7,8 +7,8 @@ import pytest
 from native_models import export, make_cell
 
 from redoxmc.native.build import native_library
-from redoxmc.native.compiled import NativeModel
-from redoxmc.native.subset import SpeciesChanges
+from redoxmc.testing.native_model import NativeModel
+from redoxmc.testing.species_changes import SpeciesChanges
 
 CHANGES = [{3: 1, 40: 2}, {3: 4}, {100: 0, 101: 0, 7: 3}, {}]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.native.compiled import Floats, Graph, NativeModel
+from redoxmc.testing.native_model import Floats, Graph, NativeModel
 
 Indices = npt.NDArray[np.int64]
 
