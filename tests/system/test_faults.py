@@ -56,7 +56,7 @@ def test_an_error_of_one_rank_ends_all(campaign, tmp_path, error, code):
 def test_an_error_in_what_the_root_does_alone_ends_all(campaign, tmp_path):
     """The report is the root's, after all sampling."""
     more = "[report]\nhull_points = 'points.csv'"
-    config = campaign(steps=20, more=more)
+    config = campaign(x=[0.0, 0.5, 1.0], steps=20, cell="per_x", more=more)
     (tmp_path / "points.csv").write_text("label,x\nhere,0.5\n")
     done = ranks(REDOXMC, "run", config, "--out", tmp_path / "out")
     assert done.returncode == 2, done.stderr
