@@ -13,6 +13,7 @@ from redoxmc.config.dynamics import MdConfig
 from redoxmc.dynamics.replica import COLUMNS
 from redoxmc.errors import InputError
 from redoxmc.report.summary import analyze
+from redoxmc.results.sealed import BLOCK
 from redoxmc.results.store import load, save
 
 FAST = {
@@ -224,6 +225,8 @@ def test_results_of_before_times_were_kept_are_read_and_reported(finished, tmp_p
             group.move("raw_state", "state")
             for name in COLUMNS:
                 del group[name]
+    with (out / "results.h5").open("r+b") as raw:
+        raw.write(bytes(BLOCK))  # and without a digest
     before, store = load(finished[1] / "results.h5"), load(out / "results.h5")
     (chain, _), traces = store.md_chains, store.traces
     assert chain.lowest is None

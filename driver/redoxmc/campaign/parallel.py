@@ -2,6 +2,8 @@
 
 import os
 import resource
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -9,6 +11,8 @@ from typing import Any, TypeVar, cast
 from redoxmc.errors import InputError
 
 T = TypeVar("T")
+AGREEMENT_SECONDS = 10.0
+FAILED = 75  # tag of the message that a rank has failed
 _LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 
 
@@ -109,6 +113,33 @@ def distribute(bundles: Sequence[Sequence[T]], n_groups: int) -> list[list[T]]:
     for number, item in enumerate(item for bundle in bundles for item in bundle):
         shares[number % n_groups].append(item)
     return shares
+
+
+def end_all_ranks(message: str, code: int) -> None:
+    """End every rank where this one fails alone; return where all ranks fail together.
+
+    A rank that ends alone leaves the others waiting for ever. Where all have failed within
+    AGREEMENT_SECONDS, each goes on to its own end, and one of them speaks. message: said otherwise.
+    """
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is None or mpi.COMM_WORLD.Get_size() == 1 or mpi.Is_finalized():
+        return
+    world = mpi.COMM_WORLD
+    # a message to each other rank, not a collective call: the others may be in the midst of one
+    others = [rank for rank in range(world.Get_size()) if rank != world.Get_rank()]
+    sent = [world.isend(None, rank, FAILED) for rank in others]
+    begin = time.monotonic()
+    while time.monotonic() - begin < AGREEMENT_SECONDS:
+        told = [rank for rank in others if world.iprobe(rank, FAILED)]
+        for rank in told:
+            world.recv(source=rank, tag=FAILED)
+        others = [rank for rank in others if rank not in told]
+        if not others:
+            mpi.Request.waitall(sent)
+            return
+        time.sleep(0.01)
+    print(f"redoxmc: rank {world.Get_rank()}: {message}", file=sys.stderr, flush=True)
+    world.Abort(code)
 
 
 def is_root() -> bool:

@@ -7,8 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from redoxmc.campaign.replica import AnyChain, Replica
 from redoxmc.campaign.system import System
+from redoxmc.errors import InputError
+from redoxmc.results.replica import AnyChain, Replica
 from redoxmc.results.store import Store
 
 T = TypeVar("T")
@@ -62,9 +63,14 @@ class Progress:
         elif self._show:
             print(f"redoxmc: {what}", file=sys.stderr)
         if self._root:
-            with self._log.open("a", encoding="utf-8") as log:
-                stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-                log.write(f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n")
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            line = f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n"
+            try:
+                with self._log.open("a", encoding="utf-8") as log:
+                    log.write(line)
+            except OSError as error:
+                why = error.strerror or error
+                raise InputError(f"{self._log} cannot be written: {why}.") from None
 
     def update(self, store: Store) -> None:
         """Show the state after a round."""

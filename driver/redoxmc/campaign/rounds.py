@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from redoxmc.campaign.lock import check_lock
 from redoxmc.campaign.parallel import Ranks, distribute
 from redoxmc.campaign.progress import Progress
-from redoxmc.campaign.replica import R, Sampler
+from redoxmc.campaign.sampler import R, Sampler
 from redoxmc.io.files import CHECKPOINT_SECONDS
 from redoxmc.report.gaps import GapWatch
 from redoxmc.results.store import Store, save
@@ -50,9 +51,15 @@ def run_rounds(
                 store.absorb(part)
             display.update(store)
             watch.look(store)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save(store, out / "results.h5")
-                saved = time.monotonic()
+        if ranks.world.bcast(time.monotonic() - saved > CHECKPOINT_SECONDS):
+            ranks.share(lambda: checkpoint(store, out / "results.h5"))
+            saved = time.monotonic()
+
+
+def checkpoint(store: Store, path: Path) -> None:
+    """Save the store; InputError where that fails, or the folder is another run's by now."""
+    check_lock(path.parent)
+    save(store, path)
 
 
 def _advance(

@@ -1,25 +1,26 @@
 """The main job: config in, replicas built, run in rounds, stored, reported.
 
 Opening, resuming, rounds, checkpoints, STOP, signals and progress are here and in `rounds`, once
-for replicas of any kind (`replica.Sampler`).
+for replicas of any kind (`sampler.Sampler`).
 """
 
 import signal
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from redoxmc.campaign.dynamics import Dynamics
+from redoxmc.campaign.lock import locked
 from redoxmc.campaign.monte_carlo import MonteCarlo
 from redoxmc.campaign.parallel import Ranks, split_ranks
 from redoxmc.campaign.progress import Progress
-from redoxmc.campaign.replica import Sampler
-from redoxmc.campaign.rounds import run_rounds
+from redoxmc.campaign.rounds import checkpoint, run_rounds
+from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
 from redoxmc.report.summary import write_report
-from redoxmc.results.store import Store, load, save
+from redoxmc.results.store import Store, load_last_good
 
 STOPPED = 75  # exit code: stopped on request, resumable
 
@@ -73,10 +74,17 @@ def run_system(
         if system.config.sampling.ensemble == "md"
         else MonteCarlo(system)
     )
-    store = ranks.share(lambda: _open(sampler, system, out, resume))
-    system.host.geometries.update(store.hosts)
-    show = progress and ranks.root
-    with closing(sampler), Progress(system, store, out, ranks.root, show) as display:
+    path = out / "results.h5"
+    ranks.share(lambda: _refuse_existing(path, resume))
+    with ExitStack() as stack:
+        stack.callback(sampler.close)
+        ranks.share(lambda: stack.enter_context(locked(out)))
+        store, remark = ranks.share(lambda: _open(sampler, system, path))
+        system.host.geometries.update(store.hosts)
+        show = progress and ranks.root
+        display = stack.enter_context(Progress(system, store, out, ranks.root, show))
+        if remark:
+            display.say(remark)
         display.say("relaxing the host lattice of each concentration")
         system.relax_hosts(ranks)
         store.hosts = dict(system.host.geometries)
@@ -85,35 +93,34 @@ def run_system(
         finished = run_rounds(
             sampler, store, ranks, out, system.config.parallel.sync_seconds, stopping, display
         )
-        memory = ranks.peak_memory()
-        if ranks.root:
-            display.say(f"peak memory of a rank: {memory:.0f} MB")
-            store.complete = finished
-            save(store, out / "results.h5")
-            display.say("writing the report")
-            write_report(store, out)
-            display.say("done" if finished else "stopped; continue with --resume")
-    ranks.world.Barrier()
+        display.say(f"peak memory of a rank: {ranks.peak_memory():.0f} MB")
+        store.complete = finished
+        ranks.share(lambda: checkpoint(store, path))
+        display.say("writing the report")
+        ranks.share(lambda: write_report(store, out))
+        display.say("done" if finished else "stopped; continue with --resume")
+        ranks.world.Barrier()
     return finished
 
 
-def _open(sampler: Sampler[Any], system: System, out: Path, resume: bool) -> Store:
-    """Begin a new store or continue the one in `out`."""
-    path = out / "results.h5"
+def _refuse_existing(path: Path, resume: bool) -> None:
+    if path.exists() and not resume:
+        raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
+
+
+def _open(sampler: Sampler[Any], system: System, path: Path) -> tuple[Store, str]:
+    """Begin a new store or continue the one at path; and a remark on its state."""
     header = system.header() | {"identity": sampler.identity}
     if not path.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        return sampler.fresh(header)
-    if not resume:
-        raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
-    store = load(path)
+        return sampler.fresh(header), ""
+    store, remark = load_last_good(path)
     if store.header["identity"] != header["identity"]:
         raise InputError(
             f"{path} belongs to another config (only {sampler.may_change} may change); choose "
             "another --out."
         )
     store.header = header
-    return store
+    return store, remark
 
 
 def _catch_signals() -> Callable[[], bool]:

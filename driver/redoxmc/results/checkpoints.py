@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from redoxmc.dynamics.replica import MdChain, Snapshot
+from redoxmc.results.replica import AnyChain
+from redoxmc.results.sealed import put
 from redoxmc.sampling.chain import Chain, MoveCount
 from redoxmc.sampling.ladder import Ladder, make_ladder
 
@@ -20,7 +22,7 @@ _ARRAYS = {"cell": "cell_A", "positions": "positions_A", "velocities": "velociti
 _LADDER = ("interval", "exchanges", "tried", "accepted", "walkers", "ends", "round_trips")
 
 
-def write_chain(group: Any, chain: Chain | MdChain) -> None:
+def write_chain(group: Any, chain: AnyChain) -> None:
     """Write the state of a chain into its h5py.Group; the history is not part of it."""
     data = {
         "occupancy": chain.occupancy.tolist(),
@@ -35,7 +37,7 @@ def write_chain(group: Any, chain: Chain | MdChain) -> None:
         if chain.lowest is not None:
             lowest = group.create_group("lowest")
             lowest.attrs["step"], lowest.attrs["energy_eV"] = chain.lowest.step, chain.lowest.energy
-            lowest.create_dataset("occupancy", data=chain.lowest.occupancy)
+            put(lowest, "occupancy", chain.lowest.occupancy)
             _write_arrays(lowest, chain.lowest)
     else:
         names = _BOTH + _MC + _MC_LATER
@@ -45,10 +47,10 @@ def write_chain(group: Any, chain: Chain | MdChain) -> None:
 
 def _write_arrays(group: Any, moment: MdChain | Snapshot) -> None:
     for name, dataset in _ARRAYS.items():
-        group.create_dataset(dataset, data=getattr(moment, name))
+        put(group, dataset, getattr(moment, name))
 
 
-def read_chain(group: Any) -> Chain | MdChain:
+def read_chain(group: Any) -> AnyChain:
     """The chain of an h5py.Group, without its history; which kind it is shows in what is there."""
     data = json.loads(group.attrs["checkpoint"])
     common = {name: data[name] for name in _BOTH} | {

@@ -23,6 +23,8 @@ import numpy as np
 
 from redoxmc.dynamics.replica import COLUMNS, MdChain
 from redoxmc.results import checkpoints
+from redoxmc.results.replica import AnyChain
+from redoxmc.results.sealed import put
 from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.sampling.trace import ENERGY, Trace
 from redoxmc.structures.host import HostGeometry
@@ -49,7 +51,8 @@ def write(file: Any, store: "Store") -> None:
         put(group, "positions_A", host.positions)
         group.attrs["force_evaluations"] = host.force_evaluations
     index = {key: n for n, key in enumerate(store.cache.entries)}
-    for chain in [*store.chains, *store.uniform_chains, *store.md_chains]:
+    chains: list[AnyChain] = [*store.chains, *store.uniform_chains, *store.md_chains]
+    for chain in chains:
         group = file.create_group(f"replicas/{chain.name}")
         _write_trace(group, store.traces.get(chain.name, Trace()), index)
         checkpoints.write_chain(group, chain)
@@ -68,6 +71,9 @@ def read(file: Any) -> dict[str, Any]:
     for name, group in file["replicas"].items():
         chains[name] = checkpoints.read_chain(group)
         traces[name] = _read_trace(group, states, isinstance(chains[name], MdChain))
+    if file.attrs["schema"] == 1:  # without a digest
+        for name, trace in traces.items():
+            _check_trace(name, trace, entries)
     ladders = json.loads(file.attrs.get("ladders", "[]"))
     moving = [name for name, chain in chains.items() if isinstance(chain, MdChain)]
     order = json.loads(file.attrs["order"]) if "order" in file.attrs else moving
@@ -82,21 +88,10 @@ def read(file: Any) -> dict[str, Any]:
     }
 
 
-def put(group: Any, name: str, data: Any) -> None:
-    """Write a dataset."""
-    group.create_dataset(name, data=data)
-
-
-def _put_text(group: Any, name: str, data: list[str]) -> None:
-    import h5py
-
-    group.create_dataset(name, data=data, dtype=h5py.string_dtype())
-
-
 def _write_states(file: Any, cache: EnergyCache) -> None:
     group, entries = file.create_group("states"), list(cache.entries.values())
-    _put_text(group, "key", list(cache.entries))
-    _put_text(group, "reason", [e.reason for e in entries])
+    put(group, "key", list(cache.entries))
+    put(group, "reason", [e.reason for e in entries])
     put(group, "energy_eV", _floats(e.energy for e in entries))
     put(group, "audit_eV", _floats(e.audit for e in entries))
     put(group, "audited", np.array([e.audit is not None for e in entries], dtype=bool))
@@ -147,7 +142,7 @@ def _write_trace(group: Any, trace: Trace, index: dict[str, int]) -> None:
         put(group, name, np.array(values, dtype=float))
     if trace.raw_keys:
         own = {key: n for n, key in enumerate(dict.fromkeys(trace.raw_keys))}
-        _put_text(group, "raw_key", list(own))
+        put(group, "raw_key", list(own))
         put(group, "raw_state", np.array([own[key] for key in trace.raw_keys], dtype=int))
     else:
         put(group, "state", np.array([index[key] for key in trace.keys], dtype=int))
@@ -155,7 +150,7 @@ def _write_trace(group: Any, trace: Trace, index: dict[str, int]) -> None:
 
 def _read_trace(group: Any, states: list[str], dynamics: bool) -> Trace:
     if not dynamics:
-        return Trace(group[ENERGY][:].tolist(), [states[n] for n in group["state"][:]])
+        return Trace(group[ENERGY][:].tolist(), _pick(states, group["state"]))
     columns = {name: group[name][:] for name in COLUMNS if name in group}
     keys, place = group.get("raw_key", ()), group.get("raw_state", ())
     if "rows" in group:  # schema 1
@@ -164,4 +159,21 @@ def _read_trace(group: Any, states: list[str], dynamics: bool) -> Trace:
     raw, steps = [key.decode() for key in keys[:]], len(columns[ENERGY])
     # what an earlier version did not write is nan
     lists = {name: columns.get(name, np.full(steps, np.nan)).tolist() for name in COLUMNS}
-    return Trace(lists.pop(ENERGY), [], [raw[n] for n in place[:]], lists)
+    return Trace(lists.pop(ENERGY), [], _pick(raw, place), lists)
+
+
+def _pick(keys: list[str], place: Any) -> list[str]:
+    indices = place[:]
+    if len(indices) and indices.min() < 0:
+        raise ValueError(f"an index of a state is {indices.min()}")
+    return [keys[n] for n in indices]
+
+
+def _check_trace(name: str, trace: Trace, entries: dict[str, Entry]) -> None:
+    """Raise ValueError where a chain was at an energy that its state is far from."""
+    known = _floats(entries[key].energy for key in trace.keys)
+    energies = np.array(trace.energies[: len(known)])
+    # with relax.start = "previous" an energy depends on its path by less than that
+    wrong = ~((np.abs(energies - known) < 1.0) | (np.isnan(energies) & np.isnan(known)))
+    if wrong.any():
+        raise ValueError(f"replica {name} was at {energies[wrong][0]:g} eV, its state is not")

@@ -12,8 +12,9 @@ from typing import Any
 
 from redoxmc.dynamics.replica import MdChain
 from redoxmc.errors import InputError
-from redoxmc.io.files import replace_atomically
 from redoxmc.results import layout
+from redoxmc.results.replica import AnyChain, Replica
+from redoxmc.results.sealed import earlier, open_sealed, write_sealed
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
@@ -50,15 +51,15 @@ class Store:
         """The uniform draws."""
         return [c for ladder in self.ladders for c in ladder.chains if c.uniform]
 
-    def kept(self, chain: Chain | MdChain) -> Trace:
+    def kept(self, chain: AnyChain) -> Trace:
         """The history of a chain after burn-in."""
         trace = self.traces.get(chain.name, Trace())
         return trace.after(int(self.header["config"]["sampling"]["burn_in"] * len(trace.energies)))
 
-    def absorb(self, replicas: Sequence[Ladder | MdChain]) -> None:
+    def absorb(self, replicas: Sequence[Replica]) -> None:
         """Take back replicas that a group has advanced, and their new history."""
-        mine: list[Any]
-        for mine in (self.ladders, self.md_chains):
+        kinds: tuple[list[Any], ...] = (self.ladders, self.md_chains)
+        for mine in kinds:
             places = {replica.name: n for n, replica in enumerate(mine)}
             for replica in replicas:
                 if replica.name in places:
@@ -103,32 +104,28 @@ def _common(store: Store) -> Any:
 
 
 def save(store: Store, path: Path) -> None:
-    """Write the store to path, atomically."""
-    import h5py
-
-    def write(temporary: Path) -> None:
-        # the newest layout is the one that readers may open in SWMR mode
-        with h5py.File(temporary, "w", libver="latest") as file:
-            layout.write(file, store)
-
-    replace_atomically(path, write)
+    """Write the store to path, atomically; the one that was there is kept beside it."""
+    write_sealed(path, layout.SCHEMA, lambda file: layout.write(file, store))
 
 
 def load(path: Path) -> Store:
     """Read a store; InputError where the file is missing, damaged or of a newer schema."""
-    import h5py
-
     if not path.is_file():
         raise InputError(f"{path} does not exist; 'redoxmc run' writes it.")
+    with open_sealed(path, layout.SCHEMA) as file:
+        return Store(**layout.read(file))
+
+
+def load_last_good(path: Path) -> tuple[Store, str]:
+    """Read a store, or the checkpoint before it where it is damaged; and a sentence on that.
+
+    Raises InputError where neither can be read.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["schema"] > layout.SCHEMA:
-                raise InputError(
-                    f"{path} has schema {file.attrs['schema']}; this redoxmc reads up to "
-                    f"{layout.SCHEMA}."
-                )
-            return Store(**layout.read(file))
-    except InputError:
-        raise
-    except Exception as error:  # what is read is not to be trusted, and fails in any way
-        raise InputError(f"{path} is damaged or not a results file ({error}).") from None
+        return load(path), ""
+    except InputError as error:
+        try:
+            store = load(earlier(path))
+        except InputError:
+            raise error from None
+        return store, f"{error} The checkpoint before it is continued."

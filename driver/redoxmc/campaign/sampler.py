@@ -1,29 +1,10 @@
-"""What the loop of a campaign asks of its replicas, whatever they sample."""
+"""What the loop of a campaign asks of a kind of replicas."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from redoxmc.dynamics.replica import MdChain
+from redoxmc.results.replica import Replica
 from redoxmc.results.store import Store
-from redoxmc.sampling.chain import Chain
-
-AnyChain = Chain | MdChain
-
-
-class Replica(Protocol):
-    """What goes to a group of ranks and comes back: plain data that carries its generators."""
-
-    @property
-    def name(self) -> str:
-        """Unique within a campaign."""
-
-    @property
-    def chains(self) -> Sequence[AnyChain]:
-        """The chains that advance together."""
-
-    def finished(self, steps: int) -> bool:
-        """Whether nothing is left to do up to this number of steps."""
-
 
 R = TypeVar("R", bound=Replica)
 
