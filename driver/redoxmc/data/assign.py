@@ -34,10 +34,12 @@ _COMBINATIONS = 500  # of divisions of different elements that are tried at most
 class Rules:
     """How to assign charge states.
 
-    states: allowed species by element, instead of the usual ones. thresholds: by element, the
-    moment (µB) or Bader charge (e) between its two states. aliases: element as written in the file
-    -> species that it stands for. moments: usual moments (µB) instead of the built-in ones.
-    source: "moments" or "bader". smallest_gap: between two clusters of an element, in µB or e.
+    states: allowed species by element, instead of the usual ones.
+    thresholds: by element, the moment (µB) or Bader charge (e) between its two states.
+    aliases: element as written in the file -> species that it stands for.
+    moments: usual moments (µB) instead of the built-in ones.
+    source: what tells the states apart, "moments" or "bader".
+    smallest_gap: in µB or e; clusters of an element that are nearer to each other are one.
     """
 
     states: Mapping[str, tuple[Species, ...]] = field(default_factory=dict)
@@ -62,8 +64,8 @@ class Rules:
 class Site:
     """One frame made ready for the assignment.
 
-    fixed: the species of each atom where it is given beforehand, else None. values: the moment or
-    Bader charge of each atom, nan where unknown.
+    fixed: the species of each atom where it is given beforehand, else None.
+    values: the moment or Bader charge of each atom, nan where unknown.
     """
 
     symbols: tuple[str, ...]

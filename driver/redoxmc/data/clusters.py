@@ -24,10 +24,13 @@ _GREY = 0.15  # a value is ambiguous within this share of the distance around a 
 class Division:
     """Clusters of one element's values, in ascending order.
 
-    centres: medians. charges: the formal charge of each. thresholds: between neighbours. grey: half
-    the width around each threshold in which a value is ambiguous. farthest: a value farther than
-    this from the centre of its cluster is ambiguous too. penalty: mean distance of the values'
-    clusters from the usual moments (µB; 0 where there are none).
+    centres: medians of the clusters.
+    charges: the formal charge of each cluster.
+    thresholds: the values that separate neighbouring clusters.
+    grey: half the width around each threshold in which a value is ambiguous.
+    farthest: a value farther than this from the centre of its cluster is ambiguous too.
+    penalty: mean distance of the values' clusters from the usual moments (µB; 0 where there are
+        none).
     """
 
     centres: tuple[float, ...]

@@ -32,7 +32,10 @@ class Stopped(Exception):  # noqa: N818 - a request, not an error
 
 @dataclass
 class Outcome:
-    """What one worker did. failed: (file, frame, reason), also of frames that failed before."""
+    """What one worker did.
+
+    failed: (file, frame, reason), also of frames that failed before.
+    """
 
     computed: int = 0
     already: int = 0

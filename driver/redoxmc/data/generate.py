@@ -1,4 +1,4 @@
-"""Structures worth labelling: orders with the distortion of each charge state, and what is near."""
+"""Structures worth labelling: distinct orders, distorted as their charges ask, and variants."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,8 +33,10 @@ _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
 class Plan:
     """How many orders, and how each is relaxed.
 
-    relax: with the model, else the reference start is taken as it is. bias: strength (eV/Å^2) of
-    the bond-length term that is added where the model alone loses the order. force_tolerance: eV/Å.
+    relax: with the model, else the reference start is taken as it is.
+    bias: strength (eV/Å^2) of the bond-length term that is added where the model alone loses the
+        order.
+    force_tolerance: eV/Å.
     """
 
     ion_orders: int = 3
@@ -47,7 +49,12 @@ class Plan:
 
 @dataclass
 class Generated:
-    """frames: without energies. counts: by how they were made. failed: (order, reason)."""
+    """What was made.
+
+    frames: without energies.
+    counts: number of frames by how they were made.
+    failed: (order, reason) of each order that did not relax.
+    """
 
     frames: list[Atoms] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

@@ -37,8 +37,9 @@ class Dropped:
 class Labelled:
     """The result of `label_files`.
 
-    frames: labelled, in the order of the files. read: how many frames were met. assignment: for
-    each element with several charge states, how its values were divided.
+    frames: labelled, in the order of the files.
+    read: how many frames were met.
+    assignment: for each element with several charge states, how its values were divided.
     """
 
     frames: "list[Atoms]" = field(default_factory=list)

@@ -161,7 +161,7 @@ def _rows(lines: list[str], first: int, count: int, columns: int, what: str) -> 
         raise FrameError(f"it is cut off in its {what}")
     rows = [[float(word) for word in line.split()] for line in lines[first : first + count]]
     if any(len(row) != columns for row in rows):
-        raise FrameError(f"a line of its {what} has not {columns} numbers")
+        raise FrameError(f"a line of its {what} does not have {columns} numbers")
     return np.array(rows)
 
 
@@ -184,7 +184,7 @@ def _stress(line: str) -> np.ndarray:
 
     values = [float(word) for word in line.split()[2:]]
     if len(values) != 6:
-        raise FrameError("its stress has not six numbers")
+        raise FrameError("its stress does not have six numbers")
     xx, yy, zz, xy, yz, zx = values
     return np.array([xx, yy, zz, yz, zx, xy]) * float(-0.1 * GPa)
 

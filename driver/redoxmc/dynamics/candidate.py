@@ -134,9 +134,9 @@ def expected_acceptance(works: Sequence[float], temperature: float) -> float:
 
 
 def assured_acceptance(works: Sequence[float], temperature: float) -> float:
-    """The expected acceptance less two standard errors, at least 0: what lucky paths do not feign.
+    """The expected acceptance less two standard errors, and at least 0.
 
-    A few paths say little of it, as most of the mean comes from the luckiest ones.
+    Most of the mean comes from a few lucky paths; the lower bound does not rely on them.
     """
     chances = _chances(works, temperature)
     if len(chances) < 2:

@@ -30,10 +30,11 @@ class ChgnetSettings(BaseModel):
     """Hyperparameters.
 
     pretrained: start from the weights of the chgnet package (0.3.0), whose hyperparameters are
-    taken in either case. starts_as: for a charge state by name, the element whose embedding it
-    starts from instead of its own's; a charge-blind model, where charge states have no embedding,
-    goes without. spread: width of random numbers added to the embeddings of charge states that
-    start alike, relative to their own size, so that they can part.
+        taken in either case.
+    starts_as: for a charge state by name, the element whose embedding it starts from instead of its
+        own's; a charge-blind model, where charge states have no embedding, goes without.
+    spread: width of random numbers added to the embeddings of charge states that start alike,
+        relative to their own size, so that they can part.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

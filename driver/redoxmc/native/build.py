@@ -57,7 +57,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     """The compiled kernels of an exported MACE model, made now where the cache has none.
 
     dtype: "float32" or "float64", the model's own where None. Raises NativeUnavailableError with
-    one sentence where there can be none: TorchScript is the way out then.
+    one sentence where there can be none; TorchScript can then be used instead.
     """
     from redoxmc.model_card import read_metadata
 

@@ -15,8 +15,9 @@ _VECTOR_BYTES = (("__AVX512F__", 64), ("__AVX__", 32), ("__SSE2__", 16), ("__ARM
 class Compiler:
     """A C++ compiler for this machine.
 
-    command: with the flags that select the machine's instructions. identity: changes with compiler
-    or CPU. vector_bytes: size of the vector registers; 8 where there are none.
+    command: the compiler with the flags that select the machine's instructions.
+    identity: a text that differs between compilers and between kinds of CPU.
+    vector_bytes: size of the vector registers; 8 where there are none.
     """
 
     command: tuple[str, ...]

@@ -21,8 +21,10 @@ Term = tuple[tuple[int, float], ...]
 class Convolution:
     """Generated functions of one layer.
 
-    code: C++ members. n_terms: scalars per edge beside the harmonics. scales: by path, what the
-    tensor was divided by (to be multiplied into the mixing weights). components: of Phi.
+    code: members of a C++ class.
+    n_terms: number of scalars per edge beside the harmonics.
+    scales: by path, what the tensor was divided by (to be multiplied into the mixing weights).
+    components: number of components of Phi.
     flops: multiply-adds counted as two, per edge and channel, forward and adjoint.
     """
 

@@ -22,9 +22,10 @@ _STENCIL = 1e-3  # Å
 class RadialTable:
     """Quintic Hermite interpolation on a uniform grid from 0 to r_cut, continuous to second order.
 
-    coefficients: [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is
-    c0 + c1 t + ... + c5 t^5. The last interval is zero: it serves distances at the cutoff.
-    step: width of an interval in Å. error: largest error of the derivative relative to the largest.
+    coefficients: [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is c0 +
+        c1 t + ... + c5 t^5. The last interval is zero: it serves distances at the cutoff.
+    step: width of an interval in Å.
+    error: largest error of the derivative relative to the largest.
     """
 
     coefficients: Array

@@ -17,7 +17,8 @@ Blocks = list[tuple[int, int]]
 class HiddenReadout:
     """A readout with one hidden layer: energy = out . scale * activation(inputs @ products).
 
-    inputs: [channels, hidden], None where there is no such readout. out: [hidden].
+    inputs: [channels, hidden], None where there is no such readout.
+    out: [hidden], from the activated units to the energy.
     """
 
     inputs: Array | None

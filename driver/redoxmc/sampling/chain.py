@@ -19,7 +19,12 @@ INITIAL_TRIES = 50  # random states tried for one that relaxes
 
 @dataclass
 class MoveCount:
-    """Attempts of one move. failed: rejected because the trial state has no energy."""
+    """Attempts of one move.
+
+    proposed: how often the move was drawn.
+    accepted: how often its trial state was taken.
+    failed: rejections because the trial state has no energy.
+    """
 
     proposed: int = 0
     accepted: int = 0
@@ -30,10 +35,24 @@ class MoveCount:
 class Chain:
     """The whole state of a replica at one (x, temperature, seed); plain data, picklable.
 
-    x, n_ions: of the start; they stay the same but in the semigrand ensemble. energy: relaxed, eV.
+    x, n_ions: of the start; only the semigrand ensemble changes them.
+    temperature: in K; inf draws states uniformly.
+    seed: of the campaign; with x and temperature it determines the generator.
+    rng: generator of this chain.
+    occupancy: present state.
+    key: of the present state's canonical form; empty before the start.
+    energy: relaxed energy in eV.
+    step: number of attempted moves.
+    moves: attempts of each move by its name.
+    relaxations, cache_hits: how often an energy was computed, and how often it was known.
+    force_evaluations: of the relaxations.
+    wall: time in s.
     energies, keys: of the state after each attempted move, since they were last taken.
-    chemical_potential: eV per ion (with its electrons), None at fixed x. anneal_from, anneal_steps:
-    the chain begins at that temperature (K) and is cooled to its own over so many attempted moves.
+    failure: why the chain has stopped for good; empty where it has not.
+    chemical_potential: eV per ion (with its electrons), None at fixed x.
+    anneal_from, anneal_steps: the chain begins at that temperature (K) and is cooled to its own
+        over so many attempted moves.
+
     A chain at infinite temperature draws a state of its x at random at every step; one that does
     not relax is recorded with the energy nan.
     """

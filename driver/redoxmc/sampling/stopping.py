@@ -39,7 +39,9 @@ def step_targets(
 ) -> list[int]:
     """Attempted moves that each ladder is to have made next, (n_ladders,).
 
-    energies: eV, the history of each chain by its name. steps: at most. burn_in: fraction left out.
+    energies: history of each chain in eV, by its name.
+    steps: the most that a ladder makes.
+    burn_in: fraction of the steps that is left out.
     wanted: standard error of the mean energy in eV per cell that stops all chains of an x, once
     every temperature of it has reached it, all seeds together; None: none does.
     """

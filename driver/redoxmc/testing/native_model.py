@@ -21,8 +21,9 @@ Integers = npt.NDArray[np.int64]
 class Graph:
     """Neighbourhood graph. Nodes 0 to n_local-1 are evaluated, the others only send.
 
-    species: [nodes] rows of the model's table. senders, receivers: [edges], grouped by receiver in
-    ascending order. vectors: [edges, 3] r_receiver - r_sender in Å.
+    species: [nodes] rows of the model's table.
+    senders, receivers: [edges], grouped by receiver in ascending order.
+    vectors: [edges, 3] r_receiver - r_sender in Å.
     """
 
     species: Integers

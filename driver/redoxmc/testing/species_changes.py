@@ -18,8 +18,10 @@ Indices = npt.NDArray[np.int64]
 class SpeciesChanges:
     """The energy of one structure, and how it would change with its species.
 
-    graph: without ghosts, every edge in both directions. reference: reference energies by row
-    in eV, zero where None. A model serves one instance at a time.
+    graph: without ghosts, every edge in both directions.
+    reference: reference energies by row in eV, zero where None.
+
+    A model serves one instance at a time.
     """
 
     def __init__(self, model: NativeModel, graph: Graph, reference: Floats | None = None) -> None:

@@ -24,9 +24,10 @@ _ONE_LEVEL = 1e-6  # eV
 class LadderAverages:
     """Averages of a whole cell at one temperature, with standard errors.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchor: where the constant of entropy
-    and free energy comes from, in words; empty where they are not known and NaN (see
-    ladder_averages).
+    mean_energy, free_energy: eV.
+    heat_capacity, entropy: k_B.
+    anchor: where the constant of entropy and free energy comes from, in words; empty where they are
+        not known and NaN (see ladder_averages).
     """
 
     temperature: float
