@@ -2,8 +2,8 @@
 
 A plain step consists of some thousand small operations, each of which reads and writes memory.
 Traced with its derivatives and compiled by torch's inductor they become a few loops. For cPaiNN
-that is 2.7 times faster (`scripts/bench/training_step`), with the same numbers up to rounding, after
-minutes of compilation.
+that is 2.7 times faster (`scripts/bench/training_step`), with the same numbers up to rounding,
+after minutes of compilation.
 CHGNet cannot be compiled: it finds its angles on the way, and their number depends on the data.
 """
 
