@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from redoxmc.campaign.dynamics import Dynamics
-from redoxmc.campaign.monte_carlo import MonteCarlo
+from redoxmc.campaign.dynamics import DynamicsSampler
+from redoxmc.campaign.monte_carlo import MonteCarloSampler
 from redoxmc.campaign.parallel import Ranks, split_ranks
 from redoxmc.campaign.progress import Progress
 from redoxmc.campaign.replica import Sampler
@@ -69,9 +69,9 @@ def run_system(
     replicas have their steps. Raises InputError as run_campaign.
     """
     sampler: Sampler[Any] = (
-        Dynamics(system, ranks, out)
+        DynamicsSampler(system, ranks, out)
         if system.config.sampling.ensemble == "md"
-        else MonteCarlo(system)
+        else MonteCarloSampler(system)
     )
     store = ranks.share(lambda: _open(sampler, system, out, resume))
     system.host.geometries.update(store.hosts)

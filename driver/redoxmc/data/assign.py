@@ -131,8 +131,8 @@ def _check_moments(
                 f"atom {index} is {species}, a closed shell, but its moment is {moment:.2f} µB"
             )
         others = [one for one in rules.allowed(symbols[index]) if one != species]
-        own = _distance(moment, [species], rules)
-        if moment > _CLOSED and others and own > _distance(moment, others, rules) + _CONTRADICTS:
+        off = _distance(moment, [species], rules)
+        if moment > _CLOSED and others and off > _distance(moment, others, rules) + _CONTRADICTS:
             raise FrameError(f"the moment {moment:.2f} µB of atom {index} contradicts {species}")
 
 
@@ -156,7 +156,7 @@ def choose(sites: Sequence[Site], rules: Rules) -> dict[str, list[Division]]:
     if not pooled:
         return {}
     options = {e: _divisions(e, np.concatenate(v), rules) for e, v in pooled.items()}
-    options = {element: found for element, found in options.items() if found}
+    options = {element: divisions for element, divisions in options.items() if divisions}
     sites = sites[:: -(-len(sites) // _VOTERS)]
     while prod(map(len, options.values())) > _COMBINATIONS:
         longest = max(options, key=lambda element: len(options[element]))
@@ -180,14 +180,14 @@ def _divisions(element: str, values: Floats, rules: Rules) -> list[Division]:
         return divide_by_charges(values, [one.charge for one in allowed], rules.smallest_gap)
     anchors = [(m, one.charge) for one in allowed for m in rules.usual(one)]
     if element in rules.thresholds:
-        found = divide_at(rules.thresholds[element], anchors, values)
-        if not found:
+        divisions = divide_at(rules.thresholds[element], anchors, values)
+        if not divisions:
             raise InputError(
                 f"--threshold {element}={rules.thresholds[element]:g} does not lie between the "
                 f"moments of two of {', '.join(map(str, allowed))}; those are "
                 f"{', '.join(f'{m:g}' for m, _ in sorted(anchors))}."
             )
-        return found
+        return divisions
     return divide_by_moments(values, anchors, rules.smallest_gap) if anchors else []
 
 
@@ -207,11 +207,11 @@ def assign(site: Site, divisions: Mapping[str, Division]) -> "list[Species] | Fr
                     + _describe(element, division)
                 )
             species[atom] = Species(element, division.charges[code - 1])
-    found = [one for one in species if one is not None]
-    total = sum(one.charge for one in found)
+    assigned = [one for one in species if one is not None]
+    total = sum(one.charge for one in assigned)
     if total:
-        return FrameError(f"its charge states {_counts(found)} add up to {total:+d}")
-    return found
+        return FrameError(f"its charge states {_counts(assigned)} add up to {total:+d}")
+    return assigned
 
 
 def _describe(element: str, division: Division) -> str:

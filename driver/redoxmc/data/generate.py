@@ -30,7 +30,7 @@ _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
 
 
 @dataclass(frozen=True)
-class Plan:
+class Extent:
     """How many orders, and how each is relaxed.
 
     relax: with the model, else the reference start is taken as it is.
@@ -66,7 +66,7 @@ class Generated:
         self.counts[str(frame.info["made_by"])] += 1
 
 
-def generate(path: Path, plan: Plan, variety: Variety) -> Generated:
+def generate(path: Path, plan: Extent, variety: Variety) -> Generated:
     """Make structures of every concentration of a campaign file.
 
     `info` of each frame: `order` (the occupancy, redox sites before the bar), `x`, `made_by` and
@@ -123,7 +123,7 @@ def around_run(path: Path, run: Path, variety: Variety, seed: int) -> Generated:
 class _Maker:
     """From an occupancy to a state: the host's geometry, the reference start, the relaxation."""
 
-    def __init__(self, config: Config, plan: Plan) -> None:
+    def __init__(self, config: Config, plan: Extent) -> None:
         self.config, self.plan = config, plan
         self.card = load_card(config.model.path)
         self.session = LammpsSession(self.card)

@@ -75,12 +75,12 @@ def _read_header(header: _Header, line: str) -> None:
     elif "ions per type" in line:
         header.counts = [int(word) for word in re.findall(r"\d+", line.split("=", 1)[-1])]
     elif line.lstrip().startswith("NELM "):
-        found = re.search(r"NELM\s*=\s*(\d+)", line)
-        header.max_electronic = int(found[1]) if found else 0
+        match = re.search(r"NELM\s*=\s*(\d+)", line)
+        header.max_electronic = int(match[1]) if match else 0
     elif line.lstrip().startswith("POMASS") and "ZVAL" in line:
-        found = re.search(r"ZVAL\s*=\s*([\d.]+)", line)
-        if found:
-            header.valences.append(float(found[1]))
+        match = re.search(r"ZVAL\s*=\s*([\d.]+)", line)
+        if match:
+            header.valences.append(float(match[1]))
 
 
 def _symbol(name: str) -> str:
@@ -102,12 +102,12 @@ def _step(
     header: _Header, lines: list[str], cell: np.ndarray | None
 ) -> "tuple[Atoms | FrameError, np.ndarray | None]":
     try:
-        found = _parse(header, lines)
+        frame = _parse(header, lines)
     except FrameError as error:
         return error, cell
     except (ValueError, IndexError) as error:
         return FrameError(f"it is damaged ({error})"), cell
-    return found, found.cell.array
+    return frame, frame.cell.array
 
 
 def _parse(header: _Header, lines: list[str]) -> "Atoms":

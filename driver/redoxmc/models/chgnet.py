@@ -244,8 +244,8 @@ def _starting_elements(starts_as: Mapping[str, str], table: tuple[SpeciesRow, ..
     rows = [entry.row for entry in table]
     elements = [""] * count_rows(table)
     for name, entry in zip(names, table, strict=True):
-        own = entry.species.element
-        elements[entry.row] = own if rows.count(entry.row) > 1 else starts_as.get(name, own)
+        itself = entry.species.element
+        elements[entry.row] = itself if rows.count(entry.row) > 1 else starts_as.get(name, itself)
     return elements
 
 

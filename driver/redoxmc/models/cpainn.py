@@ -155,11 +155,11 @@ class CPainn(nn.Module):  # type: ignore[misc]
                 edges, units, basis = edges[:, :kept], units[:kept], basis[:kept]
             ds, dv = message(scalars, vectors, edges, units, basis)
             scalars, vectors = update(scalars[:n] + ds[:n], vectors[:n] + dv[:n])
-        found: dict[str, Tensor] = {}
+        results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
-            found[name] = head(scalars).squeeze(1)
-        found["energy"] = found["energy"] * self.scale
-        return found
+            results[name] = head(scalars).squeeze(1)
+        results["energy"] = results["energy"] * self.scale
+        return results
 
 
 def cpainn_from_table(

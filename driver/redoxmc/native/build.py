@@ -72,9 +72,9 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
         compiler = compiler or find_compiler()
     except NativeUnavailableError:
         # a compute node without a compiler uses what the login node made, if its CPU can
-        for found in sorted(cache_folder().glob(library_name(content, dtype, None))):
-            if _is_complete(found) and ctypes.CDLL(str(found)).redoxmc_native_usable():
-                return found
+        for library in sorted(cache_folder().glob(library_name(content, dtype, None))):
+            if _is_complete(library) and ctypes.CDLL(str(library)).redoxmc_native_usable():
+                return library
         raise
     path = cache_folder() / library_name(content, dtype, compiler)
     if _is_complete(path):

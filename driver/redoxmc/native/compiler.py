@@ -49,9 +49,9 @@ def _find_compiler(wanted: str, scalar: bool) -> Compiler:
         except subprocess.CalledProcessError as error:
             problem = first_error(error)
             continue
-        known = sorted(macros.splitlines())
-        size = next((n for macro, n in _VECTOR_BYTES if f"#define {macro} 1" in known), 8)
-        identity = "\n".join([*command, version, *known])
+        defined = sorted(macros.splitlines())
+        size = next((n for macro, n in _VECTOR_BYTES if f"#define {macro} 1" in defined), 8)
+        identity = "\n".join([*command, version, *defined])
         return Compiler(command, identity, 8 if scalar else size)
     raise NativeUnavailableError(
         f"the C++ compiler {' '.join(names)!r} cannot be used: {problem}; set CXX to another."

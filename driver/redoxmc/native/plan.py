@@ -18,7 +18,7 @@ Indices = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Path:
+class TensorPath:
     """One path of a tensor product: degrees in and out, tensor [2*out+1, (l_max+1)^2, 2*in+1]."""
 
     degree_in: int
@@ -51,7 +51,7 @@ class Layer:
     """
 
     degrees_in: tuple[int, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[TensorPath, ...]
     tables: tuple[RadialTable, ...]
     mixing: dict[int, Array]
     contraction: Contraction

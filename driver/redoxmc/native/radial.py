@@ -73,9 +73,9 @@ def _hermite(
     t = 0.28  # where the error of the derivative of a quintic Hermite is largest
     _, exact = function(step * (np.arange(start, intervals, dtype=np.float64) + t))
     powers = np.array([n * t ** (n - 1) for n in range(1, COEFFICIENTS)])
-    found = np.einsum("n,inf->if", powers, table[start:-1, 1:]) / step
+    slopes = np.einsum("n,inf->if", powers, table[start:-1, 1:]) / step
     scale = np.abs(exact).max()
-    return RadialTable(table, step, float(np.abs(found - exact).max() / scale) if scale else 0.0)
+    return RadialTable(table, step, float(np.abs(slopes - exact).max() / scale) if scale else 0.0)
 
 
 def _curvature(function: Callable[[Array], tuple[Array, Array]], knots: Array) -> Array:

@@ -111,13 +111,13 @@ class RelaxedEnergies:
         if current is None or not self.from_previous:
             return None
         symmetry = self.host.symmetry
-        own = symmetry.canonical_operation(current)
-        canonical = current[symmetry.occupancies[own]]
+        turn = symmetry.canonical_operation(current)
+        canonical = current[symmetry.occupancies[turn]]
         entry = self.cache[occupancy_key(self.lattice, canonical)]
         if entry.energy is None or entry.cell is None or entry.positions is None:
             return None
         state = Relaxed(entry.energy, entry.cell, entry.positions, 0)
-        turned = self.engine.transform(state, canonical, *symmetry.between(own, operation))
+        turned = self.engine.transform(state, canonical, *symmetry.between(turn, operation))
         return turned, current[symmetry.occupancies[operation]]
 
     def _relax(

@@ -49,10 +49,10 @@ def step_targets(
     for ladder in ladders:
         if not ladder.chains[0].uniform:
             groups.setdefault(ladder.chains[0].x, []).append(ladder)
-    own = {}
+    target = {}
     for x, group in groups.items():
-        own[x] = steps if wanted is None else _target(group, energies, steps, burn_in, wanted)
-    return [uniform_draws if lad.chains[0].uniform else own[lad.chains[0].x] for lad in ladders]
+        target[x] = steps if wanted is None else _target(group, energies, steps, burn_in, wanted)
+    return [uniform_draws if lad.chains[0].uniform else target[lad.chains[0].x] for lad in ladders]
 
 
 def _target(
@@ -81,10 +81,10 @@ def _known(
         first = max(int(burn_in * steps), chain.anneal_steps)
         kept = np.array(energies[chain.name][first:steps], dtype=np.float64)
         series.setdefault(chain.temperature, []).append(kept)
-    for own in series.values():
-        if len(own[0]) < 4:
+    for seeds in series.values():
+        if len(seeds[0]) < 4:
             return False
-        error = standard_error(np.array(own))
+        error = standard_error(np.array(seeds))
         if not (isfinite(error) and error <= wanted):  # nan: it never changed
             return False
     return True

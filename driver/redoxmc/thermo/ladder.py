@@ -121,8 +121,8 @@ def _alone(
     unknown = Estimate(np.nan, np.nan)
     if target not in temperatures:
         return LadderAverages(target, unknown, unknown, unknown, unknown)
-    own = series[list(temperatures).index(target)]
-    mean, capacity = mean_energy(own), heat_capacity(own, target, 1)
+    energies_here = series[list(temperatures).index(target)]
+    mean, capacity = mean_energy(energies_here), heat_capacity(energies_here, target, 1)
     return LadderAverages(target, mean, capacity, unknown, unknown)
 
 
