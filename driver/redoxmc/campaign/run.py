@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from redoxmc.campaign.dynamics import Dynamics
+from redoxmc.campaign.dynamics import DynamicsSampler
 from redoxmc.campaign.lock import locked
-from redoxmc.campaign.monte_carlo import MonteCarlo
+from redoxmc.campaign.monte_carlo import MonteCarloSampler
 from redoxmc.campaign.parallel import Ranks, split_ranks
 from redoxmc.campaign.progress import Progress
 from redoxmc.campaign.rounds import checkpoint, run_rounds
@@ -70,9 +70,9 @@ def run_system(
     replicas have their steps. Raises InputError as run_campaign.
     """
     sampler: Sampler[Any] = (
-        Dynamics(system, ranks, out)
+        DynamicsSampler(system, ranks, out)
         if system.config.sampling.ensemble == "md"
-        else MonteCarlo(system)
+        else MonteCarloSampler(system)
     )
     path = out / "results.h5"
     ranks.share(lambda: _refuse_existing(path, resume))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def energy(structure: Path, model: Path) -> dict[str, Any]:
-    """Energy (eV), forces (eV/Å) and stress (eV/Å^3) of a structure file, as the contract's JSON.
+    """Energy (eV), forces (eV/Å) and stress (eV/Å^3) of a structure file, as plain data.
 
     Raises InputError for a structure or a model that does not fit.
     """
@@ -43,7 +43,7 @@ def relax(
     force_tolerance: float = 1e-3,
     stress_tolerance: float = 1e-4,
 ) -> dict[str, Any]:
-    """Relax the ions, and the cell where asked; as the contract's JSON.
+    """Relax the ions, and the cell where asked; returns plain data.
 
     out: file of the relaxed structure (extxyz), beside the input with `_relaxed` by default.
     force_tolerance: eV/Å. stress_tolerance: eV/Å^3.

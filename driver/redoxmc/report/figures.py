@@ -11,10 +11,10 @@ from redoxmc.report.analysis import Analysis
 from redoxmc.report.order_figures import order_figures
 from redoxmc.report.plots import (
     Curve,
+    EnergyTrace,
     Isotherm,
     Points,
     StateHistogram,
-    Trace,
     plot_entropy,
     plot_heat_capacity,
     plot_hull,
@@ -132,10 +132,10 @@ def _reference_points(analysis: Analysis) -> list[Points]:
     return [Points(label, *np.array(points).T) for label, points in groups.items()]
 
 
-def _traces(analysis: Analysis) -> list[Trace]:
+def _traces(analysis: Analysis) -> list[EnergyTrace]:
     units = analysis.lattice.formula_units
     return [
-        Trace(chain.x, chain.temperature, chain.seed, np.array(trace.energies) / units)
+        EnergyTrace(chain.x, chain.temperature, chain.seed, np.array(trace.energies) / units)
         for chain in analysis.store.chains
         if (trace := analysis.store.traces.get(chain.name)) is not None
         and trace.energies

@@ -38,8 +38,9 @@ def finite_size_entropy(n_sites: int, n_reduced: int) -> float:
 class CanonicalAverages:
     """Averages of a whole cell at one temperature.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. log_partition: ln Z with the energies
-    as they were given.
+    mean_energy, free_energy: eV.
+    heat_capacity, entropy: k_B.
+    log_partition: ln Z with the energies as they were given.
     """
 
     temperature: float

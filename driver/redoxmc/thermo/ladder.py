@@ -24,9 +24,10 @@ _ONE_LEVEL = 1e-6  # eV
 class LadderAverages:
     """Averages of a whole cell at one temperature, with standard errors.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchor: where the constant of entropy
-    and free energy comes from, in words; empty where they are not known and NaN (see
-    ladder_averages).
+    mean_energy, free_energy: eV.
+    heat_capacity, entropy: k_B.
+    anchor: where the constant of entropy and free energy comes from, in words; empty where they are
+        not known and NaN (see ladder_averages).
     """
 
     temperature: float
@@ -120,8 +121,8 @@ def _alone(
     unknown = Estimate(np.nan, np.nan)
     if target not in temperatures:
         return LadderAverages(target, unknown, unknown, unknown, unknown)
-    own = series[list(temperatures).index(target)]
-    mean, capacity = mean_energy(own), heat_capacity(own, target, 1)
+    energies_here = series[list(temperatures).index(target)]
+    mean, capacity = mean_energy(energies_here), heat_capacity(energies_here, target, 1)
     return LadderAverages(target, mean, capacity, unknown, unknown)
 
 

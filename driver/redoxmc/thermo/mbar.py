@@ -30,8 +30,9 @@ class NoOverlapError(ValueError):
 class DensityOfStates:
     """Estimated number of states at each energy.
 
-    energies: [n_levels], eV per cell, ascending. log_degeneracies: [n_levels], ln of the estimated
-    number of states at each. counts: [n_levels], samples that fell there, over all temperatures.
+    energies: [n_levels], eV per cell, ascending.
+    log_degeneracies: [n_levels], ln of the estimated number of states at each.
+    counts: [n_levels], samples that fell there, over all temperatures.
     """
 
     energies: NDArray[np.float64]
