@@ -89,7 +89,7 @@ def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:
             point = (
                 record["chemical_potential_eV"],
                 record["x"],
-                record["x_standard_error"] or 0.0,
+                np.nan if record["x_standard_error"] is None else record["x_standard_error"],
             )
             groups.setdefault(record["temperature_K"], []).append(point)
     return [Isotherm(t, *np.array(sorted(points)).T) for t, points in sorted(groups.items())]

@@ -1,10 +1,12 @@
 """report.html: one self-contained page with the table, the plots and the config of a campaign."""
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from redoxmc.report.html import figure, table, write_html
+from redoxmc.report.tables import unknowns
 
 _CAPTIONS = {
     "hull": "Formation energies of all relaxed states and their convex hull.",
@@ -90,6 +92,7 @@ def write_page(
     body = [
         "<h2>Thermodynamics</h2>",
         table(_SEMIGRAND if semigrand else THERMO, summary["thermo"]),
+        unknown_notes(summary["thermo"]),
         *[figure(plot, captions) for plot in plots if plot.stem not in pictures],
         "<h2>Lowest states</h2>",
         table(_LOWEST, summary["lowest_states"]),
@@ -99,6 +102,15 @@ def write_page(
     ]
     heading = f"Charge orders of {summary['host']['formula']}"
     write_html(heading, summary, config, body, path, facts)
+
+
+def unknown_notes(records: Sequence[dict[str, Any]]) -> str:
+    """What a table of thermodynamics leaves out and why; empty where there is nothing."""
+    notes = unknowns(records)
+    if not notes:
+        return ""
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<p>Not known, and not drawn:</p><ul>{items}</ul>"
 
 
 def _starts(records: Sequence[dict[str, Any]]) -> list[str]:
