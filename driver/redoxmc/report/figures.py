@@ -67,7 +67,7 @@ def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) ->
     ]
     if len(diagram) > 1:
         written.append(folder / "phase_diagram.png")
-        plot_phase_diagram(written[-1], diagram)
+        plot_phase_diagram(written[-1], diagram, phase_boundaries_of(summary))
     plateaus: dict[float, list[Plateau]] = {}
     for p in summary["voltage"]:
         if p["voltage_V"] is not None:
@@ -80,6 +80,11 @@ def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) ->
         written.append(folder / "isotherms.png")
         plot_isotherms(written[-1], _isotherms(summary))
     return written
+
+
+def phase_boundaries_of(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """All boundaries of a phase diagram."""
+    return [b for d in summary["phase_diagram"] for b in d["boundaries"]]
 
 
 def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:

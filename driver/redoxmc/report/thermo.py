@@ -111,6 +111,7 @@ def _curve(
             _known_with(v, e / sites) for v, e in table[:, [3, 1]]
         ],
         "free_energy_eV_per_fu": [float(v / units) for v in table[:, 4]],
+        "free_energy_standard_error": [number(v / units) for v in table[:, 5]],
     }
 
 
