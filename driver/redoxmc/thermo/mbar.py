@@ -162,7 +162,7 @@ def _solve(
         return (counts * log_sum).sum(axis=1) - (shares * f).sum(axis=1), p
 
     def gradient(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (np.einsum("bl,blt->bt", counts, p) - shares)[:, 1:]
+        return np.asarray((np.einsum("bl,blt->bt", counts, p) - shares)[:, 1:])
 
     f = np.tile(start, (len(counts), 1))
     value, p = objective(f)
@@ -206,7 +206,7 @@ def _shared_samples(
     any overlap; 1 minus the second largest measures the weakest link (Klimovich, Shirts, Mobley,
     J. Comput.-Aided Mol. Des. 29, 397 (2015)).
     """
-    total = counts.sum(axis=1).astype(np.float64)
+    total: NDArray[np.float64] = counts.sum(axis=1).astype(np.float64)
     if samples.shape[1] == 1:
         return total
     root = np.sqrt(samples.astype(np.float64))
