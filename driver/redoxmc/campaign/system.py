@@ -25,7 +25,7 @@ from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
-from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count
+from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_counts
 from redoxmc.structures.ordering import ion_order
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 from redoxmc.thermo.shells import neighbour_shells
@@ -138,7 +138,7 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     config = load_config(path)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
-    counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
+    counts = ion_counts(lattice, config.ions.concentrations)
     mixture = _moves(config, lattice)
     reachable = _reachable_counts(config, lattice, counts.values())
     refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])
