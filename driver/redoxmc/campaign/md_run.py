@@ -11,9 +11,11 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
+from redoxmc.campaign.failures import refuse_no_result
 from redoxmc.campaign.md_progress import MdProgress
 from redoxmc.campaign.md_rounds import MdCampaign, run_rounds
 from redoxmc.campaign.parallel import Ranks
+from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.system import System
 from redoxmc.config.dynamics import MdConfig
 from redoxmc.dynamics.replica import MdChain, begin
@@ -69,7 +71,7 @@ def run_md(
             display.say("writing the report")
             write_md_report(store, out)
             display.say("done" if finished else "stopped; continue with --resume")
-    ranks.world.Barrier()
+    refuse_no_result(store.chains, ranks)
     return finished
 
 
@@ -104,11 +106,8 @@ def _open(system: System, md: MdConfig, out: Path, resume: bool) -> MdStore:
     if not resume:
         raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
     store = load(path)
-    if store.header["identity"] != header["identity"]:
-        raise InputError(
-            f"{path} belongs to another config (only sampling.steps and burn_in, [parallel], "
-            "[report] and md.trajectory_interval may change); choose another --out."
-        )
+    may = "sampling.steps and burn_in, [parallel], [report] and md.trajectory_interval"
+    refuse_another(path, store.header, header, may)
     store.header = header
     for chain in store.chains:
         trajectory.cut(out / "trajectories", chain)

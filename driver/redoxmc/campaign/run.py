@@ -15,8 +15,11 @@ from math import comb, inf
 from pathlib import Path
 from typing import Any
 
+from redoxmc.campaign.failures import refuse_no_result
 from redoxmc.campaign.parallel import Ranks, distribute, split_ranks
+from redoxmc.campaign.preflight import check_model
 from redoxmc.campaign.progress import Progress
+from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
 from redoxmc.io.files import CHECKPOINT_SECONDS
@@ -46,7 +49,7 @@ def run_campaign(
 
     Returns 0 when all replicas have their steps, 75 when stopped by a file STOP in `out`, SIGTERM
     or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is
-    written.
+    written, and NoResultError, when all is written, where every start of a concentration failed.
     """
     system, ranks = prepare(config, concentration)
     if system.config.sampling.ensemble == "md":
@@ -68,7 +71,7 @@ def run_campaign(
             display.say("writing the report")
             write_report(store, out)
             display.say("done" if finished else "stopped; continue with --resume")
-    ranks.world.Barrier()
+    refuse_no_result(store.chains, ranks)
     return 0 if finished else STOPPED
 
 
@@ -77,6 +80,7 @@ def prepare(config: Path, concentration: float | None = None) -> tuple[System, R
     system = load_system(config, concentration)
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
     system.session.comm = ranks.group
+    check_model(system.session, system.lattice, min(system.counts.values()))
     return system, ranks
 
 
@@ -102,11 +106,8 @@ def _open(system: System, out: Path, resume: bool) -> Store:
     if not resume:
         raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
     store = load(path)
-    if store.header["identity"] != header["identity"]:
-        raise InputError(
-            f"{path} belongs to another config (only sampling.steps, burn_in and standard_error, "
-            "[parallel] and [report] may change); choose another --out."
-        )
+    may = "sampling.steps, burn_in and standard_error, [parallel] and [report]"
+    refuse_another(path, store.header, header, may)
     store.header = header
     return store
 

@@ -49,7 +49,7 @@ class System:
     def identity(self) -> str:
         """Hash of what determines the chains."""
         host = self.config.host.structure.read_text(encoding="utf-8", errors="replace")
-        return self.config.identity(self.card.sha256, host)
+        return self.config.identity(self.card.identity, host)
 
     def header(self) -> dict[str, Any]:
         """What results carry of their origin: plain data."""
@@ -63,6 +63,7 @@ class System:
                 "name": card.name,
                 "architecture": card.architecture,
                 "sha256": card.sha256,
+                "identity": card.identity,
                 "charge_aware": card.charge_aware,
             },
         }

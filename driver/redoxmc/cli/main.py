@@ -19,7 +19,7 @@ from redoxmc.cli import (
     run,
     train,
 )
-from redoxmc.errors import InputError
+from redoxmc.errors import InputError, NoResultError
 
 app = typer.Typer(
     name="redoxmc",
@@ -54,6 +54,9 @@ def main() -> None:
         code = app(standalone_mode=False)
     except InputError as error:
         sys.exit(_complain(str(error)))
+    except NoResultError as error:
+        _complain(str(error))
+        sys.exit(1)
     except typer.Abort:
         sys.exit(75)
     except Exception as error:
@@ -67,7 +70,7 @@ def main() -> None:
 
 def _complain(sentence: str) -> int:
     if os.environ.get("PMI_RANK", "0") == "0":  # every rank meets the same bad input
-        print(f"redoxmc: {sentence}", file=sys.stderr)
+        print(f"redoxmc: {' '.join(sentence.splitlines())}", file=sys.stderr)
     return 2
 
 
