@@ -321,5 +321,5 @@ class LammpsSession:
 
 
 def common_inputs() -> Path:
-    """The folder of the shipped LAMMPS inputs."""
-    return Path(__file__).resolve().parents[3] / "lammps_inputs" / "common"
+    """The folder of the LAMMPS inputs that come with the package (`lammps_inputs/common`)."""
+    return Path(__file__).resolve().parent / "inputs"
