@@ -9,6 +9,7 @@ from redoxmc.engines.cell import relax_cell
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.errors import EngineError, InputError
 from redoxmc.io.extxyz import make_atoms, species_of, write_labelled
+from redoxmc.io.geometry import check_geometry
 from redoxmc.io.structure import read_structure
 from redoxmc.model_card import load_card
 from redoxmc.plugin.per_atom import QUANTITIES
@@ -73,8 +74,7 @@ def relax(
 def _open(structure: Path, model: Path) -> tuple["Atoms", LammpsSession]:
     card = load_card(model)
     atoms = read_structure(structure, card.species)
-    if abs(np.linalg.det(np.array(atoms.cell))) < 1e-6:
-        raise InputError(f"{structure} has no cell; a periodic structure is needed.")
+    check_geometry(structure, atoms)
     return atoms, LammpsSession(card)
 
 
