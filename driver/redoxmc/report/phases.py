@@ -88,7 +88,7 @@ def _lacking(analysis: Analysis, x: Sequence[float]) -> Floats:
     found = []
     for value in x:
         filled = [(lattice.n_redox, lattice.n_reduced(counts[value]) or 0)]
-        filled += [(lattice.n_ions, counts[value])] if analysis.sampled else []
+        filled += [(lattice.n_ion_sites, counts[value])] if analysis.sampled else []
         found.append(sum(n * ideal_entropy(k / n) - log_binomial(n, k) for n, k in filled))
     return np.array(found) / lattice.formula_units
 

@@ -172,7 +172,7 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
 def relaxed_atoms(analysis: Analysis, key: str) -> Any:
     """The relaxed canonical structure of a state as ase.Atoms, None where it is not kept."""
     entry = analysis.store.cache[key]
-    if entry.energy is None or entry.positions is None:
+    if entry.energy is None or entry.cell is None or entry.positions is None:
         return None
     occupancy = occupancy_of_key(key)
     atoms = analysis.host.atoms(occupancy, entry.cell, entry.positions, energy=entry.energy)
