@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 REPO = Path(__file__).resolve().parents[1]
 # kernels of the many random models of the tests do not belong into a user's cache
 os.environ.setdefault("REDOXMC_CACHE", str(REPO / ".pytest_cache" / "redoxmc"))
+# the models of the tests are the tests' own: opening each of them twice costs seconds
+os.environ.setdefault("REDOXMC_TRUST_MODELS", "1")
 HOST = REPO / "lammps_inputs" / "olivine_nafepo4" / "host.cif"
 REFERENCE = REPO / "potentials" / "reference"
 

@@ -11,6 +11,13 @@ class InputError(ValueError):
     """
 
 
+class NoResultError(RuntimeError):
+    """A run has come to its end, is stored, and has no result for a part of what was asked.
+
+    The command line prints its sentence on stderr and exits with code 1.
+    """
+
+
 class EngineError(RuntimeError):
     """The engine could not give an energy (a failed minimization, NaN, a lost atom, a left site).
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from redoxmc.errors import InputError
 
-_NAME = re.compile(r"([A-Z][a-z]?)(?:(\d*)([+-]))?")
+_NAME = re.compile(r"([A-Z][a-z]?)(?:([0-9]?)([+-]))?")
 
 
 @dataclass(frozen=True, order=True)

@@ -16,7 +16,7 @@ from redoxmc.cli.main import app
 from redoxmc.config.campaign import load_config
 from redoxmc.data.bond_bias import find_shells
 from redoxmc.data.committee import disagreement, select
-from redoxmc.data.generate import Plan, around_run, generate
+from redoxmc.data.generate import Extent, around_run, generate
 from redoxmc.data.orders import choose_orders
 from redoxmc.data.variants import Variety
 from redoxmc.engines.lammps import LammpsSession
@@ -96,7 +96,7 @@ def test_orders_are_limited_neutral_and_reproducible(lattice) -> None:
 def generated(tmp_path_factory):
     path = write_config(tmp_path_factory.mktemp("made"), concentrations="[0.25, 0.5]")
     variety = Variety(rattles=(0.03,), temperatures=(300.0,), md_steps=10, snapshots=2)
-    return generate(path, Plan(ion_orders=1, charge_orders=2), variety)
+    return generate(path, Extent(ion_orders=1, charge_orders=2), variety)
 
 
 def test_frames_are_neutral_and_carry_their_distortion(generated, tmp_path: Path) -> None:
@@ -134,11 +134,11 @@ def test_variants_belong_to_their_state(generated) -> None:
 
 def test_the_same_seed_gives_the_same_frames(tmp_path: Path) -> None:
     path = write_config(tmp_path)
-    plan, variety = Plan(1, 1), Variety((0.03,), temperatures=(300.0,), md_steps=5, snapshots=1)
+    plan, variety = Extent(1, 1), Variety((0.03,), temperatures=(300.0,), md_steps=5, snapshots=1)
     first, second = generate(path, plan, variety), generate(path, plan, variety)
     for one, two in zip(first.frames, second.frames, strict=True):
         assert np.abs(one.positions - two.positions).max() < 1e-6
-    other = generate(path, Plan(1, 1, seed=2), variety)
+    other = generate(path, Extent(1, 1, seed=2), variety)
     assert np.abs(other.frames[1].positions - first.frames[1].positions).max() > 1e-3
 
 
@@ -148,7 +148,7 @@ def test_a_model_that_loses_the_order_is_helped_by_the_bias(tmp_path: Path) -> N
         tmp_path, "blind", "pair_coeff 2 5 pedone 0.078171 1.822638 2.658163",
         "pair_coeff 2 5 pedone 2.0 1.62 2.0",
     )  # fmt: skip
-    result = generate(write_config(tmp_path, blind), Plan(1, 1, bias=2000.0), NOTHING)
+    result = generate(write_config(tmp_path, blind), Extent(1, 1, bias=2000.0), NOTHING)
     assert result.counts == {"biased relaxation": 1}
     (frame,) = result.frames
     bonds = load_card(REFERENCE).bonds
@@ -158,7 +158,7 @@ def test_a_model_that_loses_the_order_is_helped_by_the_bias(tmp_path: Path) -> N
 
 
 def test_without_relaxation_bond_lengths_are_the_targets(tmp_path: Path) -> None:
-    result = generate(write_config(tmp_path), Plan(1, 1, relax=False), NOTHING)
+    result = generate(write_config(tmp_path), Extent(1, 1, relax=False), NOTHING)
     (frame,) = result.frames
     bonds = load_card(REFERENCE).bonds
     for shell in find_shells(frame, [str(one) for one in species_of(frame)], bonds):

@@ -46,7 +46,7 @@ def test_the_second_time_nothing_is_compiled(model, cache, monkeypatch):
     monkeypatch.setattr("redoxmc.native.build._generate", lambda *_: pytest.fail("compiled again"))
     assert native_library(model) == path
     assert path.stat().st_mtime_ns == before
-    assert sorted(p.suffix for p in cache.iterdir()) == [".lock", ".so"]
+    assert sorted(p.suffix for p in cache.iterdir()) == [".json", ".lock", ".so"]
 
 
 def replace_bytes(path, content):

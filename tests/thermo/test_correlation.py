@@ -43,7 +43,7 @@ def test_chains_that_disagree_count_as_correlated():
     chains = autoregressive(5000, 0.5, seed=13, chains=2) * 0.1 + np.array([[0.0], [1.0]])
     assert effective_samples(chains[0]) > 1000
     assert effective_samples(chains) < 20
-    assert standard_error(chains) > 0.1
+    assert math.isnan(standard_error(chains))  # two numbers tell nothing of their error
     assert split_r_hat(chains) > 3.0
 
 

@@ -23,7 +23,7 @@ from redoxmc.results.store import Store
 from redoxmc.sampling.chain import make_chain
 
 
-class Dynamics:
+class DynamicsSampler:
     """Sampler of replicas of dynamics. Raises InputError for keys that it cannot follow.
 
     out: the folder of the results, for trajectories.

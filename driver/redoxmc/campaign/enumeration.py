@@ -22,7 +22,7 @@ MAX_STATES = 200_000
 def enumerate_states(config: Path) -> dict[str, Any]:
     """Relax every distinct state of every concentration; every MPI rank calls it.
 
-    Returns {"states": …, "failed": …, "thermo": …} as in the contract, energies in eV. The ion
+    Returns {"states": …, "failed": …, "thermo": …}, energies in eV. The ion
     order is that of the first seed, or all of them with ordering = "sampled". A state whose
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
     Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.

@@ -13,7 +13,7 @@ from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
 
 
-class MonteCarlo:
+class MonteCarloSampler:
     """Sampler of ladders; energies are functions of the occupancy, so who asks first is all one."""
 
     what = "sampling"

@@ -77,7 +77,7 @@ def split_ranks(ranks_per_replica: int) -> Ranks:
     """Split MPI's ranks into groups of ranks_per_replica neighbours.
 
     Raises InputError where that leaves ranks over, or where the launcher and mpi4py belong to two
-    MPIs, so that every rank believes to be alone.
+    MPIs, so that no rank sees the others.
     """
     from mpi4py import MPI
 
@@ -106,7 +106,7 @@ def distribute(bundles: Sequence[Sequence[T]], n_groups: int) -> list[list[T]]:
     shares: list[list[T]] = [[] for _ in range(n_groups)]
     if len(bundles) >= n_groups:
         for number, bundle in enumerate(bundles):
-            # there and back: the cheapest goes with the dearest
+            # there and back, so that cheap bundles share a group with costly ones
             lap, place = divmod(number, n_groups)
             shares[place if lap % 2 == 0 else n_groups - 1 - place].extend(bundle)
         return shares

@@ -10,12 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from redoxmc.campaign.dynamics import Dynamics
+from redoxmc.campaign.dynamics import DynamicsSampler
+from redoxmc.campaign.failures import refuse_no_result
 from redoxmc.campaign.lock import locked
-from redoxmc.campaign.monte_carlo import MonteCarlo
+from redoxmc.campaign.monte_carlo import MonteCarloSampler
 from redoxmc.campaign.parallel import Ranks, split_ranks
+from redoxmc.campaign.preflight import check_model
 from redoxmc.campaign.progress import Progress
 from redoxmc.campaign.rounds import checkpoint, run_rounds
+from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
@@ -39,7 +42,7 @@ def run_campaign(
 
     Returns 0 when all replicas have their steps, 75 when stopped by a file STOP in `out`, SIGTERM
     or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is
-    written.
+    written, and NoResultError, when all is written, where every start of a concentration failed.
     """
     system, ranks = prepare(config, concentration)
     stopping = _catch_signals()
@@ -52,6 +55,7 @@ def prepare(config: Path, concentration: float | None = None) -> tuple[System, R
     system = load_system(config, concentration)
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
     system.session.comm = ranks.group
+    check_model(system.session, system.lattice, min(system.counts.values()))
     return system, ranks
 
 
@@ -70,9 +74,9 @@ def run_system(
     replicas have their steps. Raises InputError as run_campaign.
     """
     sampler: Sampler[Any] = (
-        Dynamics(system, ranks, out)
+        DynamicsSampler(system, ranks, out)
         if system.config.sampling.ensemble == "md"
-        else MonteCarlo(system)
+        else MonteCarloSampler(system)
     )
     path = out / "results.h5"
     ranks.share(lambda: _refuse_existing(path, resume))
@@ -99,7 +103,7 @@ def run_system(
         display.say("writing the report")
         ranks.share(lambda: write_report(store, out))
         display.say("done" if finished else "stopped; continue with --resume")
-        ranks.world.Barrier()
+    refuse_no_result([*store.chains, *store.md_chains], ranks)
     return finished
 
 
@@ -114,11 +118,7 @@ def _open(sampler: Sampler[Any], system: System, path: Path) -> tuple[Store, str
     if not path.exists():
         return sampler.fresh(header), ""
     store, remark = load_last_good(path)
-    if store.header["identity"] != header["identity"]:
-        raise InputError(
-            f"{path} belongs to another config (only {sampler.may_change} may change); choose "
-            "another --out."
-        )
+    refuse_another(path, store.header, header, sampler.may_change)
     store.header = header
     return store, remark
 

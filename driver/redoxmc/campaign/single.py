@@ -9,6 +9,7 @@ from redoxmc.engines.cell import relax_cell
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.errors import EngineError, InputError
 from redoxmc.io.extxyz import make_atoms, species_of, write_labelled
+from redoxmc.io.geometry import check_geometry
 from redoxmc.io.structure import read_structure
 from redoxmc.model_card import load_card
 from redoxmc.plugin.per_atom import QUANTITIES
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def energy(structure: Path, model: Path) -> dict[str, Any]:
-    """Energy (eV), forces (eV/Å) and stress (eV/Å^3) of a structure file, as the contract's JSON.
+    """Energy (eV), forces (eV/Å) and stress (eV/Å^3) of a structure file, as plain data.
 
     Raises InputError for a structure or a model that does not fit.
     """
@@ -43,7 +44,7 @@ def relax(
     force_tolerance: float = 1e-3,
     stress_tolerance: float = 1e-4,
 ) -> dict[str, Any]:
-    """Relax the ions, and the cell where asked; as the contract's JSON.
+    """Relax the ions, and the cell where asked; returns plain data.
 
     out: file of the relaxed structure (extxyz), beside the input with `_relaxed` by default.
     force_tolerance: eV/Å. stress_tolerance: eV/Å^3.
@@ -73,8 +74,7 @@ def relax(
 def _open(structure: Path, model: Path) -> tuple["Atoms", LammpsSession]:
     card = load_card(model)
     atoms = read_structure(structure, card.species)
-    if abs(np.linalg.det(np.array(atoms.cell))) < 1e-6:
-        raise InputError(f"{structure} has no cell; a periodic structure is needed.")
+    check_geometry(structure, atoms)
     return atoms, LammpsSession(card)
 
 

@@ -22,7 +22,7 @@ from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.structures.host import Host, HostGeometry
-from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count
+from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_counts
 from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ion_order
 
@@ -52,7 +52,7 @@ class System:
     def identity(self) -> str:
         """Hash of what determines the chains."""
         host = self.config.host.structure.read_text(encoding="utf-8", errors="replace")
-        return self.config.identity(self.card.sha256, host)
+        return self.config.identity(self.card.identity, host)
 
     def header(self) -> dict[str, Any]:
         """What results carry of their origin: plain data."""
@@ -66,6 +66,7 @@ class System:
                 "name": card.name,
                 "architecture": card.architecture,
                 "sha256": card.sha256,
+                "identity": card.identity,
                 "charge_aware": card.charge_aware,
             },
         }
@@ -133,7 +134,7 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     config = load_config(path)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
-    counts = {x: ion_count(lattice, x) for x in config.ions.concentrations}
+    counts = ion_counts(lattice, config.ions.concentrations)
     mixture = _moves(config, lattice)
     reachable = _reachable_counts(config, lattice, counts.values())
     refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])

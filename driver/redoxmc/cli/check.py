@@ -26,12 +26,16 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
+    from redoxmc.io.geometry import check_geometry
     from redoxmc.io.structure import read_structure
     from redoxmc.model_card import load_card
     from redoxmc.models.check import check_model
 
     card = load_card(model)
-    atoms = read_structure(structure, card.species) if structure is not None else None
+    atoms = None
+    if structure is not None:
+        atoms = read_structure(structure, card.species)
+        check_geometry(structure, atoms)
     checks = check_model(model, atoms)
     passed = all(one.passed for one in checks)
     table = Table("check", "value", "limit", "", title=f"{card.name} ({card.architecture})")

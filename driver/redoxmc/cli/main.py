@@ -20,7 +20,7 @@ from redoxmc.cli import (
     run,
     train,
 )
-from redoxmc.errors import InputError
+from redoxmc.errors import InputError, NoResultError
 
 app = typer.Typer(
     name="redoxmc",
@@ -56,6 +56,9 @@ def main() -> None:
     except InputError as error:
         end_all_ranks(str(error), 2)
         sys.exit(_complain(str(error)))
+    except NoResultError as error:
+        _complain(str(error))
+        sys.exit(1)
     except typer.Abort:
         sys.exit(75)
     except Exception as error:
@@ -69,5 +72,5 @@ def main() -> None:
 
 def _complain(sentence: str) -> int:
     if os.environ.get("PMI_RANK", "0") == "0":  # every rank meets the same bad input
-        print(f"redoxmc: {sentence}", file=sys.stderr)
+        print(f"redoxmc: {' '.join(sentence.splitlines())}", file=sys.stderr)
     return 2

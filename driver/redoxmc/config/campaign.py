@@ -2,125 +2,178 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from redoxmc.config.combinations import check_combinations
 from redoxmc.config.dynamics import MdConfig
+from redoxmc.config.messages import shown
 from redoxmc.config.reading import parse_table, read_toml
+from redoxmc.config.values import (
+    Concentration,
+    Count,
+    Distance,
+    Energy,
+    File,
+    Fraction,
+    Kelvin,
+    Natural,
+    Seconds,
+    Seed,
+    Share,
+    SpeciesName,
+    Table,
+    Tolerance,
+    Weight,
+)
 
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+LARGEST_REPEAT = 1_000  # of a host along one of its axes
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HostConfig(_Table):
+class HostConfig(Table):
     """[host]: structure with all ion sites filled, supercell (3 repeats or a 3x3 matrix)."""
 
-    structure: Path
-    supercell: list[Count] | list[list[int]] = [1, 1, 1]
+    structure: File
+    supercell: list[int] | list[list[int]] = Field(default=[1, 1, 1])
 
-    @field_validator("supercell")
+    @field_validator("supercell", mode="before")
     @classmethod
-    def _shape(cls, value: list[Any]) -> list[Any]:
-        rows = [row if isinstance(row, list) else [row] for row in value]
-        if len(rows) != 3 or len({len(row) for row in rows}) != 1 or len(rows[0]) not in (1, 3):
+    def _shape(cls, value: Any) -> Any:
+        rows = [row if isinstance(row, list) else [row] for row in _list(value)]
+        sizes = {len(row) for row in rows}
+        whole = all(type(number) is int for row in rows for number in row)
+        if len(rows) != 3 or sizes not in ({1}, {3}) or not whole:
             raise ValueError("write three repeats as [1, 2, 2] or a 3x3 integer matrix")
+        if max(abs(number) for row in rows for number in row) > LARGEST_REPEAT:
+            raise ValueError(f"no entry may be larger than {LARGEST_REPEAT}")
+        if sizes == {1} and min(row[0] for row in rows) < 1:
+            raise ValueError("a repeat must be at least 1")
+        volume = determinant(value)
+        if volume == 0:
+            raise ValueError("its determinant is 0, so that the supercell has no volume")
+        if volume < 0:
+            raise ValueError(
+                "its determinant is negative, which makes the cell left-handed: exchange two rows"
+            )
         return value
 
 
-class RedoxConfig(_Table):
+def determinant(supercell: list[Any]) -> int:
+    """How many host cells a supercell has, exactly; negative where it is left-handed."""
+    if not isinstance(supercell[0], list):
+        return int(supercell[0] * supercell[1] * supercell[2])
+    (a, b, c), (d, e, f), (g, h, i) = supercell
+    return int(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+class RedoxConfig(Table):
     """[redox]: the two charge states of the redox ion, as species."""
 
-    reduced: str
-    oxidised: str
+    reduced: SpeciesName
+    oxidised: SpeciesName
 
 
-class IonsConfig(_Table):
+class IonsConfig(Table):
     """[ions]: the working ion, its concentrations (ions per redox site) and how it is ordered."""
 
-    species: str
-    concentrations: list[Annotated[float, Field(ge=0)]] = Field(min_length=1)
-    ordering: str = "ewald"
-    metal_energy: float | None = None  # eV per atom of the ion metal: the reference of voltages
+    species: SpeciesName
+    concentrations: list[Concentration] = Field(min_length=1)
+    ordering: str = Field(default="ewald", min_length=1)
+    metal_energy: Energy | None = None  # eV per atom of the ion metal: the reference of voltages
+
+    @field_validator("concentrations")
+    @classmethod
+    def _distinct(cls, value: list[float]) -> list[float]:
+        _refuse_twice("concentrations", value, (f"{x:.6g}" for x in value))
+        return value
 
 
-class ModelConfig(_Table):
+class ModelConfig(Table):
     """[model]: the model folder."""
 
-    path: Path
+    path: File
 
 
-class RelaxConfig(_Table):
+class RelaxConfig(Table):
     """[relax]: where a minimization starts, what it relaxes, when it has converged or failed."""
 
     start: Literal["reference", "previous"] = "reference"
     cell: Literal["fixed", "per_x", "full"] = "per_x"
-    force_tolerance: Positive = 1e-3  # eV/Å
-    stress_tolerance: Positive = 1e-4  # eV/Å^3, where the cell is relaxed
-    site_tolerance: Positive = 1.0  # Å: a state is left when an atom ends farther from its site
+    force_tolerance: Tolerance = 1e-3  # eV/Å
+    stress_tolerance: Tolerance = 1e-4  # eV/Å^3, where the cell is relaxed
+    site_tolerance: Distance = 1.0  # Å: a state is left when an atom ends farther from its site
     max_iterations: Count = 2000
 
 
-class AnnealingConfig(_Table):
+class AnnealingConfig(Table):
     """[sampling.annealing]: cool from `start` (K) to each temperature over the first `steps`."""
 
-    start: Positive
+    start: Kelvin
     steps: Count
 
 
-class SamplingConfig(_Table):
+class SamplingConfig(Table):
     """[sampling]: ensemble, temperatures (K), attempted moves per replica, seeds, moves."""
 
     ensemble: Literal["relaxed", "semigrand", "md"] = "relaxed"
-    temperatures: list[Positive] = Field(min_length=1)
+    temperatures: list[Kelvin] = Field(min_length=1)
     steps: Count
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1], min_length=1)
+    seeds: list[Seed] = Field(default=[1], min_length=1)
     # eV per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
     # of the model: (energy of an atom of the ion's metal) − (charge of the ion) × voltage
-    chemical_potential: list[float] | None = None
+    chemical_potential: list[Energy] | None = Field(default=None, min_length=1)
     tempering: bool = False
     exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
     annealing: AnnealingConfig | None = None
-    uniform_draws: Annotated[int, Field(ge=0)] = 0  # per (x, seed): they anchor the entropy
-    standard_error: Positive | None = None  # eV/f.u.: an x whose energies are so well known stops
-    burn_in: Annotated[float, Field(ge=0, lt=1)] = 0.1  # fraction of the steps left out of averages
-    audit: Annotated[float, Field(ge=0, le=1)] = 0.02  # fraction of energies recomputed
-    moves: dict[str, Positive] = {"charge_swap": 1.0}
+    uniform_draws: Natural = 0  # per (x, seed): they anchor the entropy
+    standard_error: Tolerance | None = None  # eV/f.u.: an x whose energies are so well known stops
+    burn_in: Share = 0.1  # fraction of the steps left out of averages
+    audit: Fraction = 0.02  # fraction of energies recomputed
+    moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
 
     @field_validator("chemical_potential", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
-        return [value] if isinstance(value, int | float) else value
+        return [value] if type(value) in (int, float) else value
 
     @model_validator(mode="after")
     def _distinct(self) -> "SamplingConfig":
-        for name in ("temperatures", "seeds", "chemical_potential"):
-            values = getattr(self, name) or []
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name} {values} holds a value twice")
+        # results name replicas by these texts
+        _refuse_twice("temperatures", self.temperatures, (f"{t:g}" for t in self.temperatures))
+        _refuse_twice("seeds", self.seeds, map(str, self.seeds))
+        potentials = self.chemical_potential or []
+        _refuse_twice("chemical_potential", potentials, (f"{mu + 0.0:.6g}" for mu in potentials))
         return self
 
 
-class ParallelConfig(_Table):
+def _refuse_twice(name: str, values: list[Any], texts: Iterable[str]) -> None:
+    texts = list(texts)
+    if len(set(texts)) != len(texts):
+        again = next(text for text in texts if texts.count(text) > 1)
+        raise ValueError(f"{name} {shown(values)} holds a value twice ({again}, to six digits)")
+
+
+class ParallelConfig(Table):
     """[parallel]: ranks of a replica (domain decomposition), seconds between synchronizations."""
 
     ranks_per_replica: Count = 1
-    sync_seconds: Positive = 5.0
+    sync_seconds: Seconds = 5.0
 
 
-class ReportConfig(_Table):
+class ReportConfig(Table):
     """[report]: optional points of the hull plot (CSV: label, x, formation energy in eV/f.u.)."""
 
-    hull_points: Path | None = None
+    hull_points: File | None = None
 
 
-class Config(_Table):
+class Config(Table):
     """One campaign. Paths are absolute after loading."""
 
     host: HostConfig

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from redoxmc.config.unread import unread_key
 from redoxmc.errors import InputError
 from redoxmc.moves.catalogue import find_move
+from redoxmc.species import Species
 
 if TYPE_CHECKING:
     from redoxmc.config.campaign import Config
@@ -47,6 +49,19 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
             f"'sampled'; it is {ordering!r}"
         )
+    reduced, oxidised = config.redox.reduced, config.redox.oxidised
+    pair = Species.parse(reduced), Species.parse(oxidised)
+    ion = Species.parse(config.ions.species)
+    if pair[0].element != pair[1].element or pair[0].charge >= pair[1].charge:
+        problem = (
+            f"redox.reduced = '{reduced}', redox.oxidised = '{oxidised}': they must be one "
+            "element, the reduced one with the lower charge"
+        )
+    elif ion.element == pair[0].element or ion.charge == 0:
+        problem = (
+            f"ions.species = '{ion}' must be a charged ion of another element than redox.reduced "
+            f"= '{reduced}'"
+        )
     annealing, hottest = sampling.annealing, max(sampling.temperatures)
     if annealing and sampling.tempering:
         problem = "sampling.annealing does not go with sampling.tempering = true; choose one"
@@ -55,5 +70,11 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.annealing.start = {annealing.start:g} K is not above the temperature "
             f"{hottest:g} K that it cools to"
         )
+    elif annealing and annealing.steps >= sampling.steps:
+        problem = (
+            f"sampling.annealing.steps = {annealing.steps} leaves none of sampling.steps = "
+            f"{sampling.steps} at the temperature that it cools to; take fewer"
+        )
+    problem = problem or unread_key(config)
     if problem:
         raise InputError(f"{source}: {problem}.")

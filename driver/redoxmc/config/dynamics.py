@@ -1,41 +1,50 @@
 """[md]: how a campaign with ensemble = "md" moves in time and changes charges."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+from redoxmc.config.values import Count, Distance, Natural, Table
+
+Femtoseconds = Annotated[float, Field(ge=1e-3, le=1e9)]
 
 LONGEST_PATH = 2048  # steps that the automatic choice tries
+MOST_STEPS = 1_000_000  # of a path
 FEMTOSECOND = 1e-3  # ps
 
 
-class MdConfig(BaseModel):
+class MdConfig(Table):
     """Molecular dynamics at temperature with charge swaps over short paths.
 
     A step of the sampling is `interval` pieces of `segment` time steps, then one candidate move.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    time_step: Positive = 1.0  # fs
-    damping: Positive = 100.0  # fs: how long velocities are remembered (Langevin bath)
+    time_step: Femtoseconds = 1.0  # fs
+    damping: Femtoseconds = 100.0  # fs: how long velocities are remembered (Langevin bath)
     segment: Count = 10  # time steps between two refreshes of the velocities
     interval: Count = 5  # pieces between two candidate moves
     # accept every piece on the change of its energy: exact for any time step. False above some
     # thousand atoms, where that change grows with the number of atoms
     metropolize: bool = True
-    equilibration: Positive = 1000.0  # fs, before the first move is counted
-    pressure: float | None = None  # GPa; none: the cell of [relax] is kept
-    protocol_steps: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    equilibration: Femtoseconds = 1000.0  # fs, before the first move is counted
+    pressure: Annotated[float, Field(ge=-1000, le=1000)] | None = (
+        None  # GPa; none: the cell of [relax] is kept
+    )
+    protocol_steps: Count | Literal["auto"] = "auto"
     pilot_moves: Count = 12  # of each length that the automatic choice tries; up to 8 times more
     schedule: Literal["linear", "smooth"] = "smooth"
     escort: bool = True  # move the local distortion along with the charges
-    mobile_radius: Positive | None = None  # Å: atoms farther from the swapped ions stand still
-    site_tolerance: Positive | None = None  # Å: refuse what takes an atom farther from its site
+    mobile_radius: Distance | None = None  # Å: atoms farther from the swapped ions stand still
+    site_tolerance: Distance | None = None  # Å: refuse what takes an atom farther from its site
     swaps: bool = True  # False: plain MD on the first charge order
-    trajectory_interval: Annotated[int, Field(ge=0)] = 0  # steps between frames; 0 writes none
+    trajectory_interval: Natural = 0  # steps between frames; 0 writes none
+
+    @field_validator("protocol_steps", mode="before")
+    @classmethod
+    def _steps_or_auto(cls, value: Any) -> Any:
+        if value != "auto" and not (type(value) is int and 1 <= value <= MOST_STEPS):
+            raise ValueError(f"it must be 'auto' or a whole number from 1 to {MOST_STEPS}")
+        return value
 
     @model_validator(mode="after")
     def _bath(self) -> "MdConfig":

@@ -1,4 +1,4 @@
-"""The part of an ASE calculator that is the same for all that compute everything at once."""
+"""A base class for ASE calculators that compute all results of a structure in one call."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

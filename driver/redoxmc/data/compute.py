@@ -32,7 +32,10 @@ class Stopped(Exception):  # noqa: N818 - a request, not an error
 
 @dataclass
 class Outcome:
-    """What one worker did. failed: (file, frame, reason), also of frames that failed before."""
+    """What one worker did.
+
+    failed: (file, frame, reason), also of frames that failed before.
+    """
 
     computed: int = 0
     already: int = 0
@@ -134,10 +137,12 @@ def _work_on(
         done = 0
         try:
             frames = [task.atoms for task in mine]
-            for index, found in compute_batch(frames, settings, python, queue.folder, mine[0].key):
-                for frame in found:
+            for index, computed in compute_batch(
+                frames, settings, python, queue.folder, mine[0].key
+            ):
+                for frame in computed:
                     frame.info["key"] = mine[index].key
-                queue.store(mine[index].key, found)
+                queue.store(mine[index].key, computed)
                 outcome.computed += 1
                 done += 1
                 after_each()
@@ -156,13 +161,13 @@ def adopt(queue: Queue, tasks: Sequence[Task], out: Path) -> int:
     So a labelled file can be carried to another machine, without its queue, and continued there.
     """
     open_keys = {task.key for task in tasks if not queue.is_done(task.key)}
-    found: dict[str, list[Atoms]] = {}
+    by_key: dict[str, list[Atoms]] = {}
     for frame in read_labelled(out) if open_keys and out.exists() else []:
         if frame.info.get("key") in open_keys:
-            found.setdefault(str(frame.info["key"]), []).append(frame)
-    for key, frames in found.items():
+            by_key.setdefault(str(frame.info["key"]), []).append(frame)
+    for key, frames in by_key.items():
         queue.store(key, frames)
-    adopted = len(found)
+    adopted = len(by_key)
     for key, reason in _read_failures(out).items():
         if key in open_keys:
             queue.store_failure(key, reason)

@@ -1,4 +1,4 @@
-"""Structures worth labelling: orders with the distortion of each charge state, and what is near."""
+"""Structures worth labelling: distinct orders, distorted as their charges ask, and variants."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,11 +30,13 @@ _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
 
 
 @dataclass(frozen=True)
-class Plan:
+class Extent:
     """How many orders, and how each is relaxed.
 
-    relax: with the model, else the reference start is taken as it is. bias: strength (eV/Å^2) of
-    the bond-length term that is added where the model alone loses the order. force_tolerance: eV/Å.
+    relax: with the model, else the reference start is taken as it is.
+    bias: strength (eV/Å^2) of the bond-length term that is added where the model alone loses the
+        order.
+    force_tolerance: eV/Å.
     """
 
     ion_orders: int = 3
@@ -47,7 +49,12 @@ class Plan:
 
 @dataclass
 class Generated:
-    """frames: without energies. counts: by how they were made. failed: (order, reason)."""
+    """What was made.
+
+    frames: without energies.
+    counts: number of frames by how they were made.
+    failed: (order, reason) of each order that did not relax.
+    """
 
     frames: list[Atoms] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -59,7 +66,7 @@ class Generated:
         self.counts[str(frame.info["made_by"])] += 1
 
 
-def generate(path: Path, plan: Plan, variety: Variety) -> Generated:
+def generate(path: Path, plan: Extent, variety: Variety) -> Generated:
     """Make structures of every concentration of a campaign file.
 
     `info` of each frame: `order` (the occupancy, redox sites before the bar), `x`, `made_by` and
@@ -116,7 +123,7 @@ def around_run(path: Path, run: Path, variety: Variety, seed: int) -> Generated:
 class _Maker:
     """From an occupancy to a state: the host's geometry, the reference start, the relaxation."""
 
-    def __init__(self, config: Config, plan: Plan) -> None:
+    def __init__(self, config: Config, plan: Extent) -> None:
         self.config, self.plan = config, plan
         self.card = load_card(config.model.path)
         self.session = LammpsSession(self.card)

@@ -16,7 +16,9 @@ _GROUPS = {"Ti": 4, "V": 5, "Cr": 6, "Mn": 7, "Fe": 8, "Co": 9, "Ni": 10, "Cu": 
 class OpenShell:
     """One spin channel of the d shell of an atom.
 
-    atom: index. spin: 0 for the majority, 1 for the minority. electrons: full orbitals of five.
+    atom: index.
+    spin: 0 for the majority, 1 for the minority.
+    electrons: number of filled orbitals, of the five of a d shell.
     """
 
     atom: int
@@ -61,7 +63,7 @@ def held_shells(species: Sequence[Species]) -> list[OpenShell]:
 
 
 def even_moments(species: Sequence[Species], moments: Sequence[float]) -> list[float]:
-    """Return starting moments (µB) of the same sum that tell ions of one element not apart.
+    """Return starting moments (µB) of the same sum, alike for all ions of one element.
 
     Neutral atoms with different d counts start with the wrong one lower, by ten times the potential
     that is to hold the order: each ion with a held shell gets the smallest moment of its element,

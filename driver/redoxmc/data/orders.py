@@ -39,15 +39,15 @@ def choose_orders(
         if len(ions_seen) == ion_orders:
             break
         ions_seen.add(name)
-        found = 0
+        count = 0
         lowest = lowest_charge_order(lattice, ions)[: lattice.n_redox]
         for redox in [lowest, *_some_choices(lattice.n_redox, n_reduced, rng)]:
             occupancy = np.concatenate([redox, ions]).astype(np.int8)
             name = symmetry.canonical(occupancy).tobytes()
-            if name not in seen and found < charge_orders:
+            if name not in seen and count < charge_orders:
                 seen.add(name)
                 chosen.append(occupancy)
-                found += 1
+                count += 1
     return chosen
 
 

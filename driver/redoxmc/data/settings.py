@@ -38,13 +38,16 @@ _KEYS = ("parameters", "profile", "moments", "order", "relax")
 class Settings:
     """What a calculation depends on apart from the structure.
 
-    calculator: ASE's name, or MODULE:CLASS. parameters: its keywords. profile: command and
-    pseudopotentials where the calculator takes them so. moments: initial ones (µB) by species.
-    order: of GPAW, the `potential` (eV) that imposes the charge order, multiplied by `release`
-    whenever the density error is below `threshold` (electrons per valence electron), down to 0;
-    `skip`: so many of the orbitals that the crystal offers first are passed over (a second start).
+    calculator: name of an ASE calculator, or MODULE:CLASS.
+    parameters: keywords of the calculator.
+    profile: command and pseudopotentials where the calculator takes them so.
+    moments: initial moments (µB) by species.
+    order: for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release`
+        whenever the density error is below `threshold` (electrons per valence electron), down to 0.
+        `skip` is the number of orbitals, of those that the crystal offers first, to pass over (for
+        a second start).
     relax: how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force
-    exceeds `force` (eV/Å), no atom moving more than `longest` (Å) a step. All steps are kept.
+        exceeds `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept.
     """
 
     calculator: str

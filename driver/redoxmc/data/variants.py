@@ -21,10 +21,13 @@ _FRICTION = 0.01  # 1/fs
 class Variety:
     """What to make of each state.
 
-    rattles: widths of random displacements (Å), one copy each. strain: width of the random strain
-    of those copies. temperatures: K, one run each. md_steps: of 2 fs, between snapshots.
-    snapshots: of each run. site_tolerance: Å; a snapshot with an atom farther from its site in the
-    state is of another state, and the run ends there.
+    rattles: widths of random displacements (Å), one copy each.
+    strain: width of the random strain of those copies.
+    temperatures: K, one run each.
+    md_steps: number of steps of 2 fs between snapshots.
+    snapshots: number of snapshots of each run.
+    site_tolerance: Å; a snapshot with an atom farther from its site in the state is of another
+        state, and the run ends there.
     """
 
     rattles: tuple[float, ...] = (0.02, 0.05)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redoxmc.dynamics.candidate import Path, accept, switch, switching
+from redoxmc.dynamics.candidate import CandidatePath, accept, switch, switching
 from redoxmc.dynamics.integrate import dynamics
 from redoxmc.dynamics.phase import kinetic_energy
 from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
@@ -103,13 +103,13 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
     )
 
 
-def _decide(chain: MdChain, path: Path, proposal: Proposal) -> bool:
+def _decide(chain: MdChain, path: CandidatePath, proposal: Proposal) -> bool:
     return accept(path.work, chain.temperature, proposal.log_apriori_ratio, chain.rng)
 
 
 def _path(
     chain: MdChain, world: MdWorld, trial: Occupancy, length: int, seen: list[Floats]
-) -> Path:
+) -> CandidatePath:
     md, distortions = world.md, world.distortions
     _, old = world.lattice.atoms(chain.occupancy)
     _, new = world.lattice.atoms(trial)

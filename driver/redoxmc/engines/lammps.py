@@ -7,7 +7,7 @@ that makes relaxed energies bit-reproducible whatever was computed before.
 
 import ctypes
 import re
-import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from redoxmc.engines.box import lammps_axes, prism
+from redoxmc.engines.load_model import lammps_reason, load_model
+from redoxmc.engines.model_files import scratch_folder
 from redoxmc.engines.quasi_newton import Solve, descend
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard
@@ -26,6 +28,7 @@ from redoxmc.units import BAR_TO_EV_PER_A3
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 T = TypeVar("T")
+CHARGE_TOLERANCE = 1e-6  # e per atom that a cell may have in all
 LOADS = 2000  # after so many a new LAMMPS: kspace_style ewald/disp slows down with every set-up
 _STATISTICS = re.compile(r"Iterations, force evaluations = (\d+) (\d+)")
 
@@ -51,6 +54,10 @@ class State:
     def largest_force(self) -> float:
         """Largest force on an atom, eV/Å."""
         return float(np.linalg.norm(self.forces, axis=1).max()) if len(self.forces) else 0.0
+
+
+class LammpsError(EngineError):
+    """LAMMPS itself ended a call, for a reason that lies in its input."""
 
 
 class LammpsSession:
@@ -157,7 +164,7 @@ class LammpsSession:
             if type(error).__name__ == "MPIAbortException" and not alone:
                 raise  # one rank's error: the others of the group cannot be told any more
             self.close()  # its state is undefined after an error
-            raise EngineError(str(error).strip()) from None
+            raise LammpsError(lammps_reason(error)) from None
 
     def _evaluate(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> State:
         self._load(cell, positions, species)
@@ -213,7 +220,7 @@ class LammpsSession:
 
     def _run(self, name: str) -> int:
         """Run an input file of ours; returns the force evaluations its minimizations took."""
-        self._lammps.command(f"log {self._log}")  # starts it anew
+        self._lammps.command(f'log "{self._log}"')  # starts it anew
         self._lammps.file(str(self.inputs / name))
         self._lammps.command("log none")
         count = 0
@@ -237,7 +244,7 @@ class LammpsSession:
         lmp = self._lammps = lammps(cmdargs=arguments, comm=comm)
         if self._rank == 0 and not self._log:
             # removed with the session, at the latest when the process ends
-            self._scratch = tempfile.TemporaryDirectory(prefix="redoxmc-")
+            self._scratch = scratch_folder()
             self._log = str(Path(self._scratch.name) / "minimize.log")
         self._log = comm.bcast(self._log)
         self._set("ntypes", len(self.card.species))
@@ -246,12 +253,7 @@ class LammpsSession:
         lmp.file(str(self.inputs / "system.lmp"))
         for species, kind in self._types.items():
             lmp.command(f"mass {kind} {species.mass!r}")
-        if self.card.is_classical:
-            lmp.file(str(self.card.energy_file))
-        else:
-            lmp.command("pair_style redoxmc")  # of the plugin, which LAMMPS loads by itself
-            names = " ".join(str(species) for species in self.card.species)
-            lmp.command(f'pair_coeff * * "{self.card.energy_file}" {names}')
+        load_model(lmp, self.card, self.comm)
         self._per_atom = per_atom.follow(lmp)
 
     def _set(self, name: str, value: float) -> None:
@@ -284,6 +286,7 @@ class LammpsSession:
         )
         n = len(species)
         types = [self._types[s] for s in species]
+        self._check_charges(species)
         x = np.ascontiguousarray(positions @ rotation.T)
         created = lmp.create_atoms(
             n, list(range(1, n + 1)), types, x.ravel().tolist(), shrinkexceed=False
@@ -295,6 +298,16 @@ class LammpsSession:
         lmp.command("reset_timestep 0")
         self._rotation, self._cell, self._inverse = rotation, cell, np.asarray(np.linalg.inv(cell))
         self._start_positions, self._set_up = positions, False
+
+    def _check_charges(self, species: Sequence[Species]) -> None:
+        """A periodic cell with a net charge has an energy that means nothing."""
+        charges = self.card.lammps_charges
+        total = sum(charges.get(str(one), 0.0) * n for one, n in Counter(species).items())
+        if abs(total) > CHARGE_TOLERANCE * len(species):
+            raise InputError(
+                f"{self.card.folder / 'card.toml'}: [lammps_charges] add up to {total:+.4g} e in a "
+                "cell whose formal charges are neutral; correct them."
+            )
 
     def _scatter(self, name: str, values: Floats) -> None:
         flat = np.ascontiguousarray(values @ self._rotation.T).ravel()
@@ -330,5 +343,5 @@ class LammpsSession:
 
 
 def common_inputs() -> Path:
-    """The folder of the shipped LAMMPS inputs."""
-    return Path(__file__).resolve().parents[3] / "lammps_inputs" / "common"
+    """The folder of the LAMMPS inputs that come with the package (`lammps_inputs/common`)."""
+    return Path(__file__).resolve().parent / "inputs"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.engines.load_model import load_model
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import load_card
 from redoxmc.plugin.per_atom import Floats, follow, read
@@ -99,16 +100,11 @@ def evaluate(job: Job, comm: Any = None) -> SinglePoint:
                 lmp.command(f"mass {number} {species.mass}")
                 if str(species) in card.lammps_charges:
                     lmp.command(f"set type {number} charge {card.lammps_charges[str(species)]}")
-            if card.is_classical:
-                lmp.file(str(card.energy_file))
-            else:
-                lmp.command(f"pair_style {job.pair_style}")
-                # quotes: the path may have blanks
-                lmp.command(f'pair_coeff * * "{card.energy_file}" {_names(card.species)}')
+            load_model(lmp, card, comm, job.pair_style, refused=EngineError)
             if job.then:
                 lmp.commands_list(["run 0", *job.then])
             return _run(lmp, rotation)
-        except InputError:
+        except (EngineError, InputError):
             raise
         except Exception as error:  # the lammps module raises bare Exception
             raise EngineError(f"LAMMPS: {error}".split("\nLast")[0]) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redoxmc.errors import InputError
+from redoxmc.io.cif import check_cif
 from redoxmc.io.extxyz import COLUMN
 from redoxmc.io.frames import FrameError, xyz_frames
 from redoxmc.species import Species
@@ -160,6 +161,7 @@ def _read_cif(path: Path) -> "Atoms":
     from ase import Atoms
     from pymatgen.io.cif import CifParser
 
+    check_cif(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -18,8 +18,10 @@ Ints = npt.NDArray[np.int64]
 class Graph:
     """One structure, or several side by side.
 
-    species: (N,) rows of the model's table. edges: (2, E) sender, receiver, grouped by receiver.
-    vectors: (E, 3) Å, from sender to receiver. structure: (N,) which structure an atom belongs to.
+    species: (N,) rows of the model's table.
+    edges: (2, E) sender, receiver, grouped by receiver.
+    vectors: (E, 3) Å, from sender to receiver.
+    structure: (N,) which structure an atom belongs to.
     n_atoms, volumes (Å^3): of each structure.
     """
 
@@ -44,9 +46,12 @@ class Graph:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """energy: (structures,) eV without reference energies. forces: (N, 3) eV/Å.
+    """What a model says of a batch.
 
-    stress: (structures, 3, 3) eV/Å^3, positive under tension. nodes: what the module returned.
+    energy: (structures,) eV without reference energies.
+    forces: (N, 3) eV/Å.
+    stress: (structures, 3, 3) eV/Å^3, positive under tension.
+    nodes: what the module returned.
     """
 
     energy: torch.Tensor

@@ -1,9 +1,9 @@
 """Compiling generated code, and the cache of what was compiled.
 
 A library is named by everything that determines it: the model file, the precision, this generator,
-the compiler and the instructions of the machine. So a cached one never needs to be checked, and one
-made on another kind of CPU is never found. The cache is `$REDOXMC_CACHE`, or `redoxmc` in
-`$XDG_CACHE_HOME` (`~/.cache`).
+the compiler and the instructions of the machine. So one made on another kind of CPU is never found.
+Beside it lies the hash of the model and its own: a library that was cut off, exchanged or planted
+by someone else (see io.cache) is made anew.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import functools
 import hashlib
 import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
@@ -21,21 +20,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redoxmc.errors import InputError
+from redoxmc.io.cache import cache_folder, is_sealed, make_private, prune, remove_stale, seal
 from redoxmc.native.compiler import Compiler, find_compiler, first_error, run
 from redoxmc.native.errors import CannotGenerateError, NativeUnavailableError
 
 if TYPE_CHECKING:
     from redoxmc.native.emit import Source
 
+UNUSED_DAYS, MOST_BYTES = 90.0, 1_000_000_000  # of libraries in the cache
 SOURCES = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept."""
-    given = os.environ.get("REDOXMC_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "redoxmc"
 
 
 def library_name(model: bytes, dtype: str, compiler: Compiler | None) -> str:
@@ -57,7 +52,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     """The compiled kernels of an exported MACE model, made now where the cache has none.
 
     dtype: "float32" or "float64", the model's own where None. Raises NativeUnavailableError with
-    one sentence where there can be none: TorchScript is the way out then.
+    one sentence where there can be none; TorchScript can then be used instead.
     """
     from redoxmc.model_card import read_metadata
 
@@ -68,45 +63,35 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
         )
     dtype = dtype or str(metadata["dtype"])
     content = model.read_bytes()
+    source = hashlib.sha256(content).hexdigest()
     try:
         compiler = compiler or find_compiler()
     except NativeUnavailableError:
         # a compute node without a compiler uses what the login node made, if its CPU can
-        for found in sorted(cache_folder().glob(library_name(content, dtype, None))):
-            if _is_complete(found) and ctypes.CDLL(str(found)).redoxmc_native_usable():
-                return found
+        for library in sorted(cache_folder().glob(library_name(content, dtype, None))):
+            if is_sealed(library, source) and ctypes.CDLL(str(library)).redoxmc_native_usable():
+                return library
         raise
     path = cache_folder() / library_name(content, dtype, compiler)
-    if _is_complete(path):
+    if is_sealed(path, source):
         return path
     try:
+        make_private(path.parent)
         with _lock(path):
-            if not _is_complete(path):  # another process may have made it while this one waited
+            if not is_sealed(path, source):  # another process may have made it meanwhile
                 print(f"redoxmc: compiling native kernels for {model}, once ...", file=sys.stderr)
+                remove_stale(path.parent, ".compile-*")
+                prune(path.parent, "native-*.so", UNUSED_DAYS, MOST_BYTES)
                 _generate(model, metadata, dtype, compiler, path)
+                seal(path, source)
+    except InputError as error:
+        raise NativeUnavailableError(str(error)) from None
     except OSError as error:
         raise NativeUnavailableError(
             f"{path.parent} cannot hold compiled kernels: {error.strerror or error}; "
             "set REDOXMC_CACHE to a folder that can be written to."
         ) from None
     return path
-
-
-def _is_complete(path: Path) -> bool:
-    """False where a file is missing or was cut off by something else: loading that would crash."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(64)
-            size = os.fstat(file.fileno()).st_size
-    except OSError:
-        return False
-    if len(head) < 64:
-        return False
-    if head[:5] != b"\x7fELF\x02":  # not 64-bit ELF, whose last part is the table of sections
-        return True
-    (start,) = struct.unpack_from("<Q", head, 0x28)
-    entry, count = struct.unpack_from("<HH", head, 0x3A)
-    return bool(start + entry * count <= size)
 
 
 def _generate(

@@ -16,7 +16,9 @@ from importlib import metadata, util
 from pathlib import Path
 
 from redoxmc.errors import InputError
+from redoxmc.io.cache import is_sealed, make_private, prune, remove_stale, seal
 
+UNUSED_DAYS, MOST_BYTES = 180.0, 1_000_000_000  # of builds for other versions
 NAME = "redoxmcplugin.so"  # LAMMPS loads files named *plugin.so
 LIBRARIES = ("redoxmc_torch.so",)  # which the plugin loads when it needs them
 _HERE = Path(__file__).parent
@@ -56,14 +58,23 @@ def ensure_plugin() -> Path:
     key = _key(torch, lammps)
     folders = [folder / key for folder in _folders()]
     for folder in folders:
-        if (folder / NAME).is_file():
+        if _is_whole(folder, key):
             return folder / NAME
     target = _first_writable(folders) / NAME
     with _lock(target.parent):
-        if not target.is_file():  # another process may have built it while this one waited
+        if not _is_whole(target.parent, key):  # another process may have built it meanwhile
             print("redoxmc: compiling the LAMMPS pair style, once ...", file=sys.stderr, flush=True)
+            remove_stale(target.parent, ".build-*")
             _compile(target, torch, lammps)
+            for name in (*LIBRARIES, NAME):
+                seal(target.with_name(name), key)
+            prune(target.parent.parent, "[0-9a-f]*", UNUSED_DAYS, MOST_BYTES)
     return target
+
+
+def _is_whole(folder: Path, key: str) -> bool:
+    """Whether a folder holds the libraries of these sources, as they were compiled, untouched."""
+    return all(is_sealed(folder / name, key) for name in (*LIBRARIES, NAME))
 
 
 def lammps_version() -> str:
@@ -101,10 +112,10 @@ def _folders() -> list[Path]:
 def _first_writable(folders: list[Path]) -> Path:
     for folder in folders:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             with tempfile.TemporaryFile(dir=folder):
                 return folder
-        except OSError:
+        except (OSError, InputError):
             continue
     raise InputError(
         "no folder for the compiled pair style can be written to: tried "
@@ -152,9 +163,9 @@ def _compiler() -> str:
     wanted = os.environ.get("CXX")
     names = [wanted] if wanted else ["c++", "g++", "clang++"]
     for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
+        path = shutil.which(name)
+        if path:
+            return path
     raise InputError(
         f"no C++ compiler found (tried {', '.join(names)}): install one (Debian, Ubuntu: "
         "apt-get install g++; cluster: module load gcc) or name it in CXX."
@@ -170,10 +181,10 @@ def _generator() -> str:
 
 def _tool(name: str, remedy: str) -> str:
     """Path of a program that is in PATH or, as a Python package, beside this interpreter."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.prefix) / "bin"))
-    if found is None:
+    program = shutil.which(name) or shutil.which(name, path=str(Path(sys.prefix) / "bin"))
+    if program is None:
         raise InputError(f"{name} is needed to compile the pair style once: {remedy}.")
-    return found
+    return program
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from redoxmc.results.store import Store
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats
-from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.structures.symmetry import LARGE
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.units import KB
@@ -121,8 +121,7 @@ def _counts(keys: list[str], host: Host) -> dict[str, int] | None:
         return None
     found: Counter[str] = Counter()
     for key, count in Counter(keys).items():
-        canonical = host.symmetry.canonical(occupancy_of_key(key))
-        found[occupancy_key(host.lattice, canonical)] += count
+        found[host.canonical_key(occupancy_of_key(key))] += count
     return dict(found) if len(found) <= MAX_COUNTED_STATES else None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.analysis import number
+from redoxmc.report.averages import MAX_R_HAT, exceeds
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.thermo import Record, add_hull
 from redoxmc.results.store import Store
@@ -56,7 +57,12 @@ def _record(
     order_r_hat, known = None, length >= 4
     if known and 0 < n_reduced < sites:
         order_r_hat = number(split_r_hat([order.nearest(own) for own in keys]))
-    entropy = _entropy(keys, host, n_reduced)
+    r_hat = number(split_r_hat(together)) if known else None
+    entropy, reason = _entropy(keys, host, n_reduced), None
+    if entropy is None:
+        reason = "the run is too short for the entropy of its visits"
+    elif exceeds(r_hat) or exceeds(order_r_hat):
+        entropy, reason = None, f"the replicas do not agree: R-hat is above {MAX_R_HAT:g}"
     return {
         "x": x,
         "temperature_K": temperature,
@@ -73,8 +79,9 @@ def _record(
         "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
         "free_energy_eV_per_fu": None,
         "free_energy_standard_error": None,
-        "r_hat": number(split_r_hat(together)) if known else None,
+        "r_hat": r_hat,
         "r_hat_order": order_r_hat,
+        "why_unknown": reason,
     }
 
 
@@ -100,4 +107,5 @@ def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntr
         degeneracies[known[key]] = len(own)
     classes = [[known[key] for key in keys] for keys in chains]
     found = entropy_of_visits(classes, degeneracies)
-    return found if found.correction <= LARGEST_CORRECTION * lattice.n_redox else None
+    sure = np.isfinite(found.error) and found.correction <= LARGEST_CORRECTION * lattice.n_redox
+    return found if sure else None

@@ -44,10 +44,10 @@ from redoxmc.thermo.hull import hull_vertices
 
 __all__ = [
     "Curve",
+    "EnergyTrace",
     "Isotherm",
     "Points",
     "StateHistogram",
-    "Trace",
     "plot_entropy",
     "plot_heat_capacity",
     "plot_hull",
@@ -71,7 +71,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Trace:
+class EnergyTrace:
     """The energies of one replica, [n_steps] in eV per formula unit."""
 
     x: float
@@ -137,7 +137,7 @@ def plot_hull(
         save(figure, path)
 
 
-def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
+def plot_traces(path: Path, traces: Sequence[EnergyTrace]) -> None:
     """Draw the energy of every replica with its running mean: a panel per x, a colour per T.
 
     Energies are shown relative to the lowest one of their x.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError
-from redoxmc.io.extxyz import make_atoms, write_labelled
+from redoxmc.io.extxyz import write_labelled
 from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
@@ -172,9 +172,9 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
 def relaxed_atoms(analysis: Analysis, key: str) -> Any:
     """The relaxed canonical structure of a state as ase.Atoms, None where it is not kept."""
     entry = analysis.store.cache[key]
-    if entry.energy is None or entry.positions is None:
+    if entry.energy is None or entry.cell is None or entry.positions is None:
         return None
-    _, species = analysis.lattice.atoms(occupancy_of_key(key))
-    atoms = make_atoms(species, entry.cell, entry.positions, energy=entry.energy)
+    occupancy = occupancy_of_key(key)
+    atoms = analysis.host.atoms(occupancy, entry.cell, entry.positions, energy=entry.energy)
     atoms.info["state"] = key
     return atoms

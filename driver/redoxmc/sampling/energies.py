@@ -18,7 +18,12 @@ from redoxmc.structures.occupancy import occupancy_key
 
 @dataclass(frozen=True)
 class Lookup:
-    """key: of the canonical state. entry: what is known. computed: it was not in the cache."""
+    """Answer to the question for the energy of an occupancy.
+
+    key: of the canonical state.
+    entry: the outcome of its relaxation.
+    computed: it was not in the cache.
+    """
 
     key: str
     entry: Entry
@@ -38,9 +43,9 @@ class Energies(Protocol):
 
 @dataclass
 class EnergiesOfAnyCount:
-    """Relaxed energies whatever the number of ions, for chains that change it.
+    """Relaxed energies for any number of ions, for chains that change it.
 
-    of_count: the energies of one number of ions.
+    of_count: makes the energies of one number of ions.
     """
 
     lattice: Lattice
@@ -63,11 +68,13 @@ class RelaxedEnergies:
     """The relaxed energy of any occupancy of one concentration.
 
     The energy is always that of the canonical representative from its reference start, so it does
-    not depend on who asked first. move: a move that keeps the number of ions, for the audit. audit:
-    the share of energies that are computed once more, along the path of a move there and back;
-    which ones depends on their key alone. from_previous: relax
-    from the current state of the chain instead, which is faster and makes the energy depend on the
-    path as far as the audit says.
+    not depend on who asked first.
+
+    move: a move that keeps the number of ions, for the audit.
+    audit: the share of energies that are computed once more, along the path of a move there and
+        back; which ones depends on their key alone.
+    from_previous: relax from the current state of the chain instead, which is faster and makes the
+        energy depend on the path as far as the audit says.
     """
 
     host: Host
@@ -104,13 +111,13 @@ class RelaxedEnergies:
         if current is None or not self.from_previous:
             return None
         symmetry = self.host.symmetry
-        own = symmetry.canonical_operation(current)
-        canonical = current[symmetry.occupancies[own]]
+        turn = symmetry.canonical_operation(current)
+        canonical = current[symmetry.occupancies[turn]]
         entry = self.cache[occupancy_key(self.lattice, canonical)]
         if entry.energy is None or entry.cell is None or entry.positions is None:
             return None
         state = Relaxed(entry.energy, entry.cell, entry.positions, 0)
-        turned = self.engine.transform(state, canonical, *symmetry.between(own, operation))
+        turned = self.engine.transform(state, canonical, *symmetry.between(turn, operation))
         return turned, current[symmetry.occupancies[operation]]
 
     def _relax(

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Occupancy
-from redoxmc.structures.occupancy import occupancy_key
 
 
 def choices(n_sites: int, count: int) -> npt.NDArray[np.int8]:
@@ -34,7 +33,7 @@ def distinct_orders(host: Host, orders: Iterable[Occupancy]) -> dict[str, int]:
     """Canonical keys of occupancies, sorted, and how many of them are equivalent to each."""
     counts: dict[str, int] = {}
     for occupancy in orders:
-        key = occupancy_key(host.lattice, host.symmetry.canonical(occupancy))
+        key = host.canonical_key(occupancy)
         counts[key] = counts.get(key, 0) + 1
     return dict(sorted(counts.items()))
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from redoxmc.io.extxyz import make_atoms
 from redoxmc.model_card import Bonds
 from redoxmc.structures.lattice import Floats, Lattice, Occupancy
+from redoxmc.structures.occupancy import occupancy_key
 from redoxmc.structures.reference_start import Distorter, make_distorter
 from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
 
@@ -64,6 +65,10 @@ class Host:
         """Number of ions of an occupancy."""
         return int(occupancy[self.lattice.n_redox :].sum())
 
+    def canonical_key(self, occupancy: Occupancy) -> str:
+        """The key that equivalent occupancies share."""
+        return occupancy_key(self.lattice, self.symmetry.canonical(occupancy))
+
     def distorter(self, n_ions: int) -> Distorter:
         """What makes the reference starts with n_ions ions, on their geometry."""
         if n_ions not in self._distorters:
@@ -84,9 +89,11 @@ class Host:
         sites, _ = self.lattice.atoms(occupancy)
         return self.atoms(occupancy, distorter.cell, distorter.start(occupancy)[sites])
 
-    def atoms(self, occupancy: Occupancy, cell: Floats, positions: Floats) -> "Atoms":
+    def atoms(
+        self, occupancy: Occupancy, cell: Floats, positions: Floats, **results: Any
+    ) -> "Atoms":
         """A structure of an occupancy, with the column `charge_state`.
 
-        cell: (3, 3) Å. positions: (n_atoms, 3) Å, in site order.
+        cell: (3, 3) Å. positions: (n_atoms, 3) Å, in site order. results: as make_atoms has them.
         """
-        return make_atoms(self.lattice.atoms(occupancy)[1], cell, positions)
+        return make_atoms(self.lattice.atoms(occupancy)[1], cell, positions, **results)

@@ -1,5 +1,7 @@
 """The host lattice of a campaign: its sites, what may sit on them, and how charges balance."""
 
+import warnings
+from collections import Counter
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -8,14 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.config.campaign import Config
+from redoxmc.config.campaign import Config, determinant
 from redoxmc.errors import InputError
+from redoxmc.io.cif import CifSite, check_cif
+from redoxmc.io.frames import short
+from redoxmc.io.geometry import check_geometry
 from redoxmc.model_card import ModelCard
 from redoxmc.species import Species
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Occupancy = npt.NDArray[np.int8]
+
+MOST_SITES = 5_000_000  # of a supercell
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,8 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
     """
     from ase.build import make_supercell
 
-    host = _read(config.host.structure)
+    path = config.host.structure
+    host, listed = _read(path)
     reduced, oxidised = Species.parse(config.redox.reduced), Species.parse(config.redox.oxidised)
     ion = Species.parse(config.ions.species)
     if reduced.element != oxidised.element or reduced.charge >= oxidised.charge:
@@ -131,6 +139,12 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
         if species not in card.species:
             known = ", ".join(map(str, card.species))
             raise InputError(f"model {card.folder} has no species '{species}'; it has {known}.")
+    sites = len(host) * determinant(config.host.supercell)
+    if sites > MOST_SITES:
+        raise InputError(
+            f"host.supercell = {config.host.supercell} makes {sites} sites of the {len(host)} of "
+            f"{path}; at most {MOST_SITES} are possible."
+        )
     matrix = np.array(config.host.supercell)
     atoms = make_supercell(host, np.diag(matrix) if matrix.ndim == 1 else matrix)
     symbols = np.array(atoms.get_chemical_symbols())
@@ -141,6 +155,9 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
     for element, what in ((reduced.element, "redox"), (ion.element, "ion")):
         if element not in by_element:
             raise InputError(f"{config.host.structure} has no {what} site: no {element} in it.")
+    for site in listed:
+        if site.species is not None:
+            _check_charge(path, site, by_element, (reduced, oxidised))
     counts = host.symbols.formula.count()  # in order of appearance
     units = gcd(*counts.values())
     formula = "".join(f"{e}{n // units if n > units else ''}" for e, n in counts.items())
@@ -163,6 +180,11 @@ def ion_count(lattice: Lattice, x: float) -> int:
     exact = abs(n_ions - x * lattice.n_redox) < 1e-6 and n_ions <= lattice.n_ion_sites
     if not exact or lattice.n_reduced(n_ions) is None:
         possible = ", ".join(f"{value:g}" for value in lattice.possible_concentrations())
+        if not possible:
+            raise InputError(
+                f"ions.concentrations: no number of ions makes the supercell neutral, its species "
+                f"being {_census(lattice)}; check the charges of redox and ions, and the host."
+            )
         raise InputError(
             f"ions.concentrations: x = {x:g} cannot be held by a supercell of {lattice.n_redox} "
             f"redox sites; it can hold {possible}."
@@ -170,15 +192,61 @@ def ion_count(lattice: Lattice, x: float) -> int:
     return n_ions
 
 
-def _read(path: Path) -> Any:
+def ion_counts(lattice: Lattice, concentrations: list[float]) -> dict[float, int]:
+    """Number of ions at each concentration; InputError also where two of them are the same."""
+    counts: dict[float, int] = {}
+    for x in concentrations:
+        n_ions = ion_count(lattice, x)
+        same = [other for other, n in counts.items() if n == n_ions]
+        if same:
+            raise InputError(
+                f"ions.concentrations: {same[0]!r} and {x!r} are both {n_ions} ions in this "
+                "supercell; leave one of them out."
+            )
+        counts[x] = n_ions
+    return counts
+
+
+def _census(lattice: Lattice) -> str:
+    """What a filled lattice is made of: '4 Na+, 4 Fe2+/Fe3+, …'."""
+    names = {s: str(s) for s in lattice.species} | {
+        lattice.reduced: f"{lattice.reduced}/{lattice.oxidised}"
+    }
+    return ", ".join(f"{n} {names[s]}" for s, n in Counter(lattice.species).items())
+
+
+def _read(path: Path) -> tuple[Any, list[CifSite]]:
+    """The host's cell, and the sites as its CIF lists them (none of another kind of file)."""
     from ase.io import read
 
     if not path.is_file():
         raise InputError(f"host.structure: {path} does not exist.")
+    listed = check_cif(path) if path.suffix.lower() == ".cif" else []
     try:
-        return read(path, index=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            atoms = read(path, index=0)
     except Exception as error:  # ase raises whatever its parser met
-        raise InputError(f"host.structure: {path} cannot be read ({error}).") from None
+        raise InputError(f"host.structure: {path} cannot be read ({short(error)}).") from None
+    if not len(atoms):
+        raise InputError(f"host.structure: {path} holds no atoms.")
+    check_geometry(path, atoms)
+    return atoms, listed
+
+
+def _check_charge(
+    path: Path, site: CifSite, by_element: dict[str, Species], pair: tuple[Species, Species]
+) -> None:
+    """Refuse a formal charge of the file that is not what the site is taken for."""
+    assert site.species is not None
+    own = by_element.get(site.species.element)
+    allowed = pair if own in pair else (own,)
+    if own is not None and site.species not in allowed:
+        names = " or ".join(map(str, allowed))
+        raise InputError(
+            f"{path}: site {site.label} is {site.species}, but here it is taken for {names}; "
+            "correct its charge, or leave charges out of the file."
+        )
 
 
 def _only_species(

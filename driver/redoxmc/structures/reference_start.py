@@ -6,7 +6,7 @@ displacement, in a metric that keeps stiff groups (ligands bound to the framewor
 nearly rigid, that brings all mean bond lengths to their targets at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,7 +101,7 @@ def _sparse(parts: Sequence[tuple[Ints, Ints, Floats]], shape: tuple[int, int]) 
 
 
 def make_distorter(
-    lattice: Lattice, cell: Floats, positions: Floats, bonds: dict[str, Bonds]
+    lattice: Lattice, cell: Floats, positions: Floats, bonds: Mapping[str, Bonds]
 ) -> Distorter:
     """Find the ligands of every redox site and the stiff bonds on a host geometry.
 

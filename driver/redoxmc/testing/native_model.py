@@ -18,11 +18,12 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Graph:
+class NodeGraph:
     """Neighbourhood graph. Nodes 0 to n_local-1 are evaluated, the others only send.
 
-    species: [nodes] rows of the model's table. senders, receivers: [edges], grouped by receiver in
-    ascending order. vectors: [edges, 3] r_receiver - r_sender in Å.
+    species: [nodes] rows of the model's table.
+    senders, receivers: [edges], grouped by receiver in ascending order.
+    vectors: [edges, 3] r_receiver - r_sender in Å.
     """
 
     species: Integers
@@ -54,7 +55,7 @@ class NativeModel:
         self.dtype = np.dtype(
             np.float64 if self._lib.redoxmc_native_scalar_bytes() == 8 else np.float32
         )
-        self._graph: Graph | None = None
+        self._graph: NodeGraph | None = None
         self._first = np.zeros(1, dtype=np.int64)
 
     def __del__(self) -> None:
@@ -62,20 +63,20 @@ class NativeModel:
             self._lib.redoxmc_native_delete(self._handle)
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> NodeGraph:
         """The graph in use. Its species may be changed in place between calls of `forward`."""
         if self._graph is None:
             raise ValueError("no graph was set")
         return self._graph
 
-    def set_graph(self, graph: Graph) -> None:
+    def set_graph(self, graph: NodeGraph) -> None:
         """Choose the graph that the other calls work on (a copy where arrays must be converted)."""
         counts = np.bincount(graph.receivers, minlength=graph.n_local)
         if len(counts) > graph.n_local or np.any(np.diff(graph.receivers) < 0):
             raise ValueError("edges must be sorted by receiver, and receivers be local nodes")
         self._first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         # the kernels keep pointers: the arrays must stay where they are
-        self._graph = Graph(
+        self._graph = NodeGraph(
             np.array(graph.species, dtype=np.int64),
             np.ascontiguousarray(graph.senders, dtype=np.int64),
             graph.receivers,
@@ -139,7 +140,7 @@ class NativeModel:
         bytes_of = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
         return np.asarray(bytes_of.view(self.dtype).reshape(n, width))
 
-    def energies(self, graph: Graph) -> Floats:
+    def energies(self, graph: NodeGraph) -> Floats:
         """Energy of each local node in eV, [n_local], of a graph without ghosts."""
         self.set_graph(graph)
         energy = np.zeros((self.n_layers, graph.n_local))
@@ -147,7 +148,7 @@ class NativeModel:
             self.forward(layer, energy[layer])
         return np.asarray(energy.sum(axis=0))
 
-    def energies_and_gradients(self, graph: Graph) -> tuple[Floats, Floats]:
+    def energies_and_gradients(self, graph: NodeGraph) -> tuple[Floats, Floats]:
         """Energies [n_local], and derivatives of their sum by edge vectors [edges, 3]."""
         self.set_graph(graph)
         energy = np.zeros((self.n_layers, graph.n_local))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.testing.native_model import Floats, Graph, NativeModel
+from redoxmc.testing.native_model import Floats, NativeModel, NodeGraph
 
 Indices = npt.NDArray[np.int64]
 
@@ -18,11 +18,15 @@ Indices = npt.NDArray[np.int64]
 class SpeciesChanges:
     """The energy of one structure, and how it would change with its species.
 
-    graph: without ghosts, every edge in both directions. reference: reference energies by row
-    in eV, zero where None. A model serves one instance at a time.
+    graph: without ghosts, every edge in both directions.
+    reference: reference energies by row in eV, zero where None.
+
+    A model serves one instance at a time.
     """
 
-    def __init__(self, model: NativeModel, graph: Graph, reference: Floats | None = None) -> None:
+    def __init__(
+        self, model: NativeModel, graph: NodeGraph, reference: Floats | None = None
+    ) -> None:
         if graph.n_local != len(graph.species):
             raise ValueError(f"{len(graph.species) - graph.n_local} ghosts in the graph, wanted 0")
         self._model = model

@@ -11,6 +11,7 @@ import numpy as np
 from dft.scf_history import scf_rows
 from redoxmc.io.extxyz import COLUMN, energy_of
 from redoxmc.species import Species
+from redoxmc.structures.occupancy import split_key
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -64,9 +65,9 @@ def order_of(frame: "Atoms") -> Order | None:
     """Return the order of a frame (`REDOX|IONS` or `CELL:REDOX|IONS` in `info`), None without."""
     text = str(frame.info.get("order", ""))
     cell, _, occupancy = text.rpartition(":")
-    redox, bar, ions = occupancy.partition("|")
+    redox, ions = split_key(occupancy)
     ion_order = str(frame.info.get("ion_order", ions))
-    return Order(cell, redox, ions, ion_order) if bar and redox else None
+    return Order(cell, redox, ions, ion_order) if "|" in occupancy and redox else None
 
 
 def shared_orders(one: "Sequence[Atoms]", two: "Sequence[Atoms]") -> set[Order]:

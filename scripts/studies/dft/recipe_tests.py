@@ -14,6 +14,7 @@ import json
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -62,9 +63,10 @@ def main() -> None:
     (options.out / "recipe.md").write_text(markdown(table))
 
 
-def compare(results: dict[str, dict[str, Atoms]]) -> list[dict[str, object]]:
+def compare(results: dict[str, dict[str, Atoms]]) -> list[dict[str, Any]]:
     """One row for each change and order: what differs from the recipe."""
-    reference, rows = results["recipe"], []
+    reference = results["recipe"]
+    rows: list[dict[str, Any]] = []
     for name, frames in results.items():
         for number, order in enumerate(ORDERS):
             source = f"states.extxyz#{number}"
@@ -102,10 +104,10 @@ def formation(frames: dict[str, Atoms], number: int) -> float | None:
     redox = ORDERS[number].split("|")[0]
     n, x = len(redox), redox.count("1") / len(redox)
     empty, full = (end.get_potential_energy() for end in ends if end is not None)
-    return 1000 * (one.get_potential_energy() - (1 - x) * empty - x * full) / n
+    return float(1000 * (one.get_potential_energy() - (1 - x) * empty - x * full) / n)
 
 
-def markdown(rows: list[dict[str, object]]) -> str:
+def markdown(rows: list[dict[str, Any]]) -> str:
     lines = [
         "| change | order | iterations | formation, meV/f.u. | with the recipe | forces, meV/Å | "
         "stress xx yy zz, GPa | moments, µB |",

@@ -1,6 +1,5 @@
 """States for DFT: every order of the small cell, as the teacher relaxes it with its bias."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from distillation.labelling import Labeller
 from distillation.relaxations import relaxation
 from distillation.settings import load_labeller
 from distillation.states import with_listed_states
+from redoxmc.config.reading import read_toml
 from redoxmc.io.extxyz import write_labelled
 
 STEPS, FORCE = 80, 0.05  # of FIRE; eV/Å with the bias
@@ -27,7 +27,7 @@ def write_states(path: Path, states: Path, out: Path) -> None:
     path: file of a data set, which names host and teacher. states: file of structures that list
     their reduced sites.
     """
-    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    config = read_toml(path)
     cell = make_cell(config, path.parent, [1, 1, 1])
     labeller = load_labeller(config)
     relaxed: dict[str, Atoms] = {}

@@ -20,7 +20,7 @@ from redoxmc.structures.enumeration import distinct_orders, orders_with
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats, Lattice, Occupancy
 from redoxmc.structures.neighbours import nearest_sites
-from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 from study_tools.orders import ion_key, occupancy_of_frame
 
 Factors = tuple[int, int, int]
@@ -57,9 +57,7 @@ class Cell:
 
     def key(self, occupancy: Occupancy) -> str:
         """The name of an order, the same for all equivalent ones."""
-        return (
-            self.name + ":" + occupancy_key(self.lattice, self.host.symmetry.canonical(occupancy))
-        )
+        return self.name + ":" + self.host.canonical_key(occupancy)
 
     def ion_key(self, occupancy: Occupancy) -> str:
         """The name of the ion order alone, the same for all equivalent ones."""

@@ -1,7 +1,6 @@
 """A data set from its file: the frames of its tasks and of earlier sets, divided into parts."""
 
 import functools
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from distillation.labelling import LabelledFrames, Labeller, Task, charge_states
 from distillation.settings import Config, load_labeller
 from distillation.splits import order_class, split_at_random, split_by_order
 from distillation.tasks import all_tasks
+from redoxmc.config.reading import read_toml
 from redoxmc.data.bond_bias import evaluate
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, write_labelled
@@ -28,7 +28,7 @@ def make_set(path: Path) -> None:
 
     The frames of finished tasks are kept in NAME.parts/, and are not made again.
     """
-    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    config = read_toml(path)
     folder = path.parent
     labeller = load_labeller(config)
     tasks = all_tasks(config, folder, labeller)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redoxmc.errors import InputError
+from redoxmc.structures.occupancy import reduced_of_key
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -82,4 +83,4 @@ def split_at_random(
 def order_class(order: str) -> str:
     """Return supercell and number of reduced ions of an order, `SUPERCELL:REDOX|IONS`."""
     supercell, _, occupancy = order.partition(":")
-    return f"{supercell}:{occupancy.partition('|')[0].count('1')}"
+    return f"{supercell}:{reduced_of_key(occupancy)}"

@@ -22,6 +22,7 @@ from redoxmc.report.plot_style import (
     VERMILION,
     save,
 )
+from redoxmc.structures.occupancy import split_key
 from redoxmc.thermo.hull import hull_vertices
 
 COLOURS = (BLUE, SKY, VERMILION, ORANGE, GREEN, PURPLE, BLACK, GREY)
@@ -150,7 +151,7 @@ def plot_trajectories(path: Path, results: Results) -> None:
         for row, (name, trajectories) in zip(grid, drawn.items(), strict=True):
             for axes, entry in zip(row, trajectories, strict=True):
                 table = np.array(entry.get("moments_muB", []))
-                bits = entry["order"].partition("|")[0]
+                bits = split_key(entry["order"])[0]
                 for bit, series in zip(bits, table.T, strict=False):
                     axes.plot(series, color=BLUE if bit == "1" else VERMILION, linewidth=1.1)
                 axes.set_title(f"{name}\n{entry['order']}, {entry['start']}", fontsize=7)

@@ -14,7 +14,7 @@ from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 from redoxmc.structures.neighbours import neighbours
-from redoxmc.structures.occupancy import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key, reduced_of_key, split_key
 
 GAP = 0.25  # of the nominal difference of bond lengths between the two charge states
 # where a record has what each way of telling an order looks at; "judge" is another model
@@ -111,7 +111,7 @@ def final_order(key: str, record: dict[str, Any], settings: Settings, by: str) -
         return "".join("01"[value < material.moment_midpoint] for value in values)
     if by == "midpoint":
         return "".join("01"[value > settings.bond_midpoint] for value in values)
-    n_reduced = key.partition("|")[0].count("1")
+    n_reduced = reduced_of_key(key)
     ranked = sorted(values, reverse=True)
     if 0 < n_reduced < len(ranked):
         difference = material.bonds[material.reduced].mean - material.bonds[material.oxidised].mean
@@ -126,4 +126,4 @@ def kept(key: str, record: dict[str, Any], settings: Settings, by: str) -> bool 
     if "error" in record:
         return False
     order = final_order(key, record, settings, by)
-    return None if order is None else order == key.partition("|")[0]
+    return None if order is None else order == split_key(key)[0]

@@ -11,6 +11,7 @@ from model_comparison.records import Record
 from model_comparison.relaxations import COLUMNS, final_order, judge_moments, kept, relax_order
 from model_comparison.settings import Settings, StatesSettings
 from redoxmc.campaign.progress import track
+from redoxmc.structures.occupancy import ions_of_key, reduced_of_key
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 
 Entries = dict[str, Record]
@@ -36,7 +37,7 @@ def measure_states(model: ComparedModel, states: StatesSettings) -> dict[str, An
         for key in keys[: states.others]:
             jobs += [(x, key, start) for start in ("symmetric", *_rattled(states))]
     for _, key, start in track(jobs, f"{model.name}: {states.name}", show=True):
-        n_ions = key.partition("|")[2].count("1")
+        n_ions = ions_of_key(key)
         name = f"{key}/{start}"
         record = records.get(name, partial(_relax, model, states, n_ions, key, start))
         if "error" not in record:
@@ -157,7 +158,7 @@ def _distribution(
     energies = np.array([relaxed[key]["energy_eV"] for key in good])
     weights = np.array([space[key] for key in good])
     n = lattice.n_redox
-    n_reduced = good[0].partition("|")[0].count("1")
+    n_reduced = reduced_of_key(good[0])
     relative = energies - energies.min()
     mean = float(np.average(relative, weights=weights))
     variance = np.average((relative - mean) ** 2, weights=weights)

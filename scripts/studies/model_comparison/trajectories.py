@@ -9,7 +9,7 @@ from model_comparison.compared_model import ComparedModel
 from model_comparison.moments import minimize_and_record
 from model_comparison.settings import MomentsSettings
 from redoxmc.campaign.progress import track
-from redoxmc.structures.occupancy import occupancy_of_key
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 
 STARTS = ("reference", "symmetric")
 
@@ -33,7 +33,7 @@ def measure_trajectories(model: ComparedModel, moments: MomentsSettings) -> dict
 
 def _follow(model: ComparedModel, moments: MomentsSettings, key: str, start: str) -> dict[str, Any]:
     occupancy = occupancy_of_key(key)
-    n_ions = key.partition("|")[2].count("1")
+    n_ions = ions_of_key(key)
     engine = model.engine(moments.supercell, n_ions)
     positions = engine.geometry.positions.copy()
     if start == "reference":

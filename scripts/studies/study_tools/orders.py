@@ -8,7 +8,7 @@ from redoxmc.io.extxyz import COLUMN
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.neighbours import nearest_sites
-from redoxmc.structures.occupancy import occupancy_key, split_key
+from redoxmc.structures.occupancy import split_key
 
 REACH = 3.0  # Å: an atom farther from every site of its element has none
 
@@ -49,4 +49,4 @@ def ion_key(host: Host, occupancy: Occupancy) -> str:
     """Return the name of the ion order alone, the same for all equivalent ones."""
     ions = occupancy.copy()
     ions[: host.lattice.n_redox] = 0
-    return split_key(occupancy_key(host.lattice, host.symmetry.canonical(ions)))[1]
+    return split_key(host.canonical_key(ions))[1]

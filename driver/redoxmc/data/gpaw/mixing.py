@@ -32,12 +32,13 @@ def anderson_weights(products: Floats, overlaps: Floats, ridge: float = _RIDGE) 
 class JointMixer:
     """Anderson mixing of both spin densities and all atomic density matrices as one vector.
 
-    `mixer = {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20}`; weight is of the metric
-    that GPAW has for long waves of the charge. It stores steps, not densities: what a step changed
-    stays true when the map itself is shifted (a potential taken away), except for the step across
-    the shift, which `forget` leaves out.
+    `mixer = {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20}`; weight belongs to the
+    metric that GPAW has for long waves of the charge. The mixer stores steps, not densities: what a
+    step changed stays true when the map itself is shifted (a potential taken away), except for the
+    step across the shift, which `forget` leaves out.
 
-    error: of the last density, electrons. shifted: whether the map has changed since.
+    error: error of the last density in electrons.
+    shifted: whether the map has changed since.
     """
 
     name: ClassVar[str] = "joint"

@@ -28,7 +28,12 @@ _SHORTEST = 2  # iterations between two reductions
 
 @dataclass(frozen=True)
 class HeldShell:
-    """One spin channel of the open shell of an ion. electrons: how many are wanted in it."""
+    """One spin channel of the open shell of an ion.
+
+    atom: index of the ion.
+    spin: 0 for the majority, 1 for the minority.
+    electrons: how many are wanted in it.
+    """
 
     atom: int
     spin: int
@@ -37,14 +42,14 @@ class HeldShell:
 
 @dataclass
 class OrderHold:
-    """The potential and where it stands.
+    """The potential that holds an order, and how far its release has come.
 
     shells: what is held.
     potential: eV, at the start.
     release: factor of each reduction.
     threshold: density error (electrons per valence electron) that allows a reduction.
     fixed: iterations with the first density.
-    skip: so many of the fullest orbitals are passed over.
+    skip: number of the fullest orbitals that are passed over.
     mixers: filled by GPAW.
     shell_tools: the module `shells`.
     utilities: GPAW's module of that name.

@@ -20,7 +20,7 @@ def shell_blocks(setup: Any) -> tuple[int, list[int], Floats]:
     over its n radial functions, the first of which is bound; relative to that one.
     """
     bound = [ang for ang, n in zip(setup.l_j, setup.n_j, strict=True) if n > 0]
-    own = [j for j, ang in enumerate(setup.l_j) if ang == max(bound)]
+    in_shell = [j for j, ang in enumerate(setup.l_j) if ang == max(bound)]
     first = np.cumsum([0, *(2 * ang + 1 for ang in setup.l_j)])
     n_j = len(setup.l_j)
 
@@ -28,8 +28,8 @@ def shell_blocks(setup: Any) -> tuple[int, list[int], Floats]:
         i, j = min(i, j), max(i, j)
         return float(setup.lq[i * n_j - (i - 1) * i // 2 + j - i])
 
-    overlaps = np.array([[overlap(i, j) for j in own] for i in own])
-    return 2 * max(bound) + 1, [int(first[j]) for j in own], overlaps / overlaps[0, 0]
+    overlaps = np.array([[overlap(i, j) for j in in_shell] for i in in_shell])
+    return 2 * max(bound) + 1, [int(first[j]) for j in in_shell], overlaps / overlaps[0, 0]
 
 
 def over_projectors(setup: Any, matrix: Floats) -> Floats:

@@ -5,7 +5,7 @@ import numpy as np
 from redoxmc.native.probe import Array
 
 
-class Chain:
+class LinearMaps:
     """Products of the maps between layers.
 
     F_k = B_k P_k + F_(k-1) S_k[species], with S_k absent in layers without a skip connection.

@@ -1,0 +1,208 @@
+"""The model card: what the driver knows of a model, checked against the model's own file."""
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redoxmc.errors import InputError
+from redoxmc.model_card.commands import Commands, read_commands
+from redoxmc.model_card.fields import Fields
+from redoxmc.model_card.metadata import FORMAT, read_metadata
+from redoxmc.species import Species
+
+
+@dataclass(frozen=True)
+class Bonds:
+    """Coordination of a redox species in the training data: where a start puts its ligands.
+
+    mean: mean distance to the nearest ligands in Å. coordination: how many. ligand: their species.
+    """
+
+    mean: float
+    coordination: int
+    ligand: Species
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the driver knows of a model.
+
+    folder: where it lies. species: the species table; LAMMPS type i+1 is species[i].
+    bonds: by species name. sha256: of the file that determines energies. identity: hash of
+    everything that does, with the card's bonds and charges and the files that a potential reads.
+    lammps_charges: partial charges (e) of a classical model, by species name, empty for a learned
+    one. commands: of a classical model. raw: the whole card.
+    """
+
+    folder: Path
+    name: str
+    architecture: str
+    charge_aware: bool
+    species: tuple[Species, ...]
+    bonds: dict[str, Bonds]
+    sha256: str
+    lammps_charges: dict[str, float] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
+    identity: str = ""
+    commands: Commands = field(default_factory=lambda: Commands((), ()))
+
+    @property
+    def is_classical(self) -> bool:
+        """True for stock LAMMPS styles in `potential.lmp`, False for a TorchScript `model.pt`."""
+        return self.architecture == "classical"
+
+    @property
+    def energy_file(self) -> Path:
+        """What determines energies: `model.pt`, or `potential.lmp` of a classical model."""
+        return self.folder / ("potential.lmp" if self.is_classical else "model.pt")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that LAMMPS reads, relative to the folder."""
+        return self.commands.files if self.is_classical else ("model.pt",)
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read and check `card.toml` of a model folder, and its energy file against it.
+
+    Raises InputError with one sentence where something is missing, malformed or contradictory:
+    what `model.pt` says of itself counts.
+    """
+    path = folder / "card.toml"
+    fields = Fields(path, _read_toml(path))
+    written = fields.count("format", 0, 10**6, 0)
+    if written > FORMAT:
+        raise InputError(f"{path} has format {written}; this redoxmc reads up to {FORMAT}.")
+    species = tuple(fields.as_species("species", name) for name in fields.listed("species"))
+    if len(set(species)) != len(species):
+        raise InputError(f"{path}: species {_names(species)} hold one twice.")
+    architecture, aware = fields.text("architecture"), fields.flag("charge_aware")
+    energy_file = folder / ("potential.lmp" if architecture == "classical" else "model.pt")
+    commands = Commands((), ())
+    if architecture == "classical":
+        commands = read_commands(energy_file)
+    else:
+        _compare(path, fields, species, read_metadata(energy_file))
+    bonds = _bonds(fields.table("bonds"), species)
+    charges = _charges(fields, species, architecture)
+    _check_example(fields)
+    resolved = folder.resolve()
+    name, raw = resolved.name, fields.data
+    card = ModelCard(resolved, name, architecture, aware, species, bonds, "", charges, raw)
+    changes = {"sha256": _hash(card.energy_file), "commands": commands}
+    card = ModelCard(**{**card.__dict__, **changes})
+    return ModelCard(**{**card.__dict__, "identity": identity_of(card, card.folder)})
+
+
+def identity_of(card: ModelCard, folder: Path) -> str:
+    """The hash of all that determines energies, with the model's files taken from a folder."""
+    data = {
+        "architecture": card.architecture,
+        "species": _names(card.species),
+        "bonds": {
+            name: [bond.mean, bond.coordination, str(bond.ligand)]
+            for name, bond in sorted(card.bonds.items())
+        },
+        "charges": dict(sorted(card.lammps_charges.items())),
+        "commands": card.commands.lines,
+        "files": {name: _hash(folder / name) for name in sorted(card.files)},
+    }
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; a model folder holds card.toml.") from None
+    except RecursionError:
+        raise InputError(f"{path} cannot be read: it is nested too deeply.") from None
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, no TOML, an endless number
+        raise InputError(f"{path} cannot be read: {error}.") from None
+
+
+def _bonds(table: Fields, species: tuple[Species, ...]) -> dict[str, Bonds]:
+    bonds = {}
+    for name in table.data:
+        own = table.as_species(name, name)
+        bond = Fields(table.source, table.data[name], f"bonds.{name}.")
+        ligand = bond.species("ligand")
+        for one in (own, ligand):
+            if one not in species:
+                raise InputError(
+                    f"{table.source}: [bonds] names {one}, but species are {_names(species)}."
+                )
+        mean, coordination = bond.number("mean_A", 0.3, 10.0), bond.count("coordination", 1, 24)
+        bonds[str(own)] = Bonds(mean, coordination, ligand)
+    return bonds
+
+
+def _charges(fields: Fields, species: tuple[Species, ...], architecture: str) -> dict[str, float]:
+    table = fields.table("lammps_charges")
+    charges = {}
+    for name in table.data:
+        charges[str(table.as_species(name, name))] = table.number(name, -20.0, 20.0)
+    if charges and architecture != "classical":
+        raise InputError(
+            f"{fields.source}: [lammps_charges] is for classical models, and this one is "
+            f"{architecture}."
+        )
+    names = _names(species)
+    if charges and sorted(charges) != sorted(names):
+        raise InputError(
+            f"{fields.source}: [lammps_charges] has {sorted(charges)}, but every species needs "
+            f"one: {names}."
+        )
+    return charges
+
+
+def _check_example(fields: Fields) -> None:
+    if "example" in fields.data:
+        name = fields.text("example")
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(
+                f"{fields.source}: example = {name!r} must name a file of the model's folder."
+            )
+
+
+def _compare(path: Path, fields: Fields, species: tuple[Species, ...], own: dict[str, Any]) -> None:
+    """Refuse a card that says something else than the file of the model does."""
+    said = {**fields.data, "species": _names(species)}
+    energies = {entry["name"]: entry["reference_energy_eV"] for entry in own["species"]}
+    pairs = [
+        ("architecture", own["architecture"]),
+        ("charge_aware", own["charge_aware"]),
+        ("species", [str(Species.parse(entry["name"])) for entry in own["species"]]),
+        ("r_cut_A", own["r_cut"]),
+        ("n_layers", own["n_layers"]),
+        ("dtype", own["dtype"]),
+        ("reference_energies_eV", energies),
+        ("training_data_sha256", own.get("training_data_sha256", "")),
+    ]
+    for key, value in pairs:
+        if key in said and said[key] != value:
+            raise InputError(
+                f"{path}: {key} {_short(said[key])} but model.pt has {_short(value)}; the card "
+                "belongs to another model, export it again."
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def _names(species: tuple[Species, ...]) -> list[str]:
+    return [str(one) for one in species]
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
