@@ -15,8 +15,9 @@ from redoxmc.moves.catalogue import make_move
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.sites import Sites
 from redoxmc.results.store import load
+from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
-from redoxmc.testing.lattice_engine import occupancies, random_engine
+from redoxmc.testing.lattice_engine import random_engine
 from redoxmc.thermo.entropy import canonical_averages
 
 ENGINE = random_engine(5, 0.03, seed=4)
