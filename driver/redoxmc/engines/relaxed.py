@@ -112,8 +112,10 @@ class RelaxedEngine:
         else:
             state = minimize(cell, start[sites], 1.0)
         strain = np.linalg.inv(self.geometry.cell) @ state.cell
-        own = (self.geometry.positions @ strain)[sites]
-        check_sites(state.positions, own, self.settings.site_tolerance, state.force_evaluations)
+        sites_at = (self.geometry.positions @ strain)[sites]
+        check_sites(
+            state.positions, sites_at, self.settings.site_tolerance, state.force_evaluations
+        )
         return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations)
 
 

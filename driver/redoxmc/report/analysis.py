@@ -37,13 +37,13 @@ class Analysis:
         analysis = cls(store, Host.of(lattice), order)
         if analysis.semigrand:
             return analysis
-        known: dict[bytes, Spectrum] = {}
+        spectra: dict[bytes, Spectrum] = {}
         for chain in store.chains + store.uniform_chains:
             ions = chain.occupancy[lattice.n_redox :]
             group = str(ions.sum()).encode() if analysis.sampled else ions.tobytes()
-            if group not in known:
-                known[group] = known_spectrum(store, analysis.host, ions, analysis.sampled)
-            analysis.spectra[chain.name] = known[group]
+            if group not in spectra:
+                spectra[group] = known_spectrum(store, analysis.host, ions, analysis.sampled)
+            analysis.spectra[chain.name] = spectra[group]
         return analysis
 
     @property

@@ -61,15 +61,15 @@ def thermal_averages(
     mean over the seeds and the error of that mean.
     """
     spaces = {id(s): s for s in (analysis.spectra[chain.name] for chain in chains)}
-    found = [_space(analysis, space, temperatures) for space in spaces.values()]
-    if len(found) == 1:
-        return found[0]
-    stack = np.array([[t.as_row() for t in own] for own in found])  # (n_spaces, n_T, 6)
+    by_space = [_space(analysis, space, temperatures) for space in spaces.values()]
+    if len(by_space) == 1:
+        return by_space[0]
+    stack = np.array([[t.as_row() for t in own] for own in by_space])  # (n_spaces, n_T, 6)
     means, errors = stack.mean(axis=0), stack.std(axis=0, ddof=1) / np.sqrt(len(stack))
     means[:, 1], means[:, 5] = errors[:, 0], errors[:, 4]
-    anchors = [", ".join(sorted({t.anchor for t in own})) for own in zip(*found, strict=True)]
+    anchors = [", ".join(sorted({t.anchor for t in own})) for own in zip(*by_space, strict=True)]
     unnamed = [Thermal(*row.tolist()) for row in means]
-    reasons = [next((t.reason for t in own if t.reason), "") for own in zip(*found, strict=True)]
+    reasons = [next((t.reason for t in own if t.reason), "") for own in zip(*by_space, strict=True)]
     return [
         replace(t, anchor=a, reason=r) for t, a, r in zip(unnamed, anchors, reasons, strict=True)
     ]
@@ -100,7 +100,7 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
         if apart:
             return unknown(apart)
         log_states, log_error = count or (None, 0.0)
-    found = best_averages(
+    best = best_averages(
         sampled_at,
         series,
         log_states,
@@ -110,7 +110,7 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
         ground_found=agreed,
     )
     result = []
-    for averages in found:
+    for averages in best:
         if not averages.anchored:
             result.append(Thermal(reason=averages.reason))
             continue
@@ -137,14 +137,14 @@ def _starts_agree(series: Sequence[Floats]) -> bool:
     From random starts they came to the same distribution at every temperature: split R-hat below
     1.05 everywhere. series: of each temperature, (n_seeds, n_steps).
     """
-    own = [s for s in series if len(s) > 1]
+    usable = [s for s in series if len(s) > 1]
     # uniform draws are a single series; a failed chain leaves its temperature fewer
-    if not own or len(own) < len(series) - 1 or len({len(s) for s in own}) > 1:
+    if not usable or len(usable) < len(series) - 1 or len({len(s) for s in usable}) > 1:
         return False
-    lowest = np.concatenate(own, axis=1).min(axis=1)
+    lowest = np.concatenate(usable, axis=1).min(axis=1)
     if np.ptp(lowest) > _SAME_ENERGY:
         return False
-    return all(split_r_hat(s) < MAX_R_HAT for s in own)
+    return all(split_r_hat(s) < MAX_R_HAT for s in usable)
 
 
 def exceeds(r_hat: float | None) -> bool:
@@ -208,8 +208,8 @@ def log_share_that_relaxes(drawn: int, good: int) -> tuple[float, float]:
 
 
 def _uniform_draws(analysis: Analysis, spectrum: Spectrum) -> Floats:
-    own = [c for c in analysis.store.uniform_chains if analysis.spectra[c.name] is spectrum]
-    return np.concatenate([np.empty(0), *(analysis.drawn(chain) for chain in own)])
+    chains = [c for c in analysis.store.uniform_chains if analysis.spectra[c.name] is spectrum]
+    return np.concatenate([np.empty(0), *(analysis.drawn(chain) for chain in chains)])
 
 
 def _series(analysis: Analysis, spectrum: Spectrum) -> tuple[list[float], list[Floats]]:
@@ -217,13 +217,13 @@ def _series(analysis: Analysis, spectrum: Spectrum) -> tuple[list[float], list[F
 
     Uniform draws come last, at infinite temperature.
     """
-    found: dict[float, list[Floats]] = {}
+    by_temperature: dict[float, list[Floats]] = {}
     for chain in analysis.store.chains:
         if analysis.spectra[chain.name] is spectrum and not chain.failure:
-            found.setdefault(chain.temperature, []).append(analysis.kept(chain)[0])
-    length = min((len(s) for group in found.values() for s in group), default=0)
-    temperatures = sorted(found)
-    series = [np.array([s[:length] for s in found[t]]) for t in temperatures]
+            by_temperature.setdefault(chain.temperature, []).append(analysis.kept(chain)[0])
+    length = min((len(s) for group in by_temperature.values() for s in group), default=0)
+    temperatures = sorted(by_temperature)
+    series = [np.array([s[:length] for s in by_temperature[t]]) for t in temperatures]
     draws = _uniform_draws(analysis, spectrum)
     draws = draws[np.isfinite(draws)]
     if series and len(draws) >= MIN_LADDER_STEPS:

@@ -71,8 +71,8 @@ def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) ->
     plateaus: dict[float, list[Plateau]] = {}
     for p in summary["voltage"]:
         if p["voltage_V"] is not None:
-            own = plateaus.setdefault(p["temperature_K"], [])
-            own.append(Plateau(p["x_low"], p["x_high"], p["voltage_V"]))
+            points = plateaus.setdefault(p["temperature_K"], [])
+            points.append(Plateau(p["x_low"], p["x_high"], p["voltage_V"]))
     if plateaus:
         written.append(folder / "voltage.png")
         plot_voltage(written[-1], sorted(plateaus.items()))
@@ -213,8 +213,8 @@ def _capacity_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]
             0,
             analysis.lattice.n_redox,
         ):
-            own = by_x.setdefault(record["x"], {})
-            own.setdefault(record["temperature_K"], []).append(value)
+            by_temperature = by_x.setdefault(record["x"], {})
+            by_temperature.setdefault(record["temperature_K"], []).append(value)
     return [
         Curve(x, sorted(values), [float(np.mean(values[t])) for t in sorted(values)])
         for x, values in sorted(by_x.items())

@@ -119,10 +119,10 @@ def _dynamics(chain: MdChain, trace: Trace, md: dict[str, Any]) -> dict[str, Any
 def _counts(keys: list[str], host: Host) -> dict[str, int] | None:
     if len(host.lattice.species) > LARGE:  # symmetric images are not known to be the same there
         return None
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for key, count in Counter(keys).items():
-        found[host.canonical_key(occupancy_of_key(key))] += count
-    return dict(found) if len(found) <= MAX_COUNTED_STATES else None
+        counts[host.canonical_key(occupancy_of_key(key))] += count
+    return dict(counts) if len(counts) <= MAX_COUNTED_STATES else None
 
 
 def _mean(values: Floats) -> float | None:

@@ -102,9 +102,9 @@ def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntr
         occupancy = occupancy_of_key(key)
         orbit = host.symmetry.orbit(occupancy)
         ions = occupancy[lattice.n_redox :]
-        own = orbit[(orbit[:, lattice.n_redox :] == ions).all(axis=1)]
-        known[key] = occupancy_key(lattice, own[0])
-        degeneracies[known[key]] = len(own)
+        members = orbit[(orbit[:, lattice.n_redox :] == ions).all(axis=1)]
+        known[key] = occupancy_key(lattice, members[0])
+        degeneracies[known[key]] = len(members)
     classes = [[known[key] for key in keys] for keys in chains]
     found = entropy_of_visits(classes, degeneracies)
     sure = np.isfinite(found.error) and found.correction <= LARGEST_CORRECTION * lattice.n_redox

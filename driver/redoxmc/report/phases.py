@@ -30,7 +30,7 @@ def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record
         return []
     free, errors = _free_energies(records, curves)
     by_t = {0.0: lowest_energies(analysis)} | free
-    by_t = {t: own for t, own in sorted(by_t.items()) if wanted <= set(own)}
+    by_t = {t: by_x for t, by_x in sorted(by_t.items()) if wanted <= set(by_x)}
     x = sorted(wanted)
     boundaries: list[Record] = []
     warm = [t for t in by_t if t > 0.0]
@@ -42,14 +42,14 @@ def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record
     for temperature, end in pairwise([*by_t, np.inf]):
         regions = two_phase_regions(x, [by_t[temperature][v] for v in x])
         neighbours = set(pairwise(x))
-        own = [b for b in boundaries if temperature <= b["temperature_K"] < end]
+        by_x = [b for b in boundaries if temperature <= b["temperature_K"] < end]
         diagram.append(
             {
                 "temperature_K": temperature,
                 "two_phase": [list(r) for r in regions if r not in neighbours],
                 "unresolved": [list(r) for r in regions if r in neighbours],
                 "stable": sorted({v for region in regions for v in region}),
-                "boundaries": own,
+                "boundaries": by_x,
             }
         )
     return diagram
@@ -153,17 +153,17 @@ def voltages(analysis: Analysis, records: list[Record]) -> list[Record]:
 
     The voltage is null without a reference for the metal.
     """
-    found = _plateaus(analysis, 0.0, lowest_energies(analysis))
+    plateaus = _plateaus(analysis, 0.0, lowest_energies(analysis))
     free: dict[float, dict[float, float]] = {}
     for record in records:
         if record["free_energy_eV_per_fu"] is not None:
-            own = free.setdefault(record["temperature_K"], {})
-            own[record["x"]] = record["free_energy_eV_per_fu"]
+            by_x = free.setdefault(record["temperature_K"], {})
+            by_x[record["x"]] = record["free_energy_eV_per_fu"]
     every = {record["x"] for record in records}
     for temperature, energies in sorted(free.items()):
         if set(energies) == every:
-            found += _plateaus(analysis, temperature, energies)
-    return found
+            plateaus += _plateaus(analysis, temperature, energies)
+    return plateaus
 
 
 def _plateaus(analysis: Analysis, temperature: float, energies: dict[float, float]) -> list[Record]:

@@ -71,8 +71,8 @@ def plot_voltage(path: Path, plateaus: Sequence[tuple[float, Sequence[Plateau]]]
         figure = Figure(figsize=(4.4, 3.2))
         axes = figure.add_subplot()
         colours = temperature_colours(t for t, _ in plateaus)
-        for temperature, own in plateaus:
-            known = [p for p in own if p.voltage is not None]
+        for temperature, plateau in plateaus:
+            known = [p for p in plateau if p.voltage is not None]
             x = np.array([(p.x_low, p.x_high) for p in known]).ravel()
             volts = np.repeat([p.voltage for p in known], 2)
             axes.plot(x, volts, color=colours[temperature], label=f"{temperature:g} K")

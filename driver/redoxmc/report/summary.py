@@ -129,8 +129,8 @@ def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, An
 
 def _effort(analysis: Analysis, n_ions: int, found: str) -> dict[str, int]:
     entries = analysis.store.cache.entries
-    own = [key for key in entries if ions_of_key(key) == n_ions]
-    until = own[: own.index(found) + 1]
+    keys = [key for key in entries if ions_of_key(key) == n_ions]
+    until = keys[: keys.index(found) + 1]
     return {
         "relaxations": len(until),
         "force_evaluations": sum(entries[key].force_evaluations for key in until),

@@ -59,8 +59,8 @@ def read_chain(group: Any) -> AnyChain:
         "moves": {name: MoveCount(**count) for name, count in data["moves"].items()},
     }
     if "pieces" not in data:
-        own = {name: data[name] for name in _MC}
-        return Chain(**common, **own, **{n: data[n] for n in _MC_LATER if n in data})
+        fields = {name: data[name] for name in _MC}
+        return Chain(**common, **fields, **{n: data[n] for n in _MC_LATER if n in data})
     return MdChain(
         **common,
         **{name: data[name] for name in _MD},
@@ -89,9 +89,9 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
 
 def ladder_data(ladder: Ladder) -> dict[str, Any]:
     """A ladder as plain data; its chains by name."""
-    own = {name: getattr(ladder, name) for name in _LADDER}
+    fields = {name: getattr(ladder, name) for name in _LADDER}
     chains = [chain.name for chain in ladder.chains]
-    return {"chains": chains, "rng": ladder.rng.bit_generator.state, **own}
+    return {"chains": chains, "rng": ladder.rng.bit_generator.state, **fields}
 
 
 def ladder(data: dict[str, Any], chains: dict[str, Any]) -> Ladder:

@@ -141,9 +141,9 @@ def _write_trace(group: Any, trace: Trace, index: dict[str, int]) -> None:
     for name, values in trace.columns.items():
         put(group, name, np.array(values, dtype=float))
     if trace.raw_keys:
-        own = {key: n for n, key in enumerate(dict.fromkeys(trace.raw_keys))}
-        put(group, "raw_key", list(own))
-        put(group, "raw_state", np.array([own[key] for key in trace.raw_keys], dtype=int))
+        raw_index = {key: n for n, key in enumerate(dict.fromkeys(trace.raw_keys))}
+        put(group, "raw_key", list(raw_index))
+        put(group, "raw_state", np.array([raw_index[key] for key in trace.raw_keys], dtype=int))
     else:
         put(group, "state", np.array([index[key] for key in trace.keys], dtype=int))
 

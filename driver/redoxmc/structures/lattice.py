@@ -137,8 +137,8 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
         )
     for species in (reduced, oxidised, ion):
         if species not in card.species:
-            known = ", ".join(map(str, card.species))
-            raise InputError(f"model {card.folder} has no species '{species}'; it has {known}.")
+            names = ", ".join(map(str, card.species))
+            raise InputError(f"model {card.folder} has no species '{species}'; it has {names}.")
     sites = len(host) * determinant(config.host.supercell)
     if sites > MOST_SITES:
         raise InputError(
@@ -256,10 +256,10 @@ def _only_species(
         return reduced
     if element == ion.element:
         return ion
-    known = [s for s in card.species if s.element == element]
-    if len(known) != 1:
+    of_element = [s for s in card.species if s.element == element]
+    if len(of_element) != 1:
         has = ", ".join(map(str, card.species))
         raise InputError(
             f"{path}: {element} must be one species of the model {card.folder}, which has {has}."
         )
-    return known[0]
+    return of_element[0]

@@ -108,15 +108,15 @@ def _operations(lattice: Lattice) -> tuple[Ints, Floats]:
     if before is not None:
         errors.OLD_ERROR_HANDLING = False
     try:
-        found = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
+        operations = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
     except getattr(errors, "SpglibError", ()) as error:
         raise InputError(f"host.structure: spglib finds no symmetry in it ({error}).") from None
     finally:
         if before is not None:
             errors.OLD_ERROR_HANDLING = before
-    if found is None:
+    if operations is None:
         raise InputError("host.structure: spglib finds no symmetry in it.")
-    return found["rotations"].astype(np.int64), found["translations"]
+    return operations["rotations"].astype(np.int64), operations["translations"]
 
 
 def symmetrize_cell(symmetry: SiteSymmetry, reference: Floats, cell: Floats) -> Floats:
