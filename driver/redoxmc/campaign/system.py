@@ -137,7 +137,7 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     counts = ion_counts(lattice, config.ions.concentrations)
     mixture = _moves(config, lattice)
     reachable = _reachable_counts(config, lattice, counts.values())
-    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])
+    refuse_idle_moves(mixture, lattice.n_redox, [lattice.packed(n) for n in reachable])
     if concentration is not None:
         counts = _only(counts, concentration, path)
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
@@ -182,13 +182,6 @@ def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -
     if config.sampling.ensemble == "semigrand":
         return [n for n in range(lattice.n_ion_sites + 1) if lattice.n_reduced(n) is not None]
     return sorted(set(counts))
-
-
-def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
-    occupancy[: lattice.n_reduced(n_ions)] = 1
-    occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
-    return occupancy
 
 
 def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[float, int]:

@@ -98,6 +98,13 @@ class Lattice:
         count, rest = divmod(excess, gain)
         return count if rest == 0 and 0 <= count <= self.n_redox else None
 
+    def packed(self, n_ions: int) -> Occupancy:
+        """A neutral occupancy with n_ions ions: the first sites of each kind are taken."""
+        occupancy = np.zeros(self.n_redox + self.n_ion_sites, dtype=np.int8)
+        occupancy[: self.n_reduced(n_ions)] = 1
+        occupancy[self.n_redox : self.n_redox + n_ions] = 1
+        return occupancy
+
     def atoms(self, occupancy: Occupancy) -> tuple[Ints, tuple[Species, ...]]:
         """Sites that carry an atom, in site order, and the species on each."""
         if occupancy.shape != (self.n_redox + self.n_ion_sites,):
