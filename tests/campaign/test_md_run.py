@@ -13,6 +13,7 @@ from redoxmc.config.dynamics import MdConfig
 from redoxmc.dynamics.replica import COLUMNS
 from redoxmc.errors import InputError
 from redoxmc.report.summary import analyze
+from redoxmc.results.record import to_json
 from redoxmc.results.sealed import BLOCK
 from redoxmc.results.store import load, save
 
@@ -236,7 +237,7 @@ def test_results_of_before_times_were_kept_are_read_and_reported(finished, tmp_p
         for column in older:
             both = trace.column(column), before.traces[name].column(column)
             assert np.array_equal(*both, equal_nan=True)
-    summary = analyze([out])
+    summary = to_json(analyze([out]))
     assert summary["runs"][0]["best_structure"] is None
     assert summary["runs"][0]["md"] == summary_of(finished[1])["runs"][0]["md"]
 
