@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from cycle_move import Cycle
+from lattice_engine import random_engine
 
 from redoxmc.campaign.enumeration import enumerate_states
 from redoxmc.campaign.run import run_campaign
@@ -18,7 +19,6 @@ from redoxmc.results.record import to_json
 from redoxmc.results.store import load
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
-from redoxmc.testing.lattice_engine import random_engine
 from redoxmc.thermo.entropy import canonical_averages
 
 ENGINE = random_engine(5, 0.03, seed=4)

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from lattice_engine import crystal_engine
 from scipy.stats import chisquare
 
 from redoxmc.campaign.enumeration import enumerate_states
@@ -22,7 +23,6 @@ from redoxmc.sampling.energies import EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.sampling.ladder import advance, make_ladder
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
-from redoxmc.testing.lattice_engine import crystal_engine
 from redoxmc.thermo.entropy import boltzmann_probabilities
 
 SEMIGRAND = """

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from lattice_engine import crystal_engine
 
 from redoxmc.config.campaign import load_config
 from redoxmc.model_card import load_card
@@ -18,7 +19,6 @@ from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.lattice import build_lattice
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 from redoxmc.thermo.ladder import ladder_averages
 

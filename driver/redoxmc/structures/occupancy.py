@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Lattice, Occupancy
 
 
@@ -31,13 +30,3 @@ def ions_of_key(key: str) -> int:
 def reduced_of_key(key: str) -> int:
     """Number of reduced redox sites of a state."""
     return split_key(key)[0].count("1")
-
-
-def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
-    """Raise InputError where the total charge is not zero."""
-    charge = lattice.total_charge(occupancy)
-    if charge != 0:
-        key = occupancy_key(lattice, occupancy)
-        raise InputError(
-            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
-        )
