@@ -287,14 +287,6 @@ def test_at_constant_pressure_the_cell_moves(finished, tmp_path):
     assert 250 < record["volume_A3"] < 380
 
 
-def test_moves_of_ions_are_refused(finished, tmp_path):
-    config = tmp_path / "campaign.toml"
-    text = finished[0].read_text().replace('"ewald"', '"sampled"')
-    config.write_text(text + "[sampling.moves]\ncharge_swap = 1.0\nion_swap = 1.0\n")
-    with pytest.raises(InputError, match="'ion_swap', which takes ions from site to site"):
-        run(config, tmp_path / "out")
-
-
 def test_a_bath_faster_than_the_time_step_is_refused():
     with pytest.raises(ValueError, match=r"damping = 0.5 fs is below time_step = 1 fs"):
         MdConfig(damping=0.5)

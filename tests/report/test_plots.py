@@ -3,20 +3,22 @@ import numpy as np
 import pytest
 
 from redoxmc.errors import InputError
-from redoxmc.report.plots import (
+from redoxmc.report.plot_curves import (
     Curve,
-    EnergyTrace,
     Isotherm,
-    Points,
-    StateHistogram,
     plot_entropy,
     plot_heat_capacity,
-    plot_hull,
     plot_isotherms,
     plot_phase_diagram,
+    plot_voltage,
+)
+from redoxmc.report.plots import (
+    EnergyTrace,
+    Points,
+    StateHistogram,
+    plot_hull,
     plot_states,
     plot_traces,
-    plot_voltage,
 )
 from redoxmc.results.summary import Phases, VoltagePlateau
 

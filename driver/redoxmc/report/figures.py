@@ -8,21 +8,23 @@ import numpy as np
 from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.order_figures import order_figures
-from redoxmc.report.plot_style import write_plots
-from redoxmc.report.plots import (
+from redoxmc.report.plot_curves import (
     Curve,
-    EnergyTrace,
     Isotherm,
-    Points,
-    StateHistogram,
     plot_entropy,
     plot_heat_capacity,
-    plot_hull,
     plot_isotherms,
     plot_phase_diagram,
+    plot_voltage,
+)
+from redoxmc.report.plot_style import write_plots
+from redoxmc.report.plots import (
+    EnergyTrace,
+    Points,
+    StateHistogram,
+    plot_hull,
     plot_states,
     plot_traces,
-    plot_voltage,
 )
 from redoxmc.results.summary import MonteCarloSummary
 from redoxmc.structures.lattice import Floats

@@ -1,7 +1,6 @@
 """Plots of a campaign: pure functions from arrays to PNG files.
 
-Every function writes its file atomically and raises InputError where it cannot. Those of curves are
-in plot_curves.py and can be imported from here.
+Every function writes its file atomically and raises InputError where it cannot.
 """
 
 import math
@@ -15,15 +14,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from redoxmc.report.plot_curves import (
-    Curve,
-    Isotherm,
-    plot_entropy,
-    plot_heat_capacity,
-    plot_isotherms,
-    plot_phase_diagram,
-    plot_voltage,
-)
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
@@ -41,22 +31,6 @@ from redoxmc.report.plot_style import (
     temperature_colours,
 )
 from redoxmc.thermo.hull import hull_vertices
-
-__all__ = [
-    "Curve",
-    "EnergyTrace",
-    "Isotherm",
-    "Points",
-    "StateHistogram",
-    "plot_entropy",
-    "plot_heat_capacity",
-    "plot_hull",
-    "plot_isotherms",
-    "plot_phase_diagram",
-    "plot_states",
-    "plot_traces",
-    "plot_voltage",
-]
 
 _MANY_STATES = 16  # above this a histogram over energies replaces one bar per state
 
