@@ -13,7 +13,6 @@ from redoxmc.campaign.parallel import Ranks
 from redoxmc.config.campaign import Config, load_config
 from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard, load_card
 from redoxmc.moves.charge_swap import ChargeSwap
@@ -92,16 +91,12 @@ class System:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
         return RelaxedEnergies(
             self.host,
-            self.engine(n_ions),
+            self.relaxer.engine(n_ions),
             cache,
             self.mixture.at_fixed_count() or ChargeSwap(self.lattice.n_redox),
             audit=self.config.sampling.audit,
             from_previous=self.config.relax.start == "previous",
         )
-
-    def engine(self, n_ions: int) -> RelaxedEngine:
-        """The engine of one concentration, whose host must have been relaxed."""
-        return self.relaxer.engine(n_ions)
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.
