@@ -28,14 +28,14 @@ from redoxmc.structures.ordering import ion_order
 
 @dataclass
 class System:
-    """Everything that follows from a config. counts: number of ions of each concentration."""
+    """Everything that follows from a config."""
 
     config: Config
     card: ModelCard
     host: Host
-    mixture: WeightedMixture
-    counts: dict[float, int]
-    relaxer: HostRelaxer
+    mixture: WeightedMixture  # of moves
+    counts: dict[float, int]  # number of ions of each concentration
+    relaxer: HostRelaxer  # of host lattices; it makes the engines
 
     @property
     def lattice(self) -> Lattice:

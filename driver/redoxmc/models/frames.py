@@ -20,23 +20,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Frame:
-    """A labelled structure.
+    """A labelled structure."""
 
-    atoms: the structure.
-    states: species name of each atom.
-    energy: eV.
-    forces: (N, 3) eV/Å.
-    stress: (3, 3) eV/Å^3.
-    moments: (N,) µB and charges: (N,) e, of any sign; NaN where unknown.
-    """
-
-    atoms: Any
-    states: tuple[str, ...]
-    energy: float
-    forces: Floats
-    stress: Floats
-    moments: Floats
-    charges: Floats
+    atoms: Any  # the structure
+    states: tuple[str, ...]  # species name of each atom
+    energy: float  # eV
+    forces: Floats  # (N, 3) eV/Å
+    stress: Floats  # (3, 3) eV/Å^3
+    moments: Floats  # (N,) µB, of any sign; NaN where unknown
+    charges: Floats  # (N,) e; NaN where unknown
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,16 @@ def _no_pairs() -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Sites:
-    """What a move is built from.
+    """What a move is built from."""
 
-    n_redox: number of redox sites.
-    n_ion: number of ion sites.
-    redox_pairs: [n_pairs, 2] neighbouring redox sites.
-    ion_pairs: [n_pairs, 2] neighbouring (redox site, ion site); ion sites are counted from 0.
-    electrons: number of redox sites that one ion reduces.
-    semigrand: whether the ensemble lets the number of ions change.
-    """
-
-    n_redox: int
-    n_ion: int
+    n_redox: int  # number of redox sites
+    n_ion: int  # number of ion sites
+    # [n_pairs, 2] neighbouring redox sites
     redox_pairs: NDArray[np.int64] = field(default_factory=_no_pairs)
+    # [n_pairs, 2] neighbouring (redox site, ion site); ion sites are counted from 0
     ion_pairs: NDArray[np.int64] = field(default_factory=_no_pairs)
-    electrons: int = 1
-    semigrand: bool = False
+    electrons: int = 1  # number of redox sites that one ion reduces
+    semigrand: bool = False  # whether the ensemble lets the number of ions change
 
 
 def require(name: str, what: str, has: int, at_least: int) -> None:

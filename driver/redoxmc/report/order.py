@@ -28,16 +28,12 @@ _MOST_PHASES = 10_000_000  # waves times sites; some 1,000 sites
 
 @dataclass(frozen=True)
 class OrderParameters:
-    """The lattice as order parameters see it.
-
-    redox_shells, ion_shells: neighbour pairs of redox sites among themselves and with ion sites, by
-    shell, nearest first. repeats: unit cells of the host along the vectors of the supercell.
-    """
+    """The lattice as order parameters see it."""
 
     lattice: Lattice
-    redox_shells: list[Ints]
-    ion_shells: list[Ints]
-    repeats: tuple[int, int, int]
+    redox_shells: list[Ints]  # pairs of redox sites, by shell of neighbours, nearest first
+    ion_shells: list[Ints]  # the same of redox sites and ion sites
+    repeats: tuple[int, int, int]  # unit cells of the host along the vectors of the supercell
 
     @classmethod
     def of(cls, lattice: Lattice, supercell: Sequence[Any]) -> "OrderParameters":

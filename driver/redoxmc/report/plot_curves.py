@@ -25,17 +25,14 @@ from redoxmc.results.summary import Phases, VoltagePlateau
 
 @dataclass(frozen=True)
 class Curve:
-    """A quantity of one x against temperature: [n_T] in K, [n_T] values and standard errors.
-
-    ideal, finite_size: constant limits drawn beside the curve (entropy only), k_B per site.
-    """
+    """A quantity of one x against temperature: [n_T] in K, [n_T] values and standard errors."""
 
     x: float
     temperatures: ArrayLike
     values: ArrayLike
     errors: ArrayLike | None = None
-    ideal: float | None = None
-    finite_size: float | None = None
+    ideal: float | None = None  # limit drawn beside the curve (entropy only), k_B per site
+    finite_size: float | None = None  # the same of the finite cell
 
 
 @dataclass(frozen=True)

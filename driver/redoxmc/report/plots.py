@@ -37,35 +37,32 @@ _MANY_STATES = 16  # above this a histogram over energies replaces one bar per s
 
 @dataclass(frozen=True)
 class Points:
-    """Formation energies from elsewhere (DFT, another model): [n], and [n] in eV/f.u."""
+    """Formation energies from elsewhere (DFT, another model)."""
 
     label: str
-    x: ArrayLike
-    energies: ArrayLike
+    x: ArrayLike  # [n]
+    energies: ArrayLike  # [n], eV/f.u.
 
 
 @dataclass(frozen=True)
 class EnergyTrace:
-    """The energies of one replica, [n_steps] in eV per formula unit."""
+    """The energies of one replica."""
 
     x: float
     temperature: float
     seed: int
-    energies: ArrayLike
+    energies: ArrayLike  # [n_steps], eV per formula unit
 
 
 @dataclass(frozen=True)
 class StateHistogram:
-    """Visits of each distinct state at one (x, T).
-
-    energies: [n_states], eV per formula unit. fractions: [n_states], share of the visits. expected:
-    [n_states], the exact Boltzmann probabilities where they are known.
-    """
+    """Visits of each distinct state at one (x, T)."""
 
     x: float
     temperature: float
-    energies: ArrayLike
-    fractions: ArrayLike
+    energies: ArrayLike  # [n_states], eV per formula unit
+    fractions: ArrayLike  # [n_states], share of the visits
+    # [n_states], the exact Boltzmann probabilities where they are known
     expected: ArrayLike | None = None
 
 

@@ -27,23 +27,17 @@ MOST_SITES = 5_000_000  # of a supercell
 
 @dataclass(frozen=True)
 class Lattice:
-    """A supercell of the host with every ion site filled.
+    """A supercell of the host with every ion site filled."""
 
-    cell: (3, 3) Å, rows are vectors. scaled: (n_sites, 3) fractional positions.
-    species: of each site, redox sites as reduced. redox_sites, ion_sites: indices of sites;
-    an occupancy lists the redox sites (1 reduced, 0 oxidised), then the ion sites
-    (1 occupied, 0 vacant). formula: of the host with all sites filled, `formula_units` of them.
-    """
-
-    cell: Floats
-    scaled: Floats
-    species: tuple[Species, ...]
-    redox_sites: Ints
-    ion_sites: Ints
-    reduced: Species
+    cell: Floats  # (3, 3) Å, rows are vectors
+    scaled: Floats  # (n_sites, 3) fractional positions
+    species: tuple[Species, ...]  # of each site, redox sites as reduced
+    redox_sites: Ints  # indices of sites: the first entries of an occupancy (1 reduced, 0 oxidised)
+    ion_sites: Ints  # the other entries (1 occupied, 0 vacant)
+    reduced: Species  # what a redox site holds
     oxidised: Species
-    formula: str
-    formula_units: int
+    formula: str  # of the host with all sites filled, `formula_units` of them
+    formula_units: int  # in the supercell
 
     @property
     def n_redox(self) -> int:
