@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+NO_MPI = (
+    "no MPI library was found (libmpi.so.12 of MPICH, Intel MPI, Cray MPICH or MVAPICH): "
+    "pip install mpich, or load the cluster's module and build mpi4py against it."
+)
+
 
 class InputError(ValueError):
     """Bad input. The message is one sentence: file, key, what was received, what would be right.

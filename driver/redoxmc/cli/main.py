@@ -19,7 +19,7 @@ from redoxmc.cli import (
     run,
     train,
 )
-from redoxmc.errors import InputError, NoResultError
+from redoxmc.errors import NO_MPI, InputError, NoResultError
 
 app = typer.Typer(
     name="redoxmc",
@@ -63,6 +63,8 @@ def main() -> None:
         # typer's usage errors: their class lies in click or in typer, depending on the version
         if hasattr(error, "format_message"):
             sys.exit(_complain(error.format_message()))
+        if "MPI library" in str(error) or "libmpi" in str(error):  # of mpi4py, LAMMPS, the linker
+            sys.exit(_complain(NO_MPI))
         _abort_other_ranks()
         raise
     sys.exit(code or 0)

@@ -16,7 +16,7 @@ from redoxmc.io.geometry import CLOSEST
 from redoxmc.species import Species
 
 _SITES = ("_atom_site_fract_x", "_atom_site_cartn_x")
-_CHARGE = re.compile(r"([A-Z][a-z]?)(?:([0-9]?)([+-])|([+-])([0-9]?))?.*")
+_CHARGE = re.compile(r"([A-Z][a-z]?)(?:([+-])([0-9])|([0-9]?)([+-]))?.*")
 _ANGLES = ("alpha", "beta", "gamma")
 _WHOLE = 1e-3  # how far from 1 the occupancy of a full site may be written
 
@@ -154,10 +154,9 @@ def _oxidation_numbers(block: Any) -> dict[str, float]:
 def _species(symbol: str) -> Species | None:
     """The species of `Fe2+` or `Fe+2`; None where the symbol says no charge."""
     match = _CHARGE.fullmatch(symbol)
-    sign = match and (match[3] or match[4])
-    if not match or not sign:
+    if match is None or not (match[2] or match[5]):
         return None
-    digit = match[2] if match[3] else match[5]
+    sign, digit = (match[2], match[3]) if match[2] else (match[5], match[4])
     return Species.parse(f"{match[1]}{digit}{sign}")
 
 
