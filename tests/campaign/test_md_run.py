@@ -6,14 +6,15 @@ import ase.io
 import numpy as np
 import pytest
 
-from redoxmc.campaign.md_run import run_md
 from redoxmc.campaign.parallel import split_ranks
+from redoxmc.campaign.run import run_system
 from redoxmc.campaign.system import load_system
 from redoxmc.config.dynamics import MdConfig
 from redoxmc.dynamics.replica import COLUMNS
 from redoxmc.errors import InputError
-from redoxmc.report.md_report import analyze_md
-from redoxmc.results.md_store import is_md, load, save
+from redoxmc.report.summary import analyze
+from redoxmc.results.sealed import BLOCK
+from redoxmc.results.store import load, save
 
 FAST = {
     "time_step": 2.0,
@@ -33,8 +34,14 @@ def run(config, out, stop_after=None, resume=False, **md):
         asked.append(1)
         return stop_after is not None and len(asked) > stop_after
 
-    settings = MdConfig(**(FAST | md))
-    return run_md(system, settings, split_ranks(1), out, stopping=stopping, resume=resume)
+    sampling = system.config.sampling.model_copy(update={"ensemble": "md"})
+    changes = {"sampling": sampling, "md": MdConfig(**(FAST | md))}
+    system.config = system.config.model_copy(update=changes)
+    return run_system(system, split_ranks(1), out, stopping, resume=resume, progress=False)
+
+
+def rows(trace):
+    return np.column_stack([trace.column(name) for name in COLUMNS])
 
 
 def summary_of(out):
@@ -132,10 +139,10 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch, stop
     text = config.read_text() + "[parallel]\nsync_seconds = 1e-6\n"
     slow = tmp_path / "campaign.toml"
     slow.write_text(text)
-    monkeypatch.setattr("redoxmc.campaign.md_rounds.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("redoxmc.campaign.rounds.CHECKPOINT_SECONDS", 0.0)
     out = tmp_path / "out"
     assert not run(slow, out, stop_after=stop_after)
-    done = [chain.step for chain in load(out / "results.h5").chains]
+    done = [chain.step for chain in load(out / "results.h5").md_chains]
     assert all(step < 6 for step in done)
     assert (max(done) > 0) is (stop_after > 0)
     assert summary_of(out)["complete"] is False
@@ -145,13 +152,14 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch, stop
         path.write_text(path.read_text() + "26\nhalf a frame step=4\n")
     assert run(slow, out, resume=True)
     first, second = (load(folder / "results.h5") for folder in (reference, out))
-    for a, b in zip(first.chains, second.chains, strict=True):
+    for a, b in zip(first.md_chains, second.md_chains, strict=True):
         assert np.array_equal(a.positions, b.positions)
         assert np.array_equal(a.velocities, b.velocities)
         assert a.rng.bit_generator.state == b.rng.bit_generator.state
-        assert first.traces[a.name].keys == second.traces[a.name].keys
-        rows = [np.array(store.traces[a.name].rows) for store in (first, second)]
-        assert np.array_equal(*rows, equal_nan=True)
+        assert first.traces[a.name].raw_keys == second.traces[a.name].raw_keys
+        assert first.traces[a.name].raw_keys
+        both = [rows(store.traces[a.name]) for store in (first, second)]
+        assert np.array_equal(*both, equal_nan=True)
         for suffix in (".extxyz", ".lammpstrj"):
             files = [f / "trajectories" / f"{a.name}{suffix}" for f in (reference, out)]
             assert files[0].read_text() == files[1].read_text()
@@ -160,10 +168,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch, stop
 def test_the_summary_is_recomputed_from_the_store(finished):
     _, out = finished
     text = (out / "summary.json").read_text()
-    analyze_md(out)
+    analyze([out])
     assert (out / "summary.json").read_text() == text
-    assert is_md(out / "results.h5")
-    assert not is_md(out / "summary.json")
 
 
 def test_a_finished_run_is_extended(finished, tmp_path):
@@ -181,22 +187,22 @@ def test_a_finished_run_is_extended(finished, tmp_path):
 def test_a_store_is_read_back_as_it_was_written(finished, tmp_path):
     _, out = finished
     store = load(out / "results.h5")
-    store.chains.reverse()  # their order is not that of their names
+    store.md_chains.reverse()  # their order is not that of their names
     save(store, tmp_path / "again.h5")
     again = load(tmp_path / "again.h5")
-    assert [a.name for a in again.chains] == [a.name for a in store.chains]
+    assert [a.name for a in again.md_chains] == [a.name for a in store.md_chains]
     assert again.header == store.header
     assert again.complete is store.complete
-    for a, b in zip(store.chains, again.chains, strict=True):
+    for a, b in zip(store.md_chains, again.md_chains, strict=True):
         assert np.array_equal(a.positions, b.positions)
         assert a.moves == b.moves
         assert a.lowest.step == b.lowest.step
         assert np.array_equal(a.lowest.positions, b.lowest.positions)
         assert np.array_equal(a.lowest.occupancy, b.lowest.occupancy)
-        assert (
-            store.traces[a.name].rows[0][: COLUMNS.index("work_eV")]
-            == (again.traces[a.name].rows[0][: COLUMNS.index("work_eV")])
-        )
+        one, two = store.traces[a.name], again.traces[a.name]
+        assert np.array_equal(rows(one), rows(two), equal_nan=True)
+        assert one.raw_keys == two.raw_keys
+        assert one.keys == two.keys == []
 
 
 def test_results_of_before_times_were_kept_are_read_and_reported(finished, tmp_path):
@@ -207,17 +213,30 @@ def test_results_of_before_times_were_kept_are_read_and_reported(finished, tmp_p
 
     out = tmp_path / "out"
     shutil.copytree(finished[1], out)
+    older = COLUMNS[: COLUMNS.index("time_ps")]
     with h5py.File(out / "results.h5", "r+") as file:
+        del file["states"], file.attrs["order"], file.attrs["ladders"]
+        file.attrs["schema"] = 1
         for group in file["replicas"].values():
             del group["lowest"]
-            rows = group["rows"][:, : COLUMNS.index("time_ps")]
-            del group["rows"]
-            group["rows"] = rows
-            group.attrs["columns"] = json.dumps(COLUMNS[: COLUMNS.index("time_ps")])
-    (chain, _), traces = load(out / "results.h5").chains, load(out / "results.h5").traces
+            group["rows"] = np.column_stack([group[name][:] for name in older])
+            group.attrs["columns"] = json.dumps(older)
+            group.move("raw_key", "keys")
+            group.move("raw_state", "state")
+            for name in COLUMNS:
+                del group[name]
+    with (out / "results.h5").open("r+b") as raw:
+        raw.write(bytes(BLOCK))  # and without a digest
+    before, store = load(finished[1] / "results.h5"), load(out / "results.h5")
+    (chain, _), traces = store.md_chains, store.traces
     assert chain.lowest is None
-    assert np.isnan(traces[chain.name].rows[0][COLUMNS.index("drift_eV")])
-    summary = analyze_md(out)
+    assert np.isnan(traces[chain.name].column("drift_eV")).all()
+    for name, trace in traces.items():
+        assert trace.raw_keys == before.traces[name].raw_keys
+        for column in older:
+            both = trace.column(column), before.traces[name].column(column)
+            assert np.array_equal(*both, equal_nan=True)
+    summary = analyze([out])
     assert summary["runs"][0]["best_structure"] is None
     assert summary["runs"][0]["md"] == summary_of(finished[1])["runs"][0]["md"]
 
@@ -237,17 +256,17 @@ def test_bad_input_is_refused(finished, tmp_path, changes, sentence):
 
 
 def test_a_replica_that_fails_does_not_stop_the_others(finished, tmp_path, monkeypatch):
-    from redoxmc.campaign import md_rounds
+    from redoxmc.campaign import dynamics
     from redoxmc.errors import EngineError
 
-    true_step = md_rounds.step
+    true_step = dynamics.step
 
     def failing(chain, world):
         if chain.temperature == 600.0 and chain.step == 2:
             raise EngineError("lost atoms")
         true_step(chain, world)
 
-    monkeypatch.setattr(md_rounds, "step", failing)
+    monkeypatch.setattr(dynamics, "step", failing)
     assert run(finished[0], tmp_path / "out")
     runs = summary_of(tmp_path / "out")["runs"]
     assert runs[0]["failure"] == "step 3: lost atoms"
@@ -287,7 +306,7 @@ def test_moments_and_charges_are_written_with_a_structure(finished, tmp_path):
     from redoxmc.structures.lattice import Lattice
 
     store = load(finished[1] / "results.h5")
-    chain, lattice = store.chains[0], Lattice.from_data(store.header["lattice"])
+    chain, lattice = store.md_chains[0], Lattice.from_data(store.header["lattice"])
     moments = np.linspace(0.0, 5.0, len(chain.positions))
     append_extxyz(tmp_path, chain, lattice, {"moment": moments, "charge": -moments})
     (frame,) = ase.io.read(tmp_path / f"{chain.name}.extxyz", ":")

@@ -12,7 +12,7 @@ from redoxmc.campaign.single import energy, relax
 from redoxmc.campaign.system import load_system
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, write_labelled
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 REDOXMC = Path(sys.executable).parent / "redoxmc"
 

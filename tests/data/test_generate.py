@@ -14,17 +14,18 @@ from typer.testing import CliRunner
 
 from redoxmc.cli.main import app
 from redoxmc.config.campaign import load_config
+from redoxmc.data.bond_bias import find_shells
 from redoxmc.data.committee import disagreement, select
-from redoxmc.data.generate import Plan, around_run, generate
+from redoxmc.data.generate import Extent, around_run, generate
 from redoxmc.data.orders import choose_orders
-from redoxmc.data.teacher import find_shells
 from redoxmc.data.variants import Variety
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, species_of, write_labelled
 from redoxmc.model_card import load_card
-from redoxmc.structures.lattice import build_lattice, occupancy_key
-from redoxmc.structures.symmetry import find_symmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.occupancy import occupancy_key
 
 NOTHING = Variety(rattles=())
 CONFIG = """
@@ -70,8 +71,9 @@ def lattice(tmp_path_factory):
 
 
 def test_orders_are_all_the_distinct_ones(lattice) -> None:
-    symmetry = find_symmetry(lattice)
-    chosen = choose_orders(lattice, symmetry, 2, 99, 99, np.random.default_rng(1))
+    host = Host.of(lattice)
+    symmetry = host.symmetry
+    chosen = choose_orders(host, 2, 99, 99, np.random.default_rng(1))
     every = set()
     for code in range(256):
         bits = np.array([int(b) for b in f"{code:08b}"], dtype=np.int8)
@@ -82,8 +84,8 @@ def test_orders_are_all_the_distinct_ones(lattice) -> None:
 
 
 def test_orders_are_limited_neutral_and_reproducible(lattice) -> None:
-    symmetry = find_symmetry(lattice)
-    runs = [choose_orders(lattice, symmetry, 2, 2, 2, np.random.default_rng(3)) for _ in range(2)]
+    host = Host.of(lattice)
+    runs = [choose_orders(host, 2, 2, 2, np.random.default_rng(3)) for _ in range(2)]
     assert [one.tobytes() for one in runs[0]] == [one.tobytes() for one in runs[1]]
     assert len(runs[0]) == 4
     assert all(lattice.total_charge(one) == 0 for one in runs[0])
@@ -94,7 +96,7 @@ def test_orders_are_limited_neutral_and_reproducible(lattice) -> None:
 def generated(tmp_path_factory):
     path = write_config(tmp_path_factory.mktemp("made"), concentrations="[0.25, 0.5]")
     variety = Variety(rattles=(0.03,), temperatures=(300.0,), md_steps=10, snapshots=2)
-    return generate(path, Plan(ion_orders=1, charge_orders=2), variety)
+    return generate(path, Extent(ion_orders=1, charge_orders=2), variety)
 
 
 def test_frames_are_neutral_and_carry_their_distortion(generated, tmp_path: Path) -> None:
@@ -132,11 +134,11 @@ def test_variants_belong_to_their_state(generated) -> None:
 
 def test_the_same_seed_gives_the_same_frames(tmp_path: Path) -> None:
     path = write_config(tmp_path)
-    plan, variety = Plan(1, 1), Variety((0.03,), temperatures=(300.0,), md_steps=5, snapshots=1)
+    plan, variety = Extent(1, 1), Variety((0.03,), temperatures=(300.0,), md_steps=5, snapshots=1)
     first, second = generate(path, plan, variety), generate(path, plan, variety)
     for one, two in zip(first.frames, second.frames, strict=True):
         assert np.abs(one.positions - two.positions).max() < 1e-6
-    other = generate(path, Plan(1, 1, seed=2), variety)
+    other = generate(path, Extent(1, 1, seed=2), variety)
     assert np.abs(other.frames[1].positions - first.frames[1].positions).max() > 1e-3
 
 
@@ -146,7 +148,7 @@ def test_a_model_that_loses_the_order_is_helped_by_the_bias(tmp_path: Path) -> N
         tmp_path, "blind", "pair_coeff 2 5 pedone 0.078171 1.822638 2.658163",
         "pair_coeff 2 5 pedone 2.0 1.62 2.0",
     )  # fmt: skip
-    result = generate(write_config(tmp_path, blind), Plan(1, 1, bias=2000.0), NOTHING)
+    result = generate(write_config(tmp_path, blind), Extent(1, 1, bias=2000.0), NOTHING)
     assert result.counts == {"biased relaxation": 1}
     (frame,) = result.frames
     bonds = load_card(REFERENCE).bonds
@@ -156,7 +158,7 @@ def test_a_model_that_loses_the_order_is_helped_by_the_bias(tmp_path: Path) -> N
 
 
 def test_without_relaxation_bond_lengths_are_the_targets(tmp_path: Path) -> None:
-    result = generate(write_config(tmp_path), Plan(1, 1, relax=False), NOTHING)
+    result = generate(write_config(tmp_path), Extent(1, 1, relax=False), NOTHING)
     (frame,) = result.frames
     bonds = load_card(REFERENCE).bonds
     for shell in find_shells(frame, [str(one) for one in species_of(frame)], bonds):

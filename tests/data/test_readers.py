@@ -72,6 +72,22 @@ def test_vasprun_takes_moments_from_the_outcar_beside_it(tmp_path: Path) -> None
     assert found == [True, False, True]
 
 
+def test_the_limit_of_electronic_steps_is_read_by_its_place(tmp_path: Path) -> None:
+    """A second NELM stands among the response functions; it belongs to another loop."""
+    path = tmp_path / "vasprun.xml"
+    write_vasprun(path, frames(1))
+    text = path.read_text()
+    assert text.count('name="NELM"') == 3
+    (read,) = read_frames(path)
+    assert not isinstance(read, FrameError), read
+    for limit in ("    60", "     1"):  # one step was made: now it is the last one allowed
+        own = text.replace('<i type="int" name="NELM">    60', f'<i type="int" name="NELM">{limit}')
+        path.write_text(own)
+        (read,) = read_frames(path)
+        assert isinstance(read, FrameError) == (limit == "     1")
+    assert str(read) == "self-consistency was not reached"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

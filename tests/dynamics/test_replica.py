@@ -26,7 +26,7 @@ def sampled(steps, seed=1, **md):
 
 def population(chain):
     """Share of steps in the charge order 01, and its standard error."""
-    first = np.array([key == "01|1" for key in chain.keys[200:]], dtype=float)
+    first = np.array([key == "01|1" for key in chain.raw_keys[200:]], dtype=float)
     return first.mean(), standard_error(first)
 
 
@@ -83,7 +83,7 @@ def test_energies_are_canonical_and_kinetic_energies_are_maxwells():
     assert n == 9
     assert abs(kinetic.mean() - 4.5 * kt) < 3 * standard_error(kinetic)
     level = world.dynamics.levels[1, FE2]
-    potential = rows[:, 0] - np.where([k == "01|1" for k in chain.keys[200:]], level, 0.0)
+    potential = rows[:, 0] - np.where([k == "01|1" for k in chain.raw_keys[200:]], level, 0.0)
     assert abs(potential.mean() - 4.5 * kt) < 3 * standard_error(potential)
     assert kstest(kinetic[::8], gamma(a=4.5, scale=kt).cdf).pvalue > 0.01
 
@@ -96,7 +96,7 @@ def test_a_chain_that_is_copied_goes_on_identically():
             step(one, world)
     assert np.array_equal(chain.positions, twin.positions)
     assert chain.records == twin.records
-    assert chain.keys == twin.keys
+    assert chain.raw_keys == twin.raw_keys
 
 
 def test_the_conserved_quantity_drifts_little_and_swaps_do_not_show_in_it():

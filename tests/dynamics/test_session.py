@@ -21,7 +21,7 @@ from redoxmc.engines.single_point import Structure
 from redoxmc.errors import EngineError
 from redoxmc.model_card import load_card
 from redoxmc.models.in_python import evaluate_in_python
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.units import KB
 
 KEYS = "0101|1001", "1001|1001"

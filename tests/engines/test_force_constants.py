@@ -5,7 +5,7 @@ from redoxmc.campaign.parallel import split_ranks
 from redoxmc.campaign.system import load_system
 from redoxmc.engines.force_constants import measure
 from redoxmc.engines.relaxed import RelaxedEngine
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 KEYS = ("0101|0110", "0011|0110", "1100|1010", "0110|0011")
 
@@ -19,7 +19,7 @@ def system(campaign):
 
 def test_relaxations_end_where_they_did_in_far_fewer_evaluations(system):
     quick = system.engine(2)
-    slow = RelaxedEngine(system.lattice, quick.geometry, system.session, quick.settings)
+    slow = RelaxedEngine(system.host, 2, system.session, quick.settings)
     assert quick.constants is not None
     for key in KEYS:
         occupancy = occupancy_of_key(key)
@@ -35,8 +35,10 @@ def test_they_are_of_the_host_and_positive(system):
     n_sites = len(system.lattice.species)
     assert np.linalg.eigvalsh(matrix).min() > 0.4
     blocks = matrix.reshape(n_sites, 3, n_sites, 3)
-    cell = system.hosts[2].cell
-    for rotation, source in zip(system.symmetry.rotations, system.symmetry.sites, strict=True):
+    cell = system.host.geometries[2].cell
+    for rotation, source in zip(
+        system.host.symmetry.rotations, system.host.symmetry.sites, strict=True
+    ):
         turn = cell.T @ rotation @ np.linalg.inv(cell).T
         image = np.einsum("ab,ibjc,dc->iajd", turn, blocks[source][:, :, source], turn)
         assert np.abs(image - blocks).max() < 1e-6
@@ -44,7 +46,7 @@ def test_they_are_of_the_host_and_positive(system):
 
 def test_springs_are_found(system):
     """Springs between all atoms and to their sites: the measured matrix is exact."""
-    lattice, symmetry = system.lattice, system.symmetry
+    lattice, symmetry = system.lattice, system.host.symmetry
     sites, species = lattice.atoms(occupancy_of_key("1111|1111"))
     n = len(sites)
     home = lattice.scaled @ lattice.cell

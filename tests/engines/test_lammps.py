@@ -8,7 +8,7 @@ from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import load_card
 from redoxmc.species import Species
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 
 @pytest.fixture

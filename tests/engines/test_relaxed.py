@@ -2,24 +2,22 @@ import numpy as np
 import pytest
 
 from redoxmc.campaign.system import load_system
-from redoxmc.engines.relaxed import RelaxedEngine, check_sites, host_constants, host_geometry
+from redoxmc.engines.host import HostRelaxer
+from redoxmc.engines.relaxed import check_sites
 from redoxmc.errors import EngineError
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 
 def make(campaign, **changes):
     system = load_system(campaign(**changes))
     relax = system.config.relax.model_copy(update={"force_tolerance": 1e-4})
-    parts = system.lattice, system.symmetry, system.session
-    host = host_geometry(*parts, relax, 2)
-    constants = host_constants(*parts, host, relax, 2)
-    return system, RelaxedEngine(system.lattice, host, system.session, relax, constants)
+    return system, HostRelaxer(system.host, system.session, relax).engine(2)
 
 
 def test_equivalent_orders_relax_to_one_energy(campaign):
     system, engine = make(campaign)
     for key in ("0101|0110", "0011|0110", "0110|0110"):
-        orbit = system.symmetry.orbit(occupancy_of_key(key))
+        orbit = system.host.symmetry.orbit(occupancy_of_key(key))
         energies = [engine.relax(image).energy for image in orbit]
         assert np.ptp(energies) < 1e-6
 
@@ -43,7 +41,7 @@ def test_transformed_states_are_relaxed_states(campaign, cell):
     system, engine = make(campaign, cell=cell)
     occupancy = occupancy_of_key("0101|0110")
     state = engine.relax(occupancy)
-    symmetry = system.symmetry
+    symmetry = system.host.symmetry
     identity = next(o for o, s in enumerate(symmetry.sites) if (s == np.arange(len(s))).all())
     for operation in range(len(symmetry.sites)):
         image = occupancy[symmetry.occupancies[operation]]
@@ -62,7 +60,10 @@ def test_the_host_of_an_x_has_the_symmetry_of_the_host(campaign):
     assert not np.allclose(cell, system.lattice.cell, atol=0.05)
     scaled = geometry.positions @ np.linalg.inv(cell)
     for rotation, shift, source in zip(
-        system.symmetry.rotations, system.symmetry.translations, system.symmetry.sites, strict=True
+        system.host.symmetry.rotations,
+        system.host.symmetry.translations,
+        system.host.symmetry.sites,
+        strict=True,
     ):
         difference = scaled[source] @ rotation.T + shift - scaled
         assert np.abs(difference - np.round(difference)).max() < 1e-3

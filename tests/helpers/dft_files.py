@@ -81,12 +81,38 @@ def _outcar_step(number: int, atoms: Atoms, cut_moments: bool) -> str:
     return text
 
 
+# where VASP puts them: the limit of the electronic steps, and another loop's of the same name
+_PARAMETERS = """<incar>
+ <i type="int" name="NELM">    60</i>
+</incar>
+<parameters>
+ <separator name="electronic" >
+  <i type="string" name="PREC">accura</i>
+  <separator name="electronic smearing" >
+   <i type="int" name="ISMEAR">     0</i>
+  </separator>
+  <separator name="electronic convergence" >
+   <i type="int" name="NELM">    60</i>
+   <i type="int" name="NELMDL">    -5</i>
+   <i type="int" name="NELMIN">     2</i>
+   <i name="EDIFF">      0.00001000</i>
+  </separator>
+ </separator>
+ <separator name="response functions" >
+  <i type="logical" name="LADDER"> T  </i>
+  <i type="int" name="NELM">     1</i>
+  <i type="int" name="NOMEGA">     0</i>
+ </separator>
+</parameters>
+"""
+
+
 def write_vasprun(path: Path, images: list[Atoms], projections: bool = True) -> None:
     """Write the parts of a vasprun.xml that matter; projections only for the last step, as VASP."""
     rows = "".join(f"<rc><c>{s:<2}</c><c>1</c></rc>\n" for s in images[0].symbols)
     text = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n<kpoints>\n'
     text += '<varray name="weights"><v>0.25</v><v>0.75</v></varray></kpoints>\n'
-    text += '<parameters><i type="int" name="NELM">60</i></parameters>\n'
+    text += _PARAMETERS
     text += f'<atominfo><array name="atoms"><set>\n{rows}</set></array></atominfo>\n'
     for number, atoms in enumerate(images, start=1):
         text += _vasprun_step(atoms, projections and number == len(images))

@@ -97,7 +97,7 @@ class WellDistortions:
 
     @property
     def geometry(self):
-        from redoxmc.engines.relaxed import HostGeometry
+        from redoxmc.structures.host import HostGeometry
 
         return HostGeometry(CELL, SITES)
 

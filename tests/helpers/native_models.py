@@ -13,8 +13,8 @@ from e3nn import o3
 
 from redoxmc.models.export import export_model, load_script
 from redoxmc.models.mace import EdgeMace, MaceSettings, build_mace
-from redoxmc.native.compiled import Graph
 from redoxmc.species import Species
+from redoxmc.testing.native_model import NodeGraph
 
 NAMES = ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")
 SPACING = 2.3  # Å
@@ -30,15 +30,15 @@ class Cell:
     r_cut: float
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> NodeGraph:
         i, j, d = primitive_neighbor_list(
             "ijD", (True, True, True), self.cell, self.positions, self.r_cut
         )
         order = np.argsort(i, kind="stable")
         i, j, d = i[order].astype(np.int64), j[order].astype(np.int64), d[order]
-        return Graph(self.species, j, i, -d, len(self.species))
+        return NodeGraph(self.species, j, i, -d, len(self.species))
 
-    def forces(self, graph: Graph, gradient: np.ndarray) -> np.ndarray:
+    def forces(self, graph: NodeGraph, gradient: np.ndarray) -> np.ndarray:
         forces = np.zeros_like(self.positions)
         np.add.at(forces, graph.receivers, -gradient)
         np.add.at(forces, graph.senders, gradient)
@@ -95,7 +95,7 @@ def export(folder: Path, dtype: str = "float64", seed: int = 1, **settings: Any)
     return folder / "model.pt"
 
 
-def torch_energies_and_gradients(module: Any, graph: Graph) -> tuple[np.ndarray, np.ndarray]:
+def torch_energies_and_gradients(module: Any, graph: NodeGraph) -> tuple[np.ndarray, np.ndarray]:
     """What a module with the edge-vector interface gives: per-atom energies, edge gradients."""
     dtype = next(module.parameters()).dtype
     vectors = torch.tensor(graph.vectors, dtype=dtype, requires_grad=True)
@@ -105,7 +105,7 @@ def torch_energies_and_gradients(module: Any, graph: Graph) -> tuple[np.ndarray,
     return energy.detach().double().numpy(), gradient.double().numpy()
 
 
-def reference(model: Path, graph: Graph) -> tuple[np.ndarray, np.ndarray]:
+def reference(model: Path, graph: NodeGraph) -> tuple[np.ndarray, np.ndarray]:
     """What the exported TorchScript gives."""
     return torch_energies_and_gradients(load_script(model)[0], graph)
 
@@ -114,7 +114,7 @@ def edge_mace(module: Any) -> Any:
     return EdgeMace(module)
 
 
-def compare(native: Any, expected: Any, cell: Cell, graph: Graph, limits: Any) -> None:
+def compare(native: Any, expected: Any, cell: Cell, graph: NodeGraph, limits: Any) -> None:
     """Assert limits on energy (eV/atom), forces (eV/Å) and virial (relative)."""
     energies, gradient = native.energies_and_gradients(graph)
     expected_energies, expected_gradient = expected

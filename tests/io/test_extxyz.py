@@ -95,7 +95,7 @@ def test_species_and_energy() -> None:
         (lambda t: t.replace("Fe2+", "Co2+"), "its charge_state is Co2+"),
         (lambda t: t.replace("charge_state", "state"), "no column 'charge_state'"),
         (lambda t: t.rsplit("\n", 3)[0] + "\n", "announces 7 atoms and has 5"),
-        (lambda t: t.replace("Na+", "Na+ 1"), "columns announced"),
+        (lambda t: t.replace("Na+", "Na+ 1"), "does not have 14 columns"),
         (lambda t: t.replace("energy=-100.123", "energy=-1x0.123"), "not a number"),
         (lambda t: "", "no frame"),
         (lambda t: "hello\n", "does not begin with a number of atoms"),

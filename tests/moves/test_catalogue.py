@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from redoxmc.errors import InputError
-from redoxmc.moves.catalogue import MOVE_NAMES, Sites, make_move
+from redoxmc.moves.catalogue import MOVE_NAMES, make_move
+from redoxmc.moves.sites import Sites
 
 PAIRS = np.array([[0, 1], [1, 0], [1, 2]])
 SITES = Sites(4, 4, redox_pairs=PAIRS, ion_pairs=PAIRS, semigrand=True)

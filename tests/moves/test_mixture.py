@@ -6,6 +6,7 @@ from redoxmc.moves.base import Proposal
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
+from redoxmc.moves.sites import Sites
 
 
 def occupancy(*values):
@@ -13,7 +14,7 @@ def occupancy(*values):
 
 
 def test_weights_become_frequencies():
-    mixture = build_moves({"charge_swap": 3.0, "ion_swap": 1.0}, 4, 4)
+    mixture = build_moves({"charge_swap": 3.0, "ion_swap": 1.0}, Sites(4, 4))
     rng = np.random.default_rng(5)
     chosen = [mixture.choose(rng).name for _ in range(20_000)]
     share = chosen.count("charge_swap") / len(chosen)
@@ -22,13 +23,13 @@ def test_weights_become_frequencies():
 
 
 def test_a_weight_of_zero_leaves_the_move_out():
-    assert [m.name for m in build_moves({"charge_swap": 1, "ion_swap": 0}, 4, 1).moves] == [
+    assert [m.name for m in build_moves({"charge_swap": 1, "ion_swap": 0}, Sites(4, 1)).moves] == [
         "charge_swap"
     ]
 
 
 def test_a_move_that_cannot_apply_here_is_a_rejection_and_not_another_draw():
-    mixture = build_moves({"charge_swap": 1.0, "ion_swap": 1.0}, 2, 2)
+    mixture = build_moves({"charge_swap": 1.0, "ion_swap": 1.0}, Sites(2, 2))
     start = occupancy(1, 1, 1, 0)
     rng = np.random.default_rng(6)
     proposals = [mixture.propose(start, rng) for _ in range(4000)]
@@ -53,7 +54,7 @@ def test_a_move_that_cannot_apply_here_is_a_rejection_and_not_another_draw():
 )
 def test_bad_weights_are_refused_with_a_sentence(weights, sites, words):
     with pytest.raises(InputError, match=words.replace("?", r"\?")):
-        build_moves(weights, *sites)
+        build_moves(weights, Sites(*sites))
 
 
 def test_a_move_idle_at_every_concentration_is_refused():
@@ -80,9 +81,10 @@ def test_a_proposal_leaves_the_old_occupancy_alone():
 
 
 def test_moves_that_leave_charge_orders_out_of_reach_are_refused():
-    layers = np.array([[0, 1], [2, 3]])
+    sites = Sites(4, 2, redox_pairs=np.array([[0, 1], [2, 3]]))
     for weights in ({"neighbour_swap": 1.0}, {"charge_swap_2": 1.0, "ion_swap": 1.0}):
         with pytest.raises(InputError, match="cannot reach all charge orders"):
-            build_moves(weights, 4, 2, redox_pairs=layers)
-        build_moves(weights | {"charge_swap": 0.1}, 4, 2, redox_pairs=layers)
-    build_moves({"neighbour_swap": 1.0}, 4, 2, redox_pairs=np.array([[0, 1], [1, 2], [2, 3]]))
+            build_moves(weights, sites)
+        build_moves(weights | {"charge_swap": 0.1}, sites)
+    chain = Sites(4, 2, redox_pairs=np.array([[0, 1], [1, 2], [2, 3]]))
+    build_moves({"neighbour_swap": 1.0}, chain)

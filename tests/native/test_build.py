@@ -9,9 +9,9 @@ import pytest
 from native_models import export
 
 from redoxmc.native.build import library_name, native_library
-from redoxmc.native.compiled import NativeModel
 from redoxmc.native.compiler import find_compiler
 from redoxmc.native.errors import NativeUnavailableError
+from redoxmc.testing.native_model import NativeModel
 
 
 @pytest.fixture(scope="module")

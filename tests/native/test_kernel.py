@@ -6,7 +6,7 @@ from conftest import REPO
 from native_models import compare, export, make_cell, reference, torch_energies_and_gradients
 
 from redoxmc.native.build import native_library
-from redoxmc.native.compiled import NativeModel
+from redoxmc.testing.native_model import NativeModel
 
 # energy in eV/atom, forces in eV/Å, virial relative
 LIMITS = {"float64": (1e-8, 1e-5, 1e-6), "float32": (1e-5, 1e-3, 1e-4)}

@@ -10,11 +10,11 @@ from mace import modules  # isort: skip
 from e3nn import o3
 
 from redoxmc.native.build import compile_source
-from redoxmc.native.compiled import NativeModel
 from redoxmc.native.compiler import Compiler, find_compiler
 from redoxmc.native.emit import emit
 from redoxmc.native.errors import CannotGenerateError
 from redoxmc.native.reader import read_plan
+from redoxmc.testing.native_model import NativeModel
 
 LIMITS = (1e-8, 1e-5, 1e-6)  # eV/atom, eV/Å, virial relative
 

@@ -12,8 +12,10 @@ from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves
 from redoxmc.moves.multi_swap import MultiSwap
 from redoxmc.moves.neighbour_swap import NeighbourSwap
+from redoxmc.moves.sites import Sites
+from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
-from redoxmc.testing.lattice_engine import occupancies, random_engine
+from redoxmc.testing.lattice_engine import random_engine
 
 # An irregular graph on 5 redox sites, and which of them neighbour each of 4 ion sites.
 REDOX = np.array([[0, 1], [1, 0], [1, 2], [2, 3], [3, 4], [1, 3], [2, 2]])
@@ -51,7 +53,7 @@ CASES = {
         build_moves(
             {"charge_swap": 1, "charge_swap_2": 1, "neighbour_swap": 1, "ion_swap": 1,
              "ion_charge_swap": 2},
-            5, 4, redox_pairs=REDOX, ion_pairs=ION,
+            Sites(5, 4, redox_pairs=REDOX, ion_pairs=ION),
         ),
         CANONICAL,
         True,

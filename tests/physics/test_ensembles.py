@@ -14,12 +14,13 @@ from redoxmc.campaign.run import run_campaign
 from redoxmc.campaign.system import load_system
 from redoxmc.report.tables import print_thermo
 from redoxmc.results.store import load
-from redoxmc.sampling.cache import EnergyCache, ions_of_key
+from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.energies import EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.sampling.ladder import advance, make_ladder
-from redoxmc.structures.lattice import occupancy_of_key
-from redoxmc.testing.lattice_engine import crystal_engine, occupancies
+from redoxmc.structures.enumeration import occupancies
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
+from redoxmc.testing.lattice_engine import crystal_engine
 from redoxmc.thermo.entropy import boltzmann_probabilities
 
 SEMIGRAND = """
@@ -47,7 +48,7 @@ def on_the_lattice(system, previous=False):
     move = system.mixture.at_fixed_count()
 
     def of_count(n_ions):
-        return RelaxedEnergies(system.lattice, system.symmetry, engine, cache, move, 0.05, previous)
+        return RelaxedEnergies(system.host, engine, cache, move, 0.05, previous)
 
     return EnergiesOfAnyCount(system.lattice, of_count)
 

@@ -7,7 +7,7 @@ import pytest
 from native_models import export, make_cell
 
 from redoxmc.native.build import native_library
-from redoxmc.native.compiled import Graph, NativeModel
+from redoxmc.testing.native_model import NativeModel, NodeGraph
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_more_threads_than_atoms(library):
 
 def test_an_atom_without_neighbours_has_no_forces(library):
     nothing = np.zeros(0, dtype=np.int64)
-    graph = Graph(np.array([2, 4]), nothing, nothing, np.zeros((0, 3)), 2)
+    graph = NodeGraph(np.array([2, 4]), nothing, nothing, np.zeros((0, 3)), 2)
     energies, gradient = NativeModel(library).energies_and_gradients(graph)
     np.testing.assert_array_equal(energies, 0.0)  # the reference energies are not part of it
     assert gradient.shape == (0, 3)
@@ -64,7 +64,7 @@ def test_an_atom_without_neighbours_has_no_forces(library):
 def test_beyond_the_cutoff_a_neighbour_does_nothing(library):
     cell = make_cell()
     graph = cell.graph
-    far = Graph(
+    far = NodeGraph(
         graph.species,
         np.append(graph.senders, 3),
         np.append(graph.receivers, len(cell.species) - 1),
@@ -90,7 +90,7 @@ def test_ghosts_give_their_gradients_to_the_caller(library):
         order = np.concatenate([members, np.setdiff1d(np.arange(n), members)])
         node = np.argsort(order)
         edges = np.flatnonzero(np.isin(graph.receivers, members))
-        part = Graph(
+        part = NodeGraph(
             cell.species[order],
             node[graph.senders[edges]],
             node[graph.receivers[edges]],

@@ -8,13 +8,16 @@ import pytest
 from redoxmc.config.campaign import load_config
 from redoxmc.model_card import load_card
 from redoxmc.moves.mixture import build_moves
+from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import Entry
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.energies import Lookup
 from redoxmc.sampling.ladder import advance, make_ladder
-from redoxmc.structures.lattice import build_lattice, occupancy_key, occupancy_of_key
+from redoxmc.structures.enumeration import occupancies
+from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine, occupancies
+from redoxmc.testing.lattice_engine import crystal_engine
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 from redoxmc.thermo.ladder import ladder_averages
 
@@ -48,7 +51,7 @@ def tempered(lattice, energies, seed, steps, temperatures=TEMPERATURES, draws=0)
     ions = occupancy_of_key(next(iter(energies)))[lattice.n_redox :]
     chains = [make_chain(lattice, 0.5, ions, t, seed) for t in temperatures]
     ladder = make_ladder(chains, interval=5)
-    mixture = build_moves({"charge_swap": 1.0}, lattice.n_redox, lattice.n_ions)
+    mixture = build_moves({"charge_swap": 1.0}, Sites(lattice.n_redox, lattice.n_ion_sites))
     advance(ladder, Table(lattice, energies), mixture, steps, lambda: False)
     series = [np.array(chain.energies[steps // 10 :]) for chain in ladder.chains]
     if draws:

@@ -7,9 +7,9 @@ import pytest
 
 from redoxmc.campaign.system import load_system
 from redoxmc.report.gaps import GapWatch, gaps, working_ladder
-from redoxmc.results.store import Trace
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.ladder import make_ladder
+from redoxmc.sampling.trace import Trace
 from redoxmc.units import KB
 
 STEPS = 1000

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from redoxmc.campaign.system import load_system
-from redoxmc.dynamics.replica import COLUMNS, MdChain
+from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.md_plots import (
     MdSeries,
     plot_dynamics,
@@ -16,7 +16,8 @@ from redoxmc.report.md_plots import (
 )
 from redoxmc.report.md_thermo import md_thermo_records
 from redoxmc.report.order import OrderParameters
-from redoxmc.results.md_store import MdStore, MdTrace
+from redoxmc.results.store import Store
+from redoxmc.sampling.trace import Trace
 
 PLOTS = (plot_dynamics, plot_outside, plot_path_lengths, plot_swaps, plot_work)
 VERMILION = np.array([0xD5, 0x5E, 0x00]) / 255
@@ -80,16 +81,15 @@ def records(system, steps, failed=False, sticking=False):
         for seed in (1, 2):
             chain = MdChain(x, round(4 * x), 600.0, seed, rng, np.zeros(8, dtype=np.int8))
             chain.failure = "told to" if failed and x == 0.5 else ""
-            rows = np.full((steps, len(COLUMNS)), np.nan)
-            rows[:, 0] = energy[x] + 0.1 * rng.standard_normal(steps)
+            energies = energy[x] + 0.1 * rng.standard_normal(steps)
             visits = [str(key) for key in rng.choice(keys[x], steps)]
             visits = sorted(visits) if sticking else visits
-            trace = MdTrace(list(map(tuple, rows)), visits)
             chains.append(chain)
-            traces[chain.name] = trace
-    store = MdStore({"config": {"sampling": {"burn_in": 0.1}}}, {}, chains, traces)
+            traces[chain.name] = Trace(energies.tolist(), raw_keys=visits)
+    header = {"config": {"sampling": {"burn_in": 0.1}}}
+    store = Store(header, traces=traces, md_chains=chains)
     order = OrderParameters.of(system.lattice, [1, 1, 1])
-    found = md_thermo_records(store, system.lattice, system.symmetry, order)
+    found = md_thermo_records(store, system.host, order)
     return {record["x"]: record for record in found}
 
 

@@ -12,7 +12,7 @@ from redoxmc.report.plot_order import (
     layers_along,
     plot_order_parameters,
 )
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 

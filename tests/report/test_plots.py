@@ -5,10 +5,10 @@ import pytest
 from redoxmc.errors import InputError
 from redoxmc.report.plots import (
     Curve,
+    EnergyTrace,
     Isotherm,
     Points,
     StateHistogram,
-    Trace,
     plot_entropy,
     plot_heat_capacity,
     plot_hull,
@@ -48,10 +48,10 @@ def test_a_hull_of_one_composition_or_none(tmp_path):
 def test_traces_show_every_replica(tmp_path):
     rng = np.random.default_rng(1)
     traces = [
-        Trace(x, t, s, -30 + 0.02 * rng.random(3000))
+        EnergyTrace(x, t, s, -30 + 0.02 * rng.random(3000))
         for x in (0.25, 0.5) for t in (300.0, 900.0) for s in (1, 2)
     ]  # fmt: skip
-    plot_traces(tmp_path / "t.png", [*traces, Trace(1.0, 300.0, 1, np.full(5, -31.0))])
+    plot_traces(tmp_path / "t.png", [*traces, EnergyTrace(1.0, 300.0, 1, np.full(5, -31.0))])
     assert has_colour(tmp_path / "t.png", "#440154")  # cold end of viridis
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from redoxmc.campaign.run import run_campaign
 from redoxmc.report.analysis import Analysis
-from redoxmc.report.averages import thermal_averages
+from redoxmc.report.averages import log_share_that_relaxes, thermal_averages
 from redoxmc.report.summary import write_report
 from redoxmc.results.store import load
 from redoxmc.sampling.cache import Entry
@@ -297,3 +297,33 @@ def test_several_starts_are_compared(run):
 
 def test_a_single_start_is_compared_with_nothing(run):
     assert summary_of(run())["starts"] == []
+
+
+def test_chains_that_do_not_agree_have_no_free_energy(run):
+    """Split R-hat above 1.05 at one temperature: no entropy, no free energy, and a sentence."""
+    out = run(supercell=[1, 2, 1], temperatures=LADDER, steps=600, more="tempering = true")
+    store = load(out / "results.h5")
+    analysis = without_the_highest(Analysis.of(store))
+    known = thermal_averages(analysis, store.chains, LADDER)
+    assert np.isfinite([t.free_energy for t in known]).all()
+    coldest = next(c for c in store.chains if c.temperature == LADDER[0])
+    energies = store.traces[coldest.name].energies
+    half = len(energies) // 2
+    energies[:half] = [max(energies) + 0.01 * (n % 2) for n in range(half)]
+    for thermal in thermal_averages(analysis, store.chains, LADDER):
+        assert np.isnan(thermal.free_energy)
+        assert np.isnan(thermal.entropy)
+        assert thermal.reason.startswith("the energies of the chains at 300 K do not agree: R-hat")
+    record = next(r for r in write_report(store, out)["thermo"] if r["temperature_K"] == 300.0)
+    assert record["entropy_anchor"] == "all states"  # what is exact does not ask the chains
+    assert record["why_unknown"] is None or "free" not in record["why_unknown"]
+
+
+@pytest.mark.parametrize(("drawn", "good"), [(20, 20), (400, 400), (400, 300)])
+def test_the_share_that_relaxes_has_an_error_even_where_no_draw_failed(drawn, good):
+    """The posterior of a share under a flat prior: never certain while states are known to fail."""
+    log_share, error = log_share_that_relaxes(drawn, good)
+    share = np.random.default_rng(151).beta(good + 1, drawn - good + 1, size=200_000)
+    assert log_share == pytest.approx(np.log(share.mean()), abs=2e-3)
+    assert error == pytest.approx(share.std() / share.mean(), rel=0.02)
+    assert error > 0.9 / (drawn + 2)

@@ -9,7 +9,9 @@ import pytest
 
 from redoxmc.campaign.run import run_campaign
 from redoxmc.errors import InputError
-from redoxmc.results.store import SCHEMA, load, save
+from redoxmc.results.layout import SCHEMA
+from redoxmc.results.sealed import BLOCK, earlier
+from redoxmc.results.store import load, save
 
 LATER_CHAIN = ("chemical_potential", "anneal_from", "anneal_steps")
 LATER_LADDER = ("walkers", "ends", "round_trips")
@@ -26,6 +28,12 @@ def run(campaign, tmp_path):
     out = tmp_path / "run"
     assert run_campaign(config(100), out, progress=False) == 0
     return config, out
+
+
+def unsealed(path):
+    """Make of a file one as the first version wrote them: no digest in front."""
+    with path.open("r+b") as file:
+        file.write(bytes(BLOCK))
 
 
 def content(store):
@@ -64,6 +72,7 @@ def test_saved_and_loaded_is_the_same(run, tmp_path):
 def test_a_file_from_before_round_trips_is_read_and_continued(run):
     config, out = run
     with h5py.File(out / "results.h5", "r+") as file:
+        file.attrs["schema"] = 1
         ladders = json.loads(file.attrs["ladders"])
         assert any(sum(ladder["round_trips"]) for ladder in ladders)
         for ladder in ladders:
@@ -75,6 +84,7 @@ def test_a_file_from_before_round_trips_is_read_and_continued(run):
             for name in LATER_CHAIN:
                 del chain[name]
             group.attrs["checkpoint"] = json.dumps(chain)
+    unsealed(out / "results.h5")
     store = load(out / "results.h5")
     for ladder in store.ladders:
         assert ladder.round_trips == [0] * len(ladder.chains)
@@ -89,9 +99,63 @@ def test_a_file_from_before_round_trips_is_read_and_continued(run):
     }
 
 
-def test_a_newer_schema_is_refused(run):
+def test_a_newer_schema_is_refused(run, tmp_path, monkeypatch):
     _, out = run
-    with h5py.File(out / "results.h5", "r+") as file:
-        file.attrs["schema"] = SCHEMA + 1
+    store = load(out / "results.h5")
+    with monkeypatch.context() as newer:
+        newer.setattr("redoxmc.results.layout.SCHEMA", SCHEMA + 1)
+        save(store, tmp_path / "newer.h5")
     with pytest.raises(InputError, match=f"has schema {SCHEMA + 1}; this redoxmc reads up to"):
-        load(out / "results.h5")
+        load(tmp_path / "newer.h5")
+
+
+def test_any_flipped_bit_is_noticed(run, tmp_path):
+    """A hundred places all over the file; every one is one sentence."""
+    data = (run[1] / "results.h5").read_bytes()
+    rng = np.random.default_rng(16)
+    path = tmp_path / "flipped.h5"
+    for place in [0, 30, 100, 511, 512, *rng.integers(513, len(data), 95)]:
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"is damaged|has schema"):
+            load(path)
+
+
+def test_every_array_carries_a_checksum(run):
+    arrays = []
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and item.size and item.shape:
+            arrays.append(name)
+            assert item.fletcher32, name
+
+    with h5py.File(run[1] / "results.h5", "r") as file:
+        file.visititems(visit)
+    assert {"states/key", "states/energy_eV", "replicas/x0.5_T500_seed1/state"} <= set(arrays)
+
+
+def test_in_an_older_file_energies_that_do_not_fit_their_states_are_noticed(run):
+    path = run[1] / "results.h5"
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema"] = 1
+        file["replicas/x0.5_T500_seed1/energy_eV"][7] *= -1e6
+    unsealed(path)
+    with pytest.raises(InputError, match=r"replica x0\.5_T500_seed1 was at"):
+        load(path)
+
+
+def test_the_last_good_checkpoint_is_kept_and_taken(run):
+    config, out = run
+    path = out / "results.h5"
+    whole = path.read_bytes()
+    assert run_campaign(config(150), out, resume=True, progress=False) == 0
+    assert earlier(path).read_bytes() == whole
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(InputError, match="is damaged"):
+        load(path)
+    assert run_campaign(config(200), out, resume=True, progress=False) == 0
+    assert "The checkpoint before it is continued." in (out / "log.txt").read_text()
+    assert run_campaign(config(200), out.parent / "whole", progress=False) == 0
+    grown, fresh = load(path), load(out.parent / "whole" / "results.h5")
+    assert grown.traces == fresh.traces

@@ -10,11 +10,12 @@ from redoxmc.campaign.system import load_system
 from redoxmc.engines.relaxed import Relaxed
 from redoxmc.errors import EngineError
 from redoxmc.moves.mixture import build_moves
+from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.sampling.chain import make_chain, start, step
 from redoxmc.sampling.energies import RelaxedEnergies
 from redoxmc.sampling.ladder import advance, make_ladder
-from redoxmc.structures.lattice import occupancy_key, occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.testing.lattice_engine import crystal_engine, random_engine
 
 
@@ -52,7 +53,7 @@ def energies_of(system, **engine):
     previous = engine.pop("from_previous", False)
     own = Engine(system.lattice, **engine)
     cache, move = EnergyCache(), system.mixture
-    return RelaxedEnergies(system.lattice, system.symmetry, own, cache, move, audit, previous)
+    return RelaxedEnergies(system.host, own, cache, move, audit, previous)
 
 
 def new_chain(system, temperature=600.0, seed=1):
@@ -66,7 +67,7 @@ def never():
 
 def test_equivalent_states_are_computed_once_on_their_canonical_form(system):
     energies = energies_of(system)
-    orbit = system.symmetry.orbit(occupancy_of_key("11000011|01100110"))
+    orbit = system.host.symmetry.orbit(occupancy_of_key("11000011|01100110"))
     assert len(orbit) > 2
     found = [energies.look_up(image) for image in orbit]
     assert [f.computed for f in found] == [True] + [False] * (len(orbit) - 1)
@@ -101,7 +102,7 @@ def test_a_failed_relaxation_rejects_the_move_and_is_counted(system):
     start(chain, energies)
     keys = {chain.key}
     energies.engine.fails = {
-        occupancy_key(system.lattice, system.symmetry.canonical(p.apply(chain.occupancy)))
+        occupancy_key(system.lattice, system.host.symmetry.canonical(p.apply(chain.occupancy)))
         for p, _ in system.mixture.proposals(chain.occupancy)
     } - keys
     before = chain.occupancy.copy()
@@ -109,7 +110,7 @@ def test_a_failed_relaxation_rejects_the_move_and_is_counted(system):
         step(chain, energies, system.mixture)
     count = chain.moves["charge_swap"]
     assert np.array_equal(
-        system.symmetry.canonical(chain.occupancy), system.symmetry.canonical(before)
+        system.host.symmetry.canonical(chain.occupancy), system.host.symmetry.canonical(before)
     )
     assert count.failed > 0
     assert count.failed + count.accepted == 20
@@ -243,7 +244,7 @@ def test_unknown_moves_are_refused_with_the_nearest():
     from redoxmc.errors import InputError
 
     with pytest.raises(InputError, match="did you mean 'charge_swap'"):
-        build_moves({"charge_swop": 1.0}, 4, 4)
+        build_moves({"charge_swop": 1.0}, Sites(4, 4))
 
 
 def test_lattice_engine_without_symmetry_is_exact():

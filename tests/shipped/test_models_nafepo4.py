@@ -2,22 +2,22 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from ase.optimize import FIRE
 from conftest import REPO
 
+from distillation.cells import make_cell
+from distillation.model_calculator import ModelCalculator
 from redoxmc.campaign.run import run_campaign
-from redoxmc.data.cells import make_cell
-from redoxmc.data.distil import in_cell
-from redoxmc.data.teacher import find_shells
+from redoxmc.data.bond_bias import find_shells
 from redoxmc.io.extxyz import read_labelled
 from redoxmc.model_card import load_card
-from redoxmc.models.calculator import ModelCalculator
 from redoxmc.models.check import check_model
 from redoxmc.models.frames import hash_files
-from redoxmc.structures.reference_start import make_distorter
+from redoxmc.structures.host import HostGeometry
 
 POTENTIALS = REPO / "potentials"
 DATA = POTENTIALS / "data"
@@ -132,15 +132,13 @@ def test_every_order_of_the_small_cell_keeps_its_charges_when_it_relaxes(name):
     cell = make_cell(config, DATA, [1, 1, 1])
     folder = POTENTIALS / name
     lattice, card, calculator = cell.lattice, load_card(folder), ModelCalculator(folder)
+    host = replace(cell.host, bonds=card.bonds)
     mixed = [o for o in cell.distinct_orders() if 0 < o[: lattice.n_redox].sum() < lattice.n_redox]
     assert len(mixed) > 10
     for order in mixed:
         x = order[lattice.n_redox :].mean()
         box = (1 - x) * cell.empty + x * lattice.cell
-        distorter = make_distorter(lattice, box, lattice.scaled @ box, card.bonds)
-        sites, _ = lattice.atoms(order)
-        atoms = in_cell(cell.atoms(order), box)
-        atoms.positions = (distorter.positions + distorter.displacements(order))[sites]
+        atoms = host.start(order, HostGeometry(box, lattice.scaled @ box))
         atoms.calc = calculator
         assert FIRE(atoms, logfile=None).run(fmax=0.01, steps=400)
         states = atoms.arrays["charge_state"]

@@ -3,13 +3,8 @@ import pytest
 
 from redoxmc.campaign.system import load_system
 from redoxmc.errors import InputError
-from redoxmc.structures.lattice import (
-    Lattice,
-    check_neutral,
-    ion_count,
-    occupancy_key,
-    occupancy_of_key,
-)
+from redoxmc.structures.lattice import Lattice, ion_count
+from redoxmc.structures.occupancy import check_neutral, occupancy_key, occupancy_of_key
 
 
 @pytest.fixture
@@ -19,7 +14,7 @@ def lattice(campaign):
 
 def test_sites_of_the_host(lattice):
     assert (lattice.formula, lattice.formula_units) == ("NaFePO4", 4)
-    assert (lattice.n_redox, lattice.n_ions, len(lattice.species)) == (4, 4, 28)
+    assert (lattice.n_redox, lattice.n_ion_sites, len(lattice.species)) == (4, 4, 28)
     assert {str(s) for s in lattice.species} == {"Na+", "Fe2+", "P5+", "O2-"}
 
 

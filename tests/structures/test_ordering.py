@@ -4,7 +4,7 @@ import pytest
 from redoxmc.campaign.system import load_system
 from redoxmc.errors import InputError
 from redoxmc.structures import ordering
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_ewald_matrix_gives_the_energy_of_charges():
 
 
 def test_lowest_charge_order_is_the_lowest(system):
-    ions = ordering.lowest_electrostatic(system.lattice, system.symmetry, 4)
+    ions = ordering.lowest_electrostatic(system.host, 4)
     best = ordering.lowest_charge_order(system.lattice, ions)
     rng = np.random.default_rng(0)
     lowest = madelung(system, best)
@@ -43,16 +43,15 @@ def test_lowest_charge_order_is_the_lowest(system):
 
 
 def test_annealing_finds_what_exhaustion_finds(system, monkeypatch):
-    exact = ordering.lowest_electrostatic(system.lattice, system.symmetry, 4)
+    exact = ordering.lowest_electrostatic(system.host, 4)
     monkeypatch.setattr(ordering, "EXHAUSTIVE", 0)
-    annealed = ordering.lowest_electrostatic(system.lattice, system.symmetry, 4)
+    annealed = ordering.lowest_electrostatic(system.host, 4)
     assert np.array_equal(annealed, exact)
 
 
 def test_random_order_depends_on_the_seed_alone(system):
     one, again, other = (
-        ordering.ion_order(system.lattice, system.symmetry, 4, "random", np.random.default_rng(s))
-        for s in (1, 1, 7)
+        ordering.ion_order(system.host, 4, "random", np.random.default_rng(s)) for s in (1, 1, 7)
     )
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
@@ -79,4 +78,4 @@ def test_order_of_a_file_round_trips(system, tmp_path):
 def test_a_cell_too_large_for_ewald_is_refused(system, monkeypatch):
     monkeypatch.setattr(ordering, "EWALD_LIMIT", 10)
     with pytest.raises(InputError, match="too many for an Ewald matrix"):
-        ordering.lowest_electrostatic(system.lattice, system.symmetry, 4)
+        ordering.lowest_electrostatic(system.host, 4)

@@ -3,7 +3,7 @@ import pytest
 
 from redoxmc.campaign.system import load_system
 from redoxmc.errors import InputError
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.structures.reference_start import make_distorter
 
 
@@ -51,7 +51,7 @@ def test_stiff_groups_stay_stiff_and_cations_stay(system, distorter):
 def test_equivalent_occupancies_get_equivalent_starts(system, distorter):
     occupancy = occupancy_of_key("0110|1000")
     moved = distorter.displacements(occupancy) @ np.linalg.inv(distorter.cell)
-    symmetry = system.symmetry
+    symmetry = system.host.symmetry
     for o, (rotation, source) in enumerate(zip(symmetry.rotations, symmetry.sites, strict=True)):
         image = distorter.displacements(occupancy[symmetry.occupancies[o]])
         assert np.allclose(image, moved[source] @ rotation.T @ distorter.cell, atol=1e-6)

@@ -22,11 +22,11 @@ def system(request, campaign):
 
 
 def random_occupancy(lattice, rng):
-    return rng.integers(0, 2, lattice.n_redox + lattice.n_ions).astype(np.int8)
+    return rng.integers(0, 2, lattice.n_redox + lattice.n_ion_sites).astype(np.int8)
 
 
 def test_operations_form_a_group_of_permutations(system):
-    sites = system.symmetry.sites
+    sites = system.host.symmetry.sites
     images = {tuple(row) for row in sites}
     assert len(images) == len(sites)
     for a, b in itertools.product(sites[:8], sites[:8]):
@@ -35,7 +35,7 @@ def test_operations_form_a_group_of_permutations(system):
 
 def test_distances_are_invariant(system):
     """An operation keeps every interatomic distance, so site permutations are right."""
-    lattice, symmetry = system.lattice, system.symmetry
+    lattice, symmetry = system.lattice, system.host.symmetry
     from ase import Atoms
 
     atoms = Atoms("H" * len(lattice.species), lattice.scaled @ lattice.cell, cell=lattice.cell)
@@ -47,7 +47,7 @@ def test_distances_are_invariant(system):
 
 def test_canonical_form_is_one_per_orbit(system):
     rng = np.random.default_rng(1)
-    symmetry = system.symmetry
+    symmetry = system.host.symmetry
     for _ in range(20):
         occupancy = random_occupancy(system.lattice, rng)
         orbit = symmetry.orbit(occupancy)
@@ -59,7 +59,7 @@ def test_canonical_form_is_one_per_orbit(system):
 
 def test_between_turns_one_image_into_the_other(system):
     rng = np.random.default_rng(2)
-    lattice, symmetry = system.lattice, system.symmetry
+    lattice, symmetry = system.lattice, system.host.symmetry
     full = rng.integers(0, 9, len(lattice.species))
     for first, second in rng.integers(0, len(symmetry.sites), (10, 2)):
         rotation, source = symmetry.between(first, second)
@@ -72,26 +72,26 @@ def test_symmetrized_cell_and_tensor_are_invariant(system):
     rng = np.random.default_rng(3)
     cell = system.lattice.cell
     strained = cell @ (np.eye(3) + 0.05 * rng.normal(size=(3, 3)))
-    mean = symmetrize_cell(system.symmetry, cell, strained)
-    assert np.allclose(symmetrize_cell(system.symmetry, cell, mean), mean)
-    for rotation in system.symmetry.rotations:
+    mean = symmetrize_cell(system.host.symmetry, cell, strained)
+    assert np.allclose(symmetrize_cell(system.host.symmetry, cell, mean), mean)
+    for rotation in system.host.symmetry.rotations:
         assert np.allclose(transform_cell(rotation, cell, mean), mean)
     tensor = rng.normal(size=(3, 3))
-    once = symmetrize_tensor(system.symmetry, cell, tensor + tensor.T)
-    assert np.allclose(symmetrize_tensor(system.symmetry, cell, once), once)
-    assert np.allclose(symmetrize_cell(system.symmetry, cell, cell), cell)
+    once = symmetrize_tensor(system.host.symmetry, cell, tensor + tensor.T)
+    assert np.allclose(symmetrize_tensor(system.host.symmetry, cell, once), once)
+    assert np.allclose(symmetrize_cell(system.host.symmetry, cell, cell), cell)
 
 
 def test_an_orthorhombic_host_keeps_right_angles(campaign):
     system = load_system(campaign())
     shear = system.lattice.cell @ np.array([[1, 0.1, 0.2], [0, 1, 0.1], [0, 0, 1.0]])
-    mean = symmetrize_cell(system.symmetry, system.lattice.cell, shear)
+    mean = symmetrize_cell(system.host.symmetry, system.lattice.cell, shear)
     assert np.abs(mean - np.diag(np.diag(mean))).max() < 1e-9
 
 
 def test_symmetrized_displacements_are_invariant(system):
     rng = np.random.default_rng(4)
-    symmetry, n = system.symmetry, len(system.lattice.species)
+    symmetry, n = system.host.symmetry, len(system.lattice.species)
     present = np.sort(rng.permutation(n)[: n - 2])
     mean = symmetrize_displacements(symmetry, rng.normal(size=(len(present), 3)), present)
     for rotation, source in zip(symmetry.rotations, symmetry.sites, strict=True):

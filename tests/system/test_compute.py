@@ -15,9 +15,9 @@ from ase import Atoms
 from conftest import REPO
 from dft_files import TRUTH, frames
 
-from redoxmc.data.compute import collect, read_tasks, work
+from redoxmc.data.compute import adopt, batches, collect, read_tasks, work
 from redoxmc.data.queue import Queue, frame_key
-from redoxmc.data.runner import _history, find_python, order_potentials
+from redoxmc.data.runner import _held_shells, _history, _initial_moments, find_python
 from redoxmc.data.settings import Settings, load_settings
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, write_labelled
@@ -203,7 +203,7 @@ def test_bad_input(tmp_path: Path) -> None:
         ("[moments]\n'Fe2' = 4", "'Fe2' is not a charge-state species"),
         ("a = ", "is no TOML file"),
         ("[order]\npotentail = 1.0", "did you mean 'potential'"),
-        ("[order]\niterations = true", "order.iterations must be a number, not True"),
+        ("[order]\nrelease = true", "order.release must be a number, not True"),
     ],
 )
 def test_bad_settings(tmp_path: Path, text: str, message: str) -> None:
@@ -230,7 +230,7 @@ def test_embedded_settings_and_moments(tmp_path: Path) -> None:
 
 def test_the_history_of_a_log_in_gpaws_format(tmp_path: Path) -> None:
     log = tmp_path / "calculator.txt"
-    assert _history(tmp_path) == {}
+    assert _history(tmp_path)[0] == {}
     log.write_text(
         "     iter     time        total  log10-change:  magmom\n"
         "                         energy  eigst   dens\n"
@@ -238,35 +238,33 @@ def test_the_history_of_a_log_in_gpaws_format(tmp_path: Path) -> None:
         "iter:   2 12:43:36  -172.045209       c -0.98    +17.1097\n"
         "iter:   3 12:44:26  -172.282200c      c -3.60c   +17.3632\n"
     )
-    assert _history(tmp_path) == {
+    assert _history(tmp_path)[0] == {
         "scf_energies_eV": [-182.428493, -172.045209, -172.2822],
         "scf_log10_density": [-0.98, -3.6],
     }
     log.write_text("nothing of the kind")
-    assert _history(tmp_path) == {}
+    assert _history(tmp_path)[0] == {}
 
 
-def test_the_potentials_that_impose_an_order(tmp_path: Path) -> None:
-    path = tmp_path / "s.toml"
+def test_the_potential_that_imposes_an_order(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
     path.write_text("[order]\npotential = 3.0\n")
     settings = load_settings("gpaw", path)
-    assert settings.order == {"potential": 3.0, "iterations": 8.0}
-
-    def potentials(*names: str) -> list[tuple[int, float, int]]:
-        return order_potentials([Species.parse(name) for name in names], settings)
-
-    assert potentials("Na+", "Fe2+", "Fe3+", "O2-") == [(1, -1.5, 1), (2, 1.5, 1)]
-    four = potentials("Fe3+", "Fe3+", "Fe2+", "Fe3+")
-    np.testing.assert_allclose([one[1] for one in four], [0.75, 0.75, -2.25, 0.75])
-    assert potentials("Ti3+", "Ti4+") == [(0, -1.5, 0), (1, 1.5, 0)]  # it gains a majority electron
-    assert potentials("Fe2+", "Fe2+", "O2-") == []
+    assert settings.order == {"potential": 3.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}
+    species = [Species.parse(name) for name in ("Na+", "Fe2+", "Fe3+", "O2-")]
+    assert _held_shells(species, settings) == [(1, 1, 1), (2, 1, 0)]
+    assert _initial_moments(species, settings) == [0.0, 4.0, 4.0, 1.0]
+    path.write_text("[order]\npotential = 0\n")  # moments alone
+    free = load_settings("gpaw", path)
+    assert _held_shells(species, free) == []
+    assert _initial_moments(species, free) == [0.0, 4.0, 5.0, 0.0]
     with pytest.raises(InputError, match="the table \\[order\\] is for gpaw only"):
         load_settings("vasp", path)
     assert load_settings("vasp", None).order == {}
 
 
 def test_keys_depend_on_what_matters(tmp_path: Path) -> None:
-    atoms, settings = wanted(1)[0], Settings("emt", {}, {}, {}).as_dict()
+    atoms, settings = wanted(1)[0], Settings("emt", {}, {}, {}).what_counts()
     keys = {frame_key(atoms, settings)}
     same = atoms.copy()
     same.info["note"] = "other"
@@ -276,8 +274,43 @@ def test_keys_depend_on_what_matters(tmp_path: Path) -> None:
     other = atoms.copy()
     other.arrays["charge_state"][[1, 2]] = other.arrays["charge_state"][[2, 1]]
     keys.add(frame_key(other, settings))
-    keys.add(frame_key(atoms, Settings("emt", {"x": 1}, {}, {}).as_dict()))
+    keys.add(frame_key(atoms, Settings("emt", {"x": 1}, {}, {}).what_counts()))
     assert len(keys) == 4
+
+
+def test_a_key_is_of_the_result_and_not_of_the_way_to_it(tmp_path: Path) -> None:
+    path, atoms = tmp_path / "s.toml", wanted(1)[0]
+
+    def key(text: str) -> str:
+        path.write_text(text)
+        return frame_key(atoms, load_settings("gpaw", path).what_counts())
+
+    plain = key("")
+    assert key("[parameters]\nmaxiter = 7\nmixer = {beta = 0.1}\n[order]\npotential = 1") == plain
+    assert key("[parameters]\nh = 0.1") != plain
+    assert key("[order]\nskip = 1") != plain
+    assert key("[relax]\nsteps = 2") != plain
+    assert key("[moments]\n'Fe2+' = 3.5") != plain
+
+
+def test_frames_and_failures_are_taken_over_from_the_file_alone(tmp_path: Path) -> None:
+    structures, settings, calls = prepare(tmp_path, 3)
+    out = tmp_path / "out.extxyz"
+    chosen = load_settings(FAKE, settings)
+    tasks = read_tasks([structures], chosen)
+    first = Queue(tmp_path / "first")
+    first.store_failure(tasks[2].key, "it would not")
+    work(first, tasks[:2], chosen, after_each=lambda: collect(first, tasks, out))
+    assert len(read_labelled(out)) == 2
+    second = Queue(tmp_path / "second")
+    assert adopt(second, tasks, out) == 3
+    outcome = work(second, tasks, chosen)
+    assert (outcome.computed, outcome.already) == (0, 3)
+    assert [reason for *_, reason in outcome.failed] == ["it would not"]
+    assert len(list(calls.iterdir())) == 2
+    before = out.read_text()
+    collect(second, tasks, out)
+    assert out.read_text() == before
 
 
 def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
@@ -311,3 +344,27 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "2 computed now, 0 before" in run(structures, settings, out).stdout
+
+
+def test_frames_of_one_order_and_cell_share_a_start_and_others_do_not(tmp_path: Path) -> None:
+    structures, settings, _ = prepare(tmp_path, 6)
+    tasks = read_tasks([structures], load_settings(FAKE, settings))
+    assert [len(batch) for batch in batches(tasks)] == [4, 2]
+    tasks[1].atoms.cell[0, 0] += 0.1
+    tasks[4].atoms.arrays["charge_state"] = tasks[4].atoms.arrays["charge_state"][::-1]
+    assert [[task.number for task in b] for b in batches(tasks)] == [[0, 2, 3, 5], [1], [4]]
+
+
+def test_a_relaxation_keeps_its_steps(tmp_path: Path) -> None:
+    structures, settings, calls = prepare(tmp_path, 2)
+    settings.write_text(settings.read_text() + "[relax]\nsteps = 3\nforce = 1e-6\nlongest = 0.05\n")
+    out = tmp_path / "dft.extxyz"
+    done = run(structures, settings, out)
+    assert done.returncode == 0, done.stderr
+    found = read_labelled(out)
+    assert [frame.info.get("relaxation_step", 0) for frame in found] == [0, 1, 2, 3] * 2
+    energies = [frame.get_potential_energy() for frame in found[:4]]
+    assert energies == sorted(energies, reverse=True)
+    assert np.abs(found[1].positions - found[0].positions).max() <= 0.05 + 1e-12
+    assert len(list(calls.iterdir())) == 8
+    assert "2 before" in run(structures, settings, out).stdout

@@ -10,12 +10,13 @@ from conftest import REFERENCE
 from redoxmc.moves.base import Move, Proposal
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.neighbour_swap import NeighbourSwap
+from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import (
     assert_boltzmann_sampling,
     assert_detailed_balance,
     assert_model_consistent,
 )
-from redoxmc.testing.lattice_engine import occupancies, random_engine
+from redoxmc.testing.lattice_engine import random_engine
 
 STATES = list(occupancies(6, 3))
 ENGINE = random_engine(6, 0.03, seed=1)

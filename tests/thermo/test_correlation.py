@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from redoxmc.thermo.correlation import (
-    autocorrelation_time,
     effective_samples,
     split_r_hat,
     standard_error,
@@ -27,7 +26,7 @@ def test_autocorrelation_time_of_an_autoregressive_chain_is_known(rho):
     exact = 0.5 * (1 + rho) / (1 - rho)
     for chains in (1, 4):
         series = autoregressive(50_000, rho, seed=11, chains=chains)
-        assert autocorrelation_time(series) == pytest.approx(exact, rel=0.15)
+        assert statistical_inefficiency(series) / 2 == pytest.approx(exact, rel=0.15)
         assert effective_samples(series) == pytest.approx(series.size / (2 * exact), rel=0.15)
 
 
@@ -44,7 +43,7 @@ def test_chains_that_disagree_count_as_correlated():
     chains = autoregressive(5000, 0.5, seed=13, chains=2) * 0.1 + np.array([[0.0], [1.0]])
     assert effective_samples(chains[0]) > 1000
     assert effective_samples(chains) < 20
-    assert standard_error(chains) > 0.1
+    assert math.isnan(standard_error(chains))  # two numbers tell nothing of their error
     assert split_r_hat(chains) > 3.0
 
 

@@ -9,7 +9,6 @@ from redoxmc.thermo.entropy import (
     canonical_averages,
     finite_size_entropy,
     ideal_entropy,
-    is_complete,
     log_binomial,
     split_entropy,
 )
@@ -69,11 +68,6 @@ def test_heat_capacity_and_entropy_are_derivatives_of_the_energy_and_free_energy
     assert middle.heat_capacity == pytest.approx(slope, rel=1e-6)
     slope = -(up.free_energy - down.free_energy) / (2 * h) / KB
     assert middle.entropy == pytest.approx(slope, rel=1e-6)
-
-
-def test_completeness():
-    assert is_complete([2, 4, 64], 70)
-    assert not is_complete([2, 4, 63], 70)
 
 
 def test_split_of_the_joint_entropy():

@@ -48,7 +48,8 @@ def test_the_solution_satisfies_the_mbar_equations():
 
 
 def test_pymbar_gives_the_same_free_energies():
-    pymbar = pytest.importorskip("pymbar", reason="pymbar is not installed")
+    import pymbar
+
     finite = TEMPERATURES[:-1]
     samples = draw(spectrum(), finite, 400, 54)
     beta = np.array([1.0 / (KB * t) for t in finite])

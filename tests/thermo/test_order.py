@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
+from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.thermo.order import cross_warren_cowley, structure_factor, warren_cowley
-from redoxmc.thermo.shells import neighbour_shells
 
 N = 4
 SITES = np.array(list(itertools.product(range(N), repeat=3)))

@@ -1,8 +1,5 @@
 """Every distinct state of a small cell, relaxed, with exact Boltzmann averages."""
 
-from collections.abc import Iterator
-from itertools import combinations, product
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,8 @@ from redoxmc.campaign.system import System
 from redoxmc.errors import InputError
 from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.sampling.cache import EnergyCache, Entry
-from redoxmc.structures.lattice import Occupancy, occupancy_key, occupancy_of_key
+from redoxmc.structures.enumeration import distinct_orders, n_orders, orders_with
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.thermo.entropy import canonical_averages
 
 MAX_STATES = 200_000
@@ -24,7 +22,7 @@ MAX_STATES = 200_000
 def enumerate_states(config: Path) -> dict[str, Any]:
     """Relax every distinct state of every concentration; every MPI rank calls it.
 
-    Returns {"states": …, "failed": …, "thermo": …} as in the contract, energies in eV. The ion
+    Returns {"states": …, "failed": …, "thermo": …}, energies in eV. The ion
     order is that of the first seed, or all of them with ordering = "sampled". A state whose
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
     Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
@@ -54,35 +52,16 @@ def enumerate_states(config: Path) -> dict[str, Any]:
 
 def _space(system: System, x: float) -> dict[str, int]:
     """Canonical keys and degeneracies of all states of a concentration, in a fixed order."""
-    lattice, n_ions = system.lattice, system.counts[x]
-    n_reduced = lattice.n_reduced(n_ions)
-    assert n_reduced is not None  # ion_count has refused such an x
+    n_ions = system.counts[x]
     sampled = system.config.ions.ordering == "sampled"
-    size = comb(lattice.n_redox, n_reduced) * (comb(lattice.n_ions, n_ions) if sampled else 1)
+    size = n_orders(system.host, n_ions, ions_fixed=not sampled)
     if size > MAX_STATES:
         raise InputError(
             f"x = {x:g} has {size} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
             "take a smaller supercell, or sample with 'redoxmc run'."
         )
-    ions = (
-        _orders(lattice.n_ions, n_ions)
-        if sampled
-        else [system.ions(x, system.config.sampling.seeds[0])]
-    )
-    charges = list(_orders(lattice.n_redox, n_reduced))
-    space: dict[str, int] = {}
-    for ion_order, charge_order in product(ions, charges):
-        canonical = system.symmetry.canonical(np.concatenate([charge_order, ion_order]))
-        key = occupancy_key(lattice, canonical)
-        space[key] = space.get(key, 0) + 1
-    return dict(sorted(space.items()))
-
-
-def _orders(n_sites: int, count: int) -> Iterator[Occupancy]:
-    for chosen in combinations(range(n_sites), count):
-        order = np.zeros(n_sites, dtype=np.int8)
-        order[list(chosen)] = 1
-        yield order
+    ions = None if sampled else system.ions(x, system.config.sampling.seeds[0])
+    return distinct_orders(system.host, orders_with(system.host, n_ions, ions))
 
 
 def _relax_all(system: System, ranks: Ranks, x: float, keys: list[str], cache: EnergyCache) -> None:
@@ -112,7 +91,7 @@ def _thermo(
         averages = canonical_averages(levels, degeneracies, temperature)
         ionic, electronic = None, averages.entropy
         if sampled:
-            ionic, electronic = split_entropies(spectrum, lattice, system.symmetry, temperature)
+            ionic, electronic = split_entropies(spectrum, system.host, temperature)
             ionic /= lattice.n_redox
         records.append(
             {

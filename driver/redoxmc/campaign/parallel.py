@@ -2,6 +2,8 @@
 
 import os
 import resource
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -9,6 +11,8 @@ from typing import Any, TypeVar, cast
 from redoxmc.errors import InputError
 
 T = TypeVar("T")
+AGREEMENT_SECONDS = 10.0
+FAILED = 75  # tag of the message that a rank has failed
 _LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 
 
@@ -73,7 +77,7 @@ def split_ranks(ranks_per_replica: int) -> Ranks:
     """Split MPI's ranks into groups of ranks_per_replica neighbours.
 
     Raises InputError where that leaves ranks over, or where the launcher and mpi4py belong to two
-    MPIs, so that every rank believes to be alone.
+    MPIs, so that no rank sees the others.
     """
     from mpi4py import MPI
 
@@ -102,13 +106,40 @@ def distribute(bundles: Sequence[Sequence[T]], n_groups: int) -> list[list[T]]:
     shares: list[list[T]] = [[] for _ in range(n_groups)]
     if len(bundles) >= n_groups:
         for number, bundle in enumerate(bundles):
-            # there and back: the cheapest goes with the dearest
+            # there and back, so that cheap bundles share a group with costly ones
             lap, place = divmod(number, n_groups)
             shares[place if lap % 2 == 0 else n_groups - 1 - place].extend(bundle)
         return shares
     for number, item in enumerate(item for bundle in bundles for item in bundle):
         shares[number % n_groups].append(item)
     return shares
+
+
+def end_all_ranks(message: str, code: int) -> None:
+    """End every rank where this one fails alone; return where all ranks fail together.
+
+    A rank that ends alone leaves the others waiting for ever. Where all have failed within
+    AGREEMENT_SECONDS, each goes on to its own end, and one of them speaks. message: said otherwise.
+    """
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is None or mpi.COMM_WORLD.Get_size() == 1 or mpi.Is_finalized():
+        return
+    world = mpi.COMM_WORLD
+    # a message to each other rank, not a collective call: the others may be in the midst of one
+    others = [rank for rank in range(world.Get_size()) if rank != world.Get_rank()]
+    sent = [world.isend(None, rank, FAILED) for rank in others]
+    begin = time.monotonic()
+    while time.monotonic() - begin < AGREEMENT_SECONDS:
+        told = [rank for rank in others if world.iprobe(rank, FAILED)]
+        for rank in told:
+            world.recv(source=rank, tag=FAILED)
+        others = [rank for rank in others if rank not in told]
+        if not others:
+            mpi.Request.waitall(sent)
+            return
+        time.sleep(0.01)
+    print(f"redoxmc: rank {world.Get_rank()}: {message}", file=sys.stderr, flush=True)
+    world.Abort(code)
 
 
 def is_root() -> bool:

@@ -14,7 +14,7 @@ def check_model(session: LammpsSession, lattice: Lattice, n_ions: int) -> None:
     Raises InputError where LAMMPS refuses the model or the structure, as it would at every
     state.
     """
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
     occupancy[: lattice.n_reduced(n_ions)] = 1
     occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
     sites, species = lattice.atoms(occupancy)

@@ -8,28 +8,33 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from redoxmc.campaign.system import System
+from redoxmc.errors import InputError
+from redoxmc.results.replica import AnyChain, Replica
 from redoxmc.results.store import Store
-from redoxmc.sampling.chain import Chain
 
 T = TypeVar("T")
 
 
-class Display:
-    """A bar on a terminal and log.txt, of root alone; what the bar shows is up to the campaign.
+class Progress:
+    """A bar on a terminal and log.txt, of root alone.
 
-    out: folder of log.txt. first: what the bar says at first.
+    The bar counts steps of all replicas, and shows the share of moves accepted, the lowest present
+    energy per formula unit and the time left.
     """
 
-    def __init__(self, out: Path, root: bool, first: str):
-        self._root = root
+    def __init__(self, system: System, store: Store, out: Path, root: bool, show: bool):
+        """out: folder of log.txt, which root writes. show: whether this rank shows anything."""
+        self.steps = system.config.sampling.steps
+        self._units = system.lattice.formula_units
+        self._store = store
+        self._root, self._show = root, show
         self._log = out / "log.txt"
-        self._first = first
         self._bar: Any = None
         self._task: Any = None
         self._begin = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self._root and sys.stderr.isatty():
+        if self._show and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -43,69 +48,46 @@ class Display:
                 console=Console(stderr=True),
             )
             self._bar.start()
-            self._task = self._bar.add_task(self._first, total=None, figures="")
+            self._task = self._bar.add_task("setting up", total=None, figures="")
+            self.update(self._store)
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
-    def _write(self, what: str) -> None:
-        with self._log.open("a", encoding="utf-8") as log:
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            log.write(f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n")
-
-
-class Progress(Display):
-    """Progress of a campaign on root: nothing is shown or written elsewhere.
-
-    The bar counts attempted moves, and shows acceptance, lowest energy per formula unit and the
-    time left.
-    """
-
-    def __init__(self, system: System, store: Store, out: Path, show: bool):
-        super().__init__(out, show, "setting up")
-        self._units = system.lattice.formula_units
-        self._steps = system.config.sampling.steps
-        self._store = store
-        self._done = 0
-        self._fresh: dict[str, int] = {}  # moves of this rank since the last round, by ladder
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self.update(self._store)
-        return self
-
     def say(self, what: str) -> None:
         """Name the present stage."""
-        if not self._root:
-            return
         if self._bar is not None:
             self._bar.update(self._task, description=what)
-        else:
+        elif self._show:
             print(f"redoxmc: {what}", file=sys.stderr)
-        self._write(what)
+        if self._root:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            line = f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n"
+            try:
+                with self._log.open("a", encoding="utf-8") as log:
+                    log.write(line)
+            except OSError as error:
+                why = error.strerror or error
+                raise InputError(f"{self._log} cannot be written: {why}.") from None
 
     def update(self, store: Store) -> None:
         """Show the state after a round."""
-        self._done = sum(chain.step for chain in store.chains)
-        self._fresh = {}
         if self._bar is not None:
-            total, figures = self._steps * len(store.chains), self._figures(store.chains)
-            self._bar.update(self._task, completed=self._done, total=total, figures=figures)
+            chains: Sequence[AnyChain] = store.chains or store.md_chains
+            done, total = sum(chain.step for chain in chains), self.steps * len(chains)
+            figures = self._figures(chains)
+            self._bar.update(self._task, completed=done, total=total, figures=figures)
 
-    def tick(self, chains: Sequence[Chain]) -> None:
-        """Show the moves of this rank since the last round."""
+    def tick(self, replica: Replica) -> None:
+        """Show one more step of a replica of this rank."""
         if self._bar is not None:
-            self._fresh[chains[0].name] = sum(len(chain.energies) for chain in chains)
-            self._bar.update(
-                self._task,
-                description=f"sampling x = {chains[0].x:g}",
-                completed=self._done + sum(self._fresh.values()),
-                figures=self._figures(chains),
-            )
+            what = f"sampling x = {replica.chains[0].x:g}"
+            figures = self._figures(replica.chains)
+            self._bar.update(self._task, advance=1, description=what, figures=figures)
 
-    def _figures(self, chains: Sequence[Chain]) -> str:
+    def _figures(self, chains: Sequence[AnyChain]) -> str:
         counts = [count for chain in chains for count in chain.moves.values()]
         proposed = sum(count.proposed for count in counts)
         accepted = sum(count.accepted for count in counts)

@@ -8,7 +8,7 @@ import numpy as np
 from redoxmc.engines.cell import relax_cell
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.errors import EngineError, InputError
-from redoxmc.io.extxyz import species_of, write_labelled
+from redoxmc.io.extxyz import make_atoms, species_of, write_labelled
 from redoxmc.io.geometry import check_geometry
 from redoxmc.io.structure import read_structure
 from redoxmc.model_card import load_card
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def energy(structure: Path, model: Path) -> dict[str, Any]:
-    """Energy (eV), forces (eV/Å) and stress (eV/Å^3) of a structure file, as the contract's JSON.
+    """Energy (eV), forces (eV/Å) and stress (eV/Å^3) of a structure file, as plain data.
 
     Raises InputError for a structure or a model that does not fit.
     """
@@ -44,7 +44,7 @@ def relax(
     force_tolerance: float = 1e-3,
     stress_tolerance: float = 1e-4,
 ) -> dict[str, Any]:
-    """Relax the ions, and the cell where asked; as the contract's JSON.
+    """Relax the ions, and the cell where asked; returns plain data.
 
     out: file of the relaxed structure (extxyz), beside the input with `_relaxed` by default.
     force_tolerance: eV/Å. stress_tolerance: eV/Å^3.
@@ -79,15 +79,9 @@ def _open(structure: Path, model: Path) -> tuple["Atoms", LammpsSession]:
 
 
 def _labelled(atoms: "Atoms", state: State) -> "Atoms":
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-
-    relaxed = Atoms(atoms.get_chemical_symbols(), state.positions, cell=state.cell, pbc=True)
-    relaxed.arrays["charge_state"] = atoms.arrays["charge_state"].copy()
     results = {"energy": state.energy, "forces": state.forces, "stress": state.stress}
     results |= {QUANTITIES[name]: values for name, values in state.per_atom.items()}
-    relaxed.calc = SinglePointCalculator(relaxed, **results)
-    return relaxed
+    return make_atoms(species_of(atoms), state.cell, state.positions, **results)
 
 
 def _record(atoms: "Atoms", state: State, relaxed: str | None) -> dict[str, Any]:

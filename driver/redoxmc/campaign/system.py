@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,20 @@ import numpy as np
 from redoxmc import __version__
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.config.campaign import Config, load_config
-from redoxmc.engines.force_constants import ForceConstants
+from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import (
-    HostGeometry,
-    RelaxedEngine,
-    host_constants,
-    host_geometry,
-)
+from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard, load_card
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
+from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
+from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_counts
+from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ion_order
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
-from redoxmc.thermo.shells import neighbour_shells
 
 
 @dataclass
@@ -37,13 +33,20 @@ class System:
 
     config: Config
     card: ModelCard
-    lattice: Lattice
-    symmetry: SiteSymmetry
+    host: Host
     mixture: WeightedMixture
     counts: dict[float, int]
-    session: LammpsSession
-    hosts: dict[int, HostGeometry] = field(default_factory=dict)
-    constants: dict[int, ForceConstants | None] = field(default_factory=dict)
+    relaxer: HostRelaxer
+
+    @property
+    def lattice(self) -> Lattice:
+        """The sites of the host."""
+        return self.host.lattice
+
+    @property
+    def session(self) -> LammpsSession:
+        """This process' LAMMPS."""
+        return self.relaxer.session
 
     @property
     def identity(self) -> str:
@@ -72,7 +75,7 @@ class System:
         """The ion order of a concentration; "random" and "sampled" depend on the seed."""
         n_ions = self.counts[x]
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
-        return ion_order(self.lattice, self.symmetry, n_ions, self.config.ions.ordering, rng)
+        return ion_order(self.host, n_ions, self.config.ions.ordering, rng)
 
     @property
     def reachable_counts(self) -> list[int]:
@@ -88,8 +91,7 @@ class System:
     def relaxed_energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
         return RelaxedEnergies(
-            self.lattice,
-            self.symmetry,
+            self.host,
             self.engine(n_ions),
             cache,
             self.mixture.at_fixed_count() or ChargeSwap(self.lattice.n_redox),
@@ -99,36 +101,29 @@ class System:
 
     def engine(self, n_ions: int) -> RelaxedEngine:
         """The engine of one concentration, whose host must have been relaxed."""
-        relax, host = self.config.relax, self.hosts[n_ions]
-        if n_ions not in self.constants:
-            self.constants[n_ions] = host_constants(
-                self.lattice, self.symmetry, self.session, host, relax, n_ions
-            )
-        constants = self.constants[n_ions]
-        return RelaxedEngine(self.lattice, host, self.session, relax, constants)
+        return self.relaxer.engine(n_ions)
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.
 
         Raises InputError where a model cannot relax it: no state of that concentration would start.
         """
-        missing = [n for n in self.reachable_counts if n not in self.hosts]
-        found: dict[int, HostGeometry | str] = {}
+        geometries = self.host.geometries
+        missing = [n for n in self.reachable_counts if n not in geometries]
+        relaxed: dict[int, HostGeometry | str] = {}
         for n_ions in missing[ranks.index :: ranks.n_groups]:
             try:
-                found[n_ions] = host_geometry(
-                    self.lattice, self.symmetry, self.session, self.config.relax, n_ions
-                )
+                relaxed[n_ions] = self.relaxer.geometry(n_ions)
             except EngineError as error:
-                found[n_ions] = str(error)
-        for part in ranks.gather(found):
+                relaxed[n_ions] = str(error)
+        for part in ranks.gather(relaxed):
             for n_ions, host in part.items():
                 if isinstance(host, str):
                     raise InputError(
                         f"model {self.card.folder}: the host lattice with {n_ions} ions does not "
                         f"relax ({host}); use relax.cell = 'fixed' or another model."
                     )
-                self.hosts[n_ions] = host
+                geometries[n_ions] = host
 
 
 def load_system(path: Path, concentration: float | None = None) -> System:
@@ -147,8 +142,9 @@ def load_system(path: Path, concentration: float | None = None) -> System:
         counts = _only(counts, concentration, path)
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
         config = config.model_copy(update={"ions": ions})
-    symmetry = find_symmetry(lattice)
-    return System(config, card, lattice, symmetry, mixture, counts, LammpsSession(card))
+    host = Host.of(lattice, card.bonds)
+    relaxer = HostRelaxer(host, LammpsSession(card), config.relax)
+    return System(config, card, host, mixture, counts, relaxer)
 
 
 def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
@@ -157,12 +153,14 @@ def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
     semigrand = config.sampling.ensemble == "semigrand"
     return build_moves(
         config.sampling.moves,
-        lattice.n_redox,
-        lattice.n_ions,
-        redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
-        ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
-        electrons=_electrons(lattice) if semigrand else 1,
-        semigrand=semigrand,
+        Sites(
+            lattice.n_redox,
+            lattice.n_ion_sites,
+            redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
+            ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
+            electrons=_electrons(lattice) if semigrand else 1,
+            semigrand=semigrand,
+        ),
     )
 
 
@@ -182,12 +180,12 @@ def _electrons(lattice: Lattice) -> int:
 def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -> list[int]:
     """Numbers of ions that chains of the campaign may have."""
     if config.sampling.ensemble == "semigrand":
-        return [n for n in range(lattice.n_ions + 1) if lattice.n_reduced(n) is not None]
+        return [n for n in range(lattice.n_ion_sites + 1) if lattice.n_reduced(n) is not None]
     return sorted(set(counts))
 
 
 def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ions, dtype=np.int8)
+    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
     occupancy[: lattice.n_reduced(n_ions)] = 1
     occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
     return occupancy
@@ -205,7 +203,7 @@ def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[fl
 
 def _versions() -> dict[str, str]:
     """Versions of what determines the numbers."""
-    found = {"redoxmc": __version__}
+    versions = {"redoxmc": __version__}
     for name in ("lammps", "torch", "numpy", "spglib"):
-        found[name] = importlib.metadata.version(name)
-    return found
+        versions[name] = importlib.metadata.version(name)
+    return versions

@@ -38,13 +38,14 @@ def compute(
     """Compute energies, forces and moments of structures, one frame at a time.
 
     Initial moments ask for the charge states of the file; what came out is labelled as what it is.
-    Resumable after a kill; run the same command several times for several workers. A file STOP in
+    Resumable after a kill, and elsewhere from FILE alone; run the same command several times for
+    several workers. A file STOP in
     the queue ends them after the frame in hand (exit code 75), SIGTERM at once. Exit code 1 where
     frames failed.
 
     Example: redoxmc compute wanted.extxyz --out dft.extxyz --calculator gpaw
     """
-    from redoxmc.data.compute import collect, read_tasks, work
+    from redoxmc.data.compute import adopt, collect, read_tasks, work
     from redoxmc.data.queue import Queue
     from redoxmc.data.runner import find_python
     from redoxmc.data.settings import load_settings
@@ -53,10 +54,11 @@ def compute(
     tasks = read_tasks(files, chosen)
     python = find_python(calculator, calculator_python)
     queue = Queue(out.with_name(out.name + ".queue"))
+    adopt(queue, tasks, out)
     if retry:
         for task in tasks:
             queue.forget_failure(task.key)
-    outcome = work(queue, tasks, chosen, python)
+    outcome = work(queue, tasks, chosen, python, after_each=lambda: collect(queue, tasks, out))
     labelled = collect(queue, tasks, out)
     write_json(json, report(outcome, labelled, len(tasks)))
     for file, number, reason in outcome.failed:

@@ -47,7 +47,7 @@ def generate(
     Example: redoxmc generate campaign.toml --out wanted.extxyz --rattle 0.03 --temperature 600
     """
     from redoxmc.data.committee import select as select_frames
-    from redoxmc.data.generate import Plan, around_run, describe
+    from redoxmc.data.generate import Extent, around_run, describe
     from redoxmc.data.generate import generate as make
     from redoxmc.data.variants import Variety
     from redoxmc.io.extxyz import write_labelled
@@ -61,7 +61,7 @@ def generate(
         raise InputError("--committee needs at least 2 models; give the option once for each.")
     variety = Variety(widths, strain, temperatures, md_steps, snapshots)
     if run is None:
-        result = make(config, Plan(ion_orders, charge_orders, relax, bias, seed=seed), variety)
+        result = make(config, Extent(ion_orders, charge_orders, relax, bias, seed=seed), variety)
     else:
         result = around_run(config, run, variety, seed)
     frames = select_frames(result.frames, committee, select) if committee else result.frames

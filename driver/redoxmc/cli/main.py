@@ -6,6 +6,7 @@ import traceback
 
 import typer
 
+from redoxmc.campaign.parallel import end_all_ranks
 from redoxmc.cli import (
     analyze,
     check,
@@ -53,6 +54,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except InputError as error:
+        end_all_ranks(str(error), 2)
         sys.exit(_complain(str(error)))
     except NoResultError as error:
         _complain(str(error))
@@ -65,7 +67,7 @@ def main() -> None:
             sys.exit(_complain(error.format_message()))
         if "MPI library" in str(error) or "libmpi" in str(error):  # of mpi4py, LAMMPS, the linker
             sys.exit(_complain(NO_MPI))
-        _abort_other_ranks()
+        end_all_ranks(traceback.format_exc(), 1)
         raise
     sys.exit(code or 0)
 
@@ -74,11 +76,3 @@ def _complain(sentence: str) -> int:
     if os.environ.get("PMI_RANK", "0") == "0":  # every rank meets the same bad input
         print(f"redoxmc: {' '.join(sentence.splitlines())}", file=sys.stderr)
     return 2
-
-
-def _abort_other_ranks() -> None:
-    """A rank that dies alone would leave the others waiting for ever."""
-    mpi = sys.modules.get("mpi4py.MPI")
-    if mpi is not None and mpi.COMM_WORLD.Get_size() > 1:
-        traceback.print_exc()
-        mpi.COMM_WORLD.Abort(1)

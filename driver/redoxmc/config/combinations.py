@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from redoxmc.config.unread import unread_key
 from redoxmc.errors import InputError
+from redoxmc.moves.catalogue import find_move
 from redoxmc.species import Species
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 def check_combinations(config: "Config", source: Path) -> None:
     """Raise InputError for keys that do not go together."""
-    sampling, ordering, moves = config.sampling, config.ions.ordering, set(config.sampling.moves)
-    ion_moves = sorted(moves & {"ion_swap", "ion_charge_swap"})
+    sampling, ordering = config.sampling, config.ions.ordering
+    moves = {name: find_move(name) for name in sampling.moves}
+    ion_moves = sorted(n for n, m in moves.items() if m.changes_ions and not m.changes_count)
     potential = sampling.chemical_potential
     problem = ""
     if sampling.ensemble == "semigrand":
@@ -22,7 +24,7 @@ def check_combinations(config: "Config", source: Path) -> None:
             problem = (
                 "sampling.ensemble = 'semigrand' needs sampling.chemical_potential, in eV per ion"
             )
-        elif "insertion_removal" not in moves or ordering != "sampled":
+        elif not any(move.changes_count for move in moves.values()) or ordering != "sampled":
             problem = (
                 "sampling.ensemble = 'semigrand' needs the move insertion_removal and "
                 f"ions.ordering = 'sampled'; it has {sorted(moves)} and {ordering!r}"

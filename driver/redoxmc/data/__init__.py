@@ -1,1 +1,1 @@
-"""Charge-labelled data: reading DFT, charge assignment, labelling, splits."""
+"""Data with charge labels: computing and reading DFT, assigning charge states, new structures."""

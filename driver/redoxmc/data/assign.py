@@ -34,10 +34,12 @@ _COMBINATIONS = 500  # of divisions of different elements that are tried at most
 class Rules:
     """How to assign charge states.
 
-    states: allowed species by element, instead of the usual ones. thresholds: by element, the
-    moment (µB) or Bader charge (e) between its two states. aliases: element as written in the file
-    -> species that it stands for. moments: usual moments (µB) instead of the built-in ones.
-    source: "moments" or "bader". smallest_gap: between two clusters of an element, in µB or e.
+    states: allowed species by element, instead of the usual ones.
+    thresholds: by element, the moment (µB) or Bader charge (e) between its two states.
+    aliases: element as written in the file -> species that it stands for.
+    moments: usual moments (µB) instead of the built-in ones.
+    source: what tells the states apart, "moments" or "bader".
+    smallest_gap: in µB or e; clusters of an element that are nearer to each other are one.
     """
 
     states: Mapping[str, tuple[Species, ...]] = field(default_factory=dict)
@@ -62,8 +64,8 @@ class Rules:
 class Site:
     """One frame made ready for the assignment.
 
-    fixed: the species of each atom where it is given beforehand, else None. values: the moment or
-    Bader charge of each atom, nan where unknown.
+    fixed: the species of each atom where it is given beforehand, else None.
+    values: the moment or Bader charge of each atom, nan where unknown.
     """
 
     symbols: tuple[str, ...]
@@ -129,8 +131,8 @@ def _check_moments(
                 f"atom {index} is {species}, a closed shell, but its moment is {moment:.2f} µB"
             )
         others = [one for one in rules.allowed(symbols[index]) if one != species]
-        own = _distance(moment, [species], rules)
-        if moment > _CLOSED and others and own > _distance(moment, others, rules) + _CONTRADICTS:
+        off = _distance(moment, [species], rules)
+        if moment > _CLOSED and others and off > _distance(moment, others, rules) + _CONTRADICTS:
             raise FrameError(f"the moment {moment:.2f} µB of atom {index} contradicts {species}")
 
 
@@ -154,7 +156,7 @@ def choose(sites: Sequence[Site], rules: Rules) -> dict[str, list[Division]]:
     if not pooled:
         return {}
     options = {e: _divisions(e, np.concatenate(v), rules) for e, v in pooled.items()}
-    options = {element: found for element, found in options.items() if found}
+    options = {element: divisions for element, divisions in options.items() if divisions}
     sites = sites[:: -(-len(sites) // _VOTERS)]
     while prod(map(len, options.values())) > _COMBINATIONS:
         longest = max(options, key=lambda element: len(options[element]))
@@ -178,14 +180,14 @@ def _divisions(element: str, values: Floats, rules: Rules) -> list[Division]:
         return divide_by_charges(values, [one.charge for one in allowed], rules.smallest_gap)
     anchors = [(m, one.charge) for one in allowed for m in rules.usual(one)]
     if element in rules.thresholds:
-        found = divide_at(rules.thresholds[element], anchors, values)
-        if not found:
+        divisions = divide_at(rules.thresholds[element], anchors, values)
+        if not divisions:
             raise InputError(
                 f"--threshold {element}={rules.thresholds[element]:g} does not lie between the "
                 f"moments of two of {', '.join(map(str, allowed))}; those are "
                 f"{', '.join(f'{m:g}' for m, _ in sorted(anchors))}."
             )
-        return found
+        return divisions
     return divide_by_moments(values, anchors, rules.smallest_gap) if anchors else []
 
 
@@ -205,11 +207,11 @@ def assign(site: Site, divisions: Mapping[str, Division]) -> "list[Species] | Fr
                     + _describe(element, division)
                 )
             species[atom] = Species(element, division.charges[code - 1])
-    found = [one for one in species if one is not None]
-    total = sum(one.charge for one in found)
+    assigned = [one for one in species if one is not None]
+    total = sum(one.charge for one in assigned)
     if total:
-        return FrameError(f"its charge states {_counts(found)} add up to {total:+d}")
-    return found
+        return FrameError(f"its charge states {_counts(assigned)} add up to {total:+d}")
+    return assigned
 
 
 def _describe(element: str, division: Division) -> str:

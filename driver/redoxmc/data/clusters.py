@@ -24,10 +24,13 @@ _GREY = 0.15  # a value is ambiguous within this share of the distance around a 
 class Division:
     """Clusters of one element's values, in ascending order.
 
-    centres: medians. charges: the formal charge of each. thresholds: between neighbours. grey: half
-    the width around each threshold in which a value is ambiguous. farthest: a value farther than
-    this from the centre of its cluster is ambiguous too. penalty: mean distance of the values'
-    clusters from the usual moments (µB; 0 where there are none).
+    centres: medians of the clusters.
+    charges: the formal charge of each cluster.
+    thresholds: the values that separate neighbouring clusters.
+    grey: half the width around each threshold in which a value is ambiguous.
+    farthest: a value farther than this from the centre of its cluster is ambiguous too.
+    penalty: mean distance of the values' clusters from the usual moments (µB; 0 where there are
+        none).
     """
 
     centres: tuple[float, ...]
@@ -42,8 +45,8 @@ class Division:
         codes = np.searchsorted(np.array(self.thresholds), values) + 1
         for threshold, width in zip(self.thresholds, self.grey, strict=True):
             codes[np.abs(values - threshold) < width] = AMBIGUOUS
-        own = np.array(self.centres)[np.maximum(codes, 1) - 1]
-        codes[np.abs(values - own) > self.farthest] = AMBIGUOUS
+        centres = np.array(self.centres)[np.maximum(codes, 1) - 1]
+        codes[np.abs(values - centres) > self.farthest] = AMBIGUOUS
         return codes.astype(np.int64)
 
 
@@ -57,15 +60,15 @@ def divide_by_moments(
     Tried: clusters grown from the anchors; a split at the largest gap; one cluster only.
     """
     anchors = sorted(anchors)
-    found = [_grow(values, anchors, smallest_gap)]
+    divisions = [_grow(values, anchors, smallest_gap)]
     low, high, gap = _largest_gap(values)
     if gap >= smallest_gap:
         for (one, first), (two, second) in pairwise(anchors):
             lower, upper = values[values <= low], values[values >= high]
-            found.append(_division([lower, upper], [first, second], [one, two]))
+            divisions.append(_division([lower, upper], [first, second], [one, two]))
     else:
-        found += [_division([values], [charge], [moment]) for moment, charge in anchors]
-    unique = {division: None for division in found if division is not None}
+        divisions += [_division([values], [charge], [moment]) for moment, charge in anchors]
+    unique = {division: None for division in divisions if division is not None}
     return sorted(unique, key=lambda division: division.penalty)
 
 
@@ -76,11 +79,11 @@ def divide_by_charges(
     ordered = sorted(charges)
     low, high, gap = _largest_gap(values)
     if gap < smallest_gap:
-        found = [_division([values], [charge], None) for charge in ordered]
+        divisions = [_division([values], [charge], None) for charge in ordered]
     else:
         halves = [values[values <= low], values[values >= high]]
-        found = [_division(halves, pair, None) for pair in pairwise(ordered)]
-    return [division for division in found if division is not None]
+        divisions = [_division(halves, pair, None) for pair in pairwise(ordered)]
+    return [division for division in divisions if division is not None]
 
 
 def divide_at(

@@ -39,27 +39,27 @@ def disagreement(frames: Sequence[Atoms], models: Sequence[Path]) -> tuple[Float
                 "committee must know all species of the frames."
             )
         session = LammpsSession(card)
-        found: list[Floats | None] = []
+        of_frames: list[Floats | None] = []
         for column, frame in enumerate(frames):
             try:
                 state = session.evaluate(
                     np.array(frame.cell), frame.get_positions(), species_of(frame)
                 )
             except EngineError:
-                found.append(None)
+                of_frames.append(None)
                 continue
             energies[row, column] = state.energy
-            found.append(state.forces)
+            of_frames.append(state.forces)
         session.close()
-        forces.append(found)
+        forces.append(of_frames)
     return np.array([_spread(one) for one in zip(*forces, strict=True)]), energies
 
 
 def _spread(forces: Sequence[Floats | None]) -> float:
-    known = [one for one in forces if one is not None]
-    if len(known) < len(forces):
+    complete = [one for one in forces if one is not None]
+    if len(complete) < len(forces):
         return np.inf
-    deviation = np.stack(known) - np.mean(known, axis=0)
+    deviation = np.stack(complete) - np.mean(complete, axis=0)
     return float(np.sqrt((deviation**2).sum(axis=2).mean(axis=0)).max())
 
 

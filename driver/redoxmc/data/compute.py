@@ -1,10 +1,11 @@
 """Labelling structures with an ASE calculator, one frame at a time, from a queue that survives."""
 
+import json
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING
 from redoxmc.data.assign import Rules
 from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
-from redoxmc.data.runner import WANTED, CalculationError, compute_one
+from redoxmc.data.runner import WANTED, CalculationError, compute_batch
 from redoxmc.data.settings import Settings
+from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
+from redoxmc.io.files import write_atomically
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_AT_ONCE = 4  # frames that a worker takes at a time
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -27,7 +32,10 @@ class Stopped(Exception):  # noqa: N818 - a request, not an error
 
 @dataclass
 class Outcome:
-    """What one worker did. failed: (file, frame, reason), also of frames that failed before."""
+    """What one worker did.
+
+    failed: (file, frame, reason), also of frames that failed before.
+    """
 
     computed: int = 0
     already: int = 0
@@ -51,25 +59,34 @@ def read_tasks(paths: Sequence[Path], settings: Settings) -> list[Task]:
     tasks = []
     for path in paths:
         for number, atoms in enumerate(read_labelled(path)):
-            key = frame_key(atoms, settings.as_dict())
+            key = frame_key(atoms, settings.what_counts())
             tasks.append(Task(str(path), number, atoms, key))
     return tasks
 
 
-def work(queue: Queue, tasks: Sequence[Task], settings: Settings, python: str = "") -> Outcome:
+def work(
+    queue: Queue,
+    tasks: Sequence[Task],
+    settings: Settings,
+    python: str = "",
+    after_each: Callable[[], object] = lambda: None,
+) -> Outcome:
     """Compute every frame that has no result and that no other worker holds, one after another.
 
     python: command of the interpreter that has the calculator; this one where empty. A frame that
-    fails is recorded and the next is tried. Raises InputError where results cannot be written.
+    fails is recorded and the next is tried. after_each: called when a frame is done or has failed.
+    Raises InputError where results cannot be written.
     """
     python = python or shlex.quote(sys.executable)
     outcome = Outcome()
     with _stop_on_signal():
         try:
-            for task in tasks:
-                if queue.stop_requested:
-                    raise Stopped
-                _work_on(task, queue, settings, python, outcome)
+            for batch in batches(tasks):
+                waiting = batch
+                while waiting:
+                    if queue.stop_requested:
+                        raise Stopped
+                    waiting = _work_on(waiting, queue, settings, python, outcome, after_each)
         except Stopped:
             outcome.stopped = True
     for task in tasks:
@@ -79,19 +96,99 @@ def work(queue: Queue, tasks: Sequence[Task], settings: Settings, python: str = 
     return outcome
 
 
-def _work_on(task: Task, queue: Queue, settings: Settings, python: str, outcome: Outcome) -> None:
-    if queue.is_done(task.key):
-        outcome.already += 1
-        return
-    with queue.claim(task.key) as mine:
+def batches(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Return the tasks in groups of one charge order and one cell, in the order of their first.
+
+    The frames of a group start from the density of the one before.
+    """
+    groups: dict[bytes, list[list[Task]]] = {}
+    result: list[list[Task]] = []
+    for task in tasks:
+        atoms = task.atoms
+        same = " ".join(atoms.arrays[COLUMN]).encode() + atoms.cell.array.tobytes()
+        of_kind = groups.setdefault(same, [])
+        if not of_kind or len(of_kind[-1]) == _AT_ONCE:
+            of_kind.append([])
+            result.append(of_kind[-1])
+        of_kind[-1].append(task)
+    return result
+
+
+def _work_on(
+    batch: Sequence[Task],
+    queue: Queue,
+    settings: Settings,
+    python: str,
+    outcome: Outcome,
+    after_each: Callable[[], object],
+) -> list[Task]:
+    """Compute what is open of a batch; returns what is to be tried once more, with a new start."""
+    with ExitStack() as claims:
+        mine = []
+        for task in batch:
+            if queue.is_done(task.key):
+                outcome.already += 1
+            elif claims.enter_context(queue.claim(task.key)):
+                mine.append(task)
+            else:
+                outcome.elsewhere += 1
         if not mine:
-            outcome.elsewhere += 1
-            return
+            return []
+        done = 0
         try:
-            queue.store(task.key, compute_one(task.atoms, settings, python, queue.folder, task.key))
-            outcome.computed += 1
+            frames = [task.atoms for task in mine]
+            for index, computed in compute_batch(
+                frames, settings, python, queue.folder, mine[0].key
+            ):
+                for frame in computed:
+                    frame.info["key"] = mine[index].key
+                queue.store(mine[index].key, computed)
+                outcome.computed += 1
+                done += 1
+                after_each()
         except CalculationError as error:
-            queue.store_failure(task.key, str(error))
+            if done:  # the density of another geometry may be what it failed from
+                return mine[done:]
+            queue.store_failure(mine[0].key, str(error))
+            after_each()
+            return mine[1:]
+    return []
+
+
+def adopt(queue: Queue, tasks: Sequence[Task], out: Path) -> int:
+    """Take over what an earlier queue left in out and OUT.failed.json; returns how many frames.
+
+    So a labelled file can be carried to another machine, without its queue, and continued there.
+    """
+    open_keys = {task.key for task in tasks if not queue.is_done(task.key)}
+    by_key: dict[str, list[Atoms]] = {}
+    for frame in read_labelled(out) if open_keys and out.exists() else []:
+        if frame.info.get("key") in open_keys:
+            by_key.setdefault(str(frame.info["key"]), []).append(frame)
+    for key, frames in by_key.items():
+        queue.store(key, frames)
+    adopted = len(by_key)
+    for key, reason in _read_failures(out).items():
+        if key in open_keys:
+            queue.store_failure(key, reason)
+            adopted += 1
+    return adopted
+
+
+def _failures_file(out: Path) -> Path:
+    return out.with_name(out.name + ".failed.json")
+
+
+def _read_failures(out: Path) -> dict[str, str]:
+    try:
+        text = _failures_file(out).read_text(encoding="utf-8")
+        return {str(key): str(reason) for key, reason in json.loads(text).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{_failures_file(out)} cannot be read ({error}); remove it to try its frames again."
+        ) from None
 
 
 def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None = None) -> Labelled:
@@ -102,8 +199,7 @@ def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None 
     """
     entries = []
     for task in tasks:
-        frame = queue.result(task.key)
-        if frame is not None:
+        for frame in queue.result(task.key):
             frame.info["source"] = f"{Path(task.file).name}#{task.number}"
             frame.arrays.pop(COLUMN, None)
             entries.append((task.file, task.number, frame))
@@ -115,6 +211,11 @@ def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None 
             frame.info["wanted_order"] = frame.info.pop("order")
     if result.frames:
         write_labelled(out, result.frames)
+    failures = {task.key: reason for task in tasks if (reason := queue.failure(task.key))}
+    if failures:
+        write_atomically(_failures_file(out), json.dumps(failures, indent=1) + "\n")
+    else:
+        _failures_file(out).unlink(missing_ok=True)
     return result
 
 

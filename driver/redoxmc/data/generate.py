@@ -1,4 +1,4 @@
-"""Structures worth labelling: orders with the distortion of each charge state, and what is near."""
+"""Structures worth labelling: distinct orders, distorted as their charges ask, and variants."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,28 +12,31 @@ from ase import Atoms
 from ase.optimize import FIRE
 
 from redoxmc.config.campaign import Config, load_config
+from redoxmc.data.bond_bias import BiasedCalculator, find_shells
 from redoxmc.data.orders import choose_orders
 from redoxmc.data.session_calculator import SessionCalculator
-from redoxmc.data.teacher import BiasedTeacher, find_shells
 from redoxmc.data.variants import Variety, variants
+from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import check_sites, host_geometry
+from redoxmc.engines.relaxed import check_sites
 from redoxmc.errors import EngineError, InputError
-from redoxmc.io.extxyz import COLUMN, read_labelled, species_of
+from redoxmc.io.extxyz import read_labelled, species_of
 from redoxmc.model_card import load_card
-from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_count, occupancy_key
-from redoxmc.structures.reference_start import make_distorter
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Occupancy, build_lattice, ion_count
+from redoxmc.structures.occupancy import occupancy_key
 
 _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
 
 
 @dataclass(frozen=True)
-class Plan:
+class Extent:
     """How many orders, and how each is relaxed.
 
-    relax: with the model, else the reference start is taken as it is. bias: strength (eV/Å^2) of
-    the bond-length term that is added where the model alone loses the order. force_tolerance: eV/Å.
+    relax: with the model, else the reference start is taken as it is.
+    bias: strength (eV/Å^2) of the bond-length term that is added where the model alone loses the
+        order.
+    force_tolerance: eV/Å.
     """
 
     ion_orders: int = 3
@@ -46,7 +49,12 @@ class Plan:
 
 @dataclass
 class Generated:
-    """frames: without energies. counts: by how they were made. failed: (order, reason)."""
+    """What was made.
+
+    frames: without energies.
+    counts: number of frames by how they were made.
+    failed: (order, reason) of each order that did not relax.
+    """
 
     frames: list[Atoms] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -58,7 +66,7 @@ class Generated:
         self.counts[str(frame.info["made_by"])] += 1
 
 
-def generate(path: Path, plan: Plan, variety: Variety) -> Generated:
+def generate(path: Path, plan: Extent, variety: Variety) -> Generated:
     """Make structures of every concentration of a campaign file.
 
     `info` of each frame: `order` (the occupancy, redox sites before the bar), `x`, `made_by` and
@@ -70,12 +78,12 @@ def generate(path: Path, plan: Plan, variety: Variety) -> Generated:
     result = Generated()
     try:
         for x in config.ions.concentrations:
-            n_ions = ion_count(maker.lattice, x)
+            n_ions = ion_count(maker.host.lattice, x)
             rng = np.random.default_rng([plan.seed, n_ions])
             for occupancy in choose_orders(
-                maker.lattice, maker.symmetry, n_ions, plan.ion_orders, plan.charge_orders, rng
+                maker.host, n_ions, plan.ion_orders, plan.charge_orders, rng
             ):
-                key = occupancy_key(maker.lattice, occupancy)
+                key = occupancy_key(maker.host.lattice, occupancy)
                 try:
                     state = maker.state(occupancy, n_ions)
                 except EngineError as error:
@@ -115,31 +123,23 @@ def around_run(path: Path, run: Path, variety: Variety, seed: int) -> Generated:
 class _Maker:
     """From an occupancy to a state: the host's geometry, the reference start, the relaxation."""
 
-    def __init__(self, config: Config, plan: Plan) -> None:
+    def __init__(self, config: Config, plan: Extent) -> None:
         self.config, self.plan = config, plan
         self.card = load_card(config.model.path)
-        self.lattice: Lattice = build_lattice(config, self.card)
-        self.symmetry: SiteSymmetry = find_symmetry(self.lattice)
         self.session = LammpsSession(self.card)
-        self._hosts: dict[int, Any] = {}
+        self.host = Host.of(build_lattice(config, self.card), self.card.bonds)
+        self.relaxer = HostRelaxer(self.host, self.session, config.relax)
 
     def state(self, occupancy: Occupancy, n_ions: int) -> Atoms:
         """The structure of an occupancy; EngineError where it does not relax on its sites."""
-        if n_ions not in self._hosts:
-            self._hosts[n_ions] = host_geometry(
-                self.lattice, self.symmetry, self.session, self.config.relax, n_ions
-            )
-        host = self._hosts[n_ions]
-        distorter = make_distorter(self.lattice, host.cell, host.positions, self.card.bonds)
-        sites, species = self.lattice.atoms(occupancy)
-        start = (host.positions + distorter.displacements(occupancy))[sites]
-        atoms = Atoms([s.element for s in species], start, cell=host.cell, pbc=True)
-        atoms.arrays[COLUMN] = np.array([str(one) for one in species])
+        geometry = self.relaxer.geometry(n_ions)
+        atoms = self.host.start(occupancy)
         atoms.info["made_by"] = "reference start"
         if not self.plan.relax:
             return atoms
         relaxed = self._relaxed(atoms)
-        check_sites(relaxed.positions, host.positions[sites], self.config.relax.site_tolerance)
+        sites, _ = self.host.lattice.atoms(occupancy)
+        check_sites(relaxed.positions, geometry.positions[sites], self.config.relax.site_tolerance)
         return relaxed
 
     def _relaxed(self, atoms: Atoms) -> Atoms:
@@ -177,7 +177,7 @@ class _Maker:
     def _relaxed_with_bias(self, atoms: Atoms) -> Atoms:
         copy = atoms.copy()
         shells = find_shells(copy, [str(one) for one in species_of(copy)], self.card.bonds)
-        copy.calc = BiasedTeacher(SessionCalculator(self.session), shells, self.plan.bias)
+        copy.calc = BiasedCalculator(SessionCalculator(self.session), shells, self.plan.bias)
         converged = FIRE(copy, logfile=None).run(
             fmax=self.plan.force_tolerance, steps=_BIASED_STEPS
         )

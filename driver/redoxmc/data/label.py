@@ -37,8 +37,9 @@ class Dropped:
 class Labelled:
     """The result of `label_files`.
 
-    frames: labelled, in the order of the files. read: how many frames were met. assignment: for
-    each element with several charge states, how its values were divided.
+    frames: labelled, in the order of the files.
+    read: how many frames were met.
+    assignment: for each element with several charge states, how its values were divided.
     """
 
     frames: "list[Atoms]" = field(default_factory=list)
@@ -97,9 +98,9 @@ def label_frames(
         except FrameError as error:
             dropped.append((result.read, Dropped(file, number, str(error))))
         result.read += 1
-    found = choose([entry[-1] for entry in waiting], rules)
-    count = max((len(divisions) for divisions in found.values()), default=1)
-    ways = [{e: divisions[k] for e, divisions in found.items()} for k in range(count)]
+    options = choose([entry[-1] for entry in waiting], rules)
+    count = max((len(divisions) for divisions in options.values()), default=1)
+    ways = [{e: divisions[k] for e, divisions in options.items()} for k in range(count)]
     sites = []
     for place, file, number, frame, site in waiting:
         answer = _agreed(site, ways if rules.source == "bader" else ways[:1])
@@ -180,14 +181,14 @@ def _report(element: str, division: Division, sites: Sequence[Site]) -> dict[str
     codes = division.codes(values)
     clusters: list[dict[str, Any]] = []
     for k, charge in enumerate(division.charges, start=1):
-        own = values[codes == k]
+        members = values[codes == k]
         clusters.append(
             {
                 "species": str(Species(element, charge)),
-                "atoms": int(own.size),
-                "mean": float(own.mean()) if own.size else None,
-                "min": float(own.min()) if own.size else None,
-                "max": float(own.max()) if own.size else None,
+                "atoms": int(members.size),
+                "mean": float(members.mean()) if members.size else None,
+                "min": float(members.min()) if members.size else None,
+                "max": float(members.max()) if members.size else None,
             }
         )
     ends = [(c["max"], d["min"]) for c, d in pairwise(clusters)]

@@ -75,12 +75,12 @@ def _read_header(header: _Header, line: str) -> None:
     elif "ions per type" in line:
         header.counts = [int(word) for word in re.findall(r"\d+", line.split("=", 1)[-1])]
     elif line.lstrip().startswith("NELM "):
-        found = re.search(r"NELM\s*=\s*(\d+)", line)
-        header.max_electronic = int(found[1]) if found else 0
+        match = re.search(r"NELM\s*=\s*(\d+)", line)
+        header.max_electronic = int(match[1]) if match else 0
     elif line.lstrip().startswith("POMASS") and "ZVAL" in line:
-        found = re.search(r"ZVAL\s*=\s*([\d.]+)", line)
-        if found:
-            header.valences.append(float(found[1]))
+        match = re.search(r"ZVAL\s*=\s*([\d.]+)", line)
+        if match:
+            header.valences.append(float(match[1]))
 
 
 def _symbol(name: str) -> str:
@@ -102,12 +102,12 @@ def _step(
     header: _Header, lines: list[str], cell: np.ndarray | None
 ) -> "tuple[Atoms | FrameError, np.ndarray | None]":
     try:
-        found = _parse(header, lines)
+        frame = _parse(header, lines)
     except FrameError as error:
         return error, cell
     except (ValueError, IndexError) as error:
         return FrameError(f"it is damaged ({error})"), cell
-    return found, found.cell.array
+    return frame, frame.cell.array
 
 
 def _parse(header: _Header, lines: list[str]) -> "Atoms":
@@ -161,7 +161,7 @@ def _rows(lines: list[str], first: int, count: int, columns: int, what: str) -> 
         raise FrameError(f"it is cut off in its {what}")
     rows = [[float(word) for word in line.split()] for line in lines[first : first + count]]
     if any(len(row) != columns for row in rows):
-        raise FrameError(f"a line of its {what} has not {columns} numbers")
+        raise FrameError(f"a line of its {what} does not have {columns} numbers")
     return np.array(rows)
 
 
@@ -184,7 +184,7 @@ def _stress(line: str) -> np.ndarray:
 
     values = [float(word) for word in line.split()[2:]]
     if len(values) != 6:
-        raise FrameError("its stress has not six numbers")
+        raise FrameError("its stress does not have six numbers")
     xx, yy, zz, xy, yz, zx = values
     return np.array([xx, yy, zz, yz, zx, xy]) * float(-0.1 * GPa)
 

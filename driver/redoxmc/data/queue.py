@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,13 +38,13 @@ class Queue:
         """Whether somebody put a file STOP into the folder."""
         return (self.folder / "STOP").exists()
 
-    def result(self, key: str) -> "Atoms | None":
-        """Return the computed frame, or None where there is none or its file is damaged."""
+    def result(self, key: str) -> "list[Atoms]":
+        """Return the computed frames of a key: none where there are none or a file is damaged."""
         path = self.folder / f"{key}.extxyz"
-        if not path.exists():
-            return None
-        frame = next(xyz_frames(path), None)
-        return None if frame is None or isinstance(frame, FrameError) else frame
+        frames = list(xyz_frames(path)) if path.exists() else []
+        if any(isinstance(frame, FrameError) for frame in frames):
+            return []
+        return [frame for frame in frames if not isinstance(frame, FrameError)]
 
     def failure(self, key: str) -> str | None:
         """Return why the frame could not be computed, or None."""
@@ -56,11 +56,17 @@ class Queue:
 
     def is_done(self, key: str) -> bool:
         """Whether the frame has a result or a recorded failure."""
-        return self.failure(key) is not None or self.result(key) is not None
+        return self.failure(key) is not None or bool(self.result(key))
 
-    def store(self, key: str, frame: "Atoms") -> None:
-        """Record a computed frame; InputError where the disk is full."""
-        write_atomically(self.folder / f"{key}.extxyz", format_frame(frame))
+    def store(self, key: str, frames: "Sequence[Atoms]") -> None:
+        """Record what was computed for a key; InputError where the disk is full."""
+        text = "".join(format_frame(frame) for frame in frames)
+        write_atomically(self.folder / f"{key}.extxyz", text)
+        self._drop_lock(key)
+
+    def _drop_lock(self, key: str) -> None:
+        """Unlink a lock while it is held: whoever opened it before sees the result and leaves."""
+        (self.folder / f"{key}.lock").unlink(missing_ok=True)
 
     def store_failure(self, key: str, reason: str) -> None:
         """Record that the calculation of a frame failed, and why."""
@@ -95,9 +101,8 @@ class Queue:
                 yield False
             else:
                 yield True
-            # Unlinked while held: whoever opened it before then sees the result and leaves it.
             if self.is_done(key):
-                path.unlink(missing_ok=True)
+                self._drop_lock(key)
         finally:
             os.close(descriptor)
 

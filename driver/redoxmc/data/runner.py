@@ -1,5 +1,6 @@
-"""Running one single point in a program of its own, under the Python that has the calculator."""
+"""Running single points in a program of their own, under the Python that has the calculator."""
 
+import fcntl
 import json
 import re
 import shlex
@@ -8,13 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redoxmc.data.reference_moments import reference_moments
+from redoxmc.data.open_shells import even_moments, held_shells
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, species_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 WANTED = "wanted_state"  # per-atom column: the charge state that the initial moments asked for
+_IN_USE = "in_use"  # held (flock) as long as a worker computes in the folder
 _SCRIPT = Path(__file__).with_name("single_point.py")
 # GPAW's log: energy, log10 of the change of the wave functions, of the density (not in the first)
 _ITERATION = re.compile(r"^iter:\s+\d+\s+\d\d:\d\d:\d\d\s+(-?\d+\.\d+)", re.MULTILINE)
@@ -59,91 +62,106 @@ def find_python(calculator: str, python: str = "") -> str:
     )
 
 
-def compute_one(
-    atoms: "Atoms", settings: Settings, python: str, queue_folder: Path, key: str
-) -> "Atoms":
-    """Compute one frame in a program of its own.
+def compute_batch(
+    batch: "Sequence[Atoms]", settings: Settings, python: str, queue_folder: Path, key: str
+) -> "Iterator[tuple[int, list[Atoms]]]":
+    """Compute frames of one charge order and one cell in a program of its own, one after another.
 
-    Returns the frame with energy, forces, and moments and stress where the calculator gives them;
-    the column `wanted_state` says which charge order was asked for, `info` how it went. The log of
-    the calculator is kept as KEY.log in queue_folder. Raises CalculationError.
+    Yields (index in the batch, frames): the frame with energy, forces, and moments and stress where
+    the calculator gives them; with `[relax]` the geometries on the way follow it. The column
+    `wanted_state` says which charge order was asked for, `info` how it went. The log of the
+    calculator is kept as KEY.log in queue_folder. Raises CalculationError where the next frame
+    fails; what was yielded before is sound.
     """
-    for left in queue_folder.glob(f"{key}.work.*"):  # by a worker that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    _clear_leftovers(queue_folder)
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"{key}.work.", dir=queue_folder))
+        in_use = (folder / _IN_USE).open("w")
+        fcntl.flock(in_use, fcntl.LOCK_EX)
     except OSError as error:
         raise InputError(f"{queue_folder} cannot be written: {error.strerror}.") from None
     try:
-        parameters = dict(settings.parameters)
-        if settings.calculator == "gpaw":
-            parameters.setdefault("txt", "calculator.txt")
-        job = {
-            "calculator": settings.calculator,
-            "parameters": parameters,
-            "profile": settings.profile,
-            "symbols": list(atoms.symbols),
-            "positions": atoms.positions.tolist(),
-            "cell": atoms.cell.array.tolist(),
-            "pbc": atoms.pbc.tolist(),
-            "initial_moments": [settings.initial_moment(one) for one in species_of(atoms)],
-            "order_potentials": order_potentials(species_of(atoms), settings),
-            "order_iterations": int(settings.order.get("iterations", 0)),
-        }
+        job = _job(batch, settings)
         try:
             (folder / "job.json").write_text(json.dumps(job))
         except OSError as error:
             raise InputError(f"{folder} cannot be written: {error.strerror}.") from None
-        errors = _run(shlex.split(python), folder)
-        try:
-            result = json.loads((folder / "result.json").read_text())
-        except (OSError, ValueError):
-            raise CalculationError(errors) from None
-        return _frame(atoms, result, _history(folder))
+        taken: list[Atoms] = []
+        logged = 0
+        for result in _run(shlex.split(python), folder):
+            history, logged = _history(folder, logged)
+            taken.append(_frame(batch[result["geometry"]], result, history))
+            if result["last"]:
+                yield result["geometry"], taken
+                taken = []
     finally:
         _keep_log(folder, queue_folder / f"{key}.log")
         shutil.rmtree(folder, ignore_errors=True)
+        in_use.close()
 
 
-def order_potentials(
-    species: Sequence[Species], settings: Settings
-) -> list[tuple[int, float, int]]:
-    """Return (atom, eV, spin) of the potentials that impose the order: nothing where there is one.
-
-    They differ by `order.potential` per unit of charge between the ions of an element, around zero
-    on average, on the spin channel that the extra electron of the lower charge state takes.
-    """
-    step = settings.order.get("potential", 0.0)
-    elements: dict[str, list[int]] = {}
-    for atom, one in enumerate(species):
-        elements.setdefault(one.element, []).append(atom)
-    out = []
-    for atoms in elements.values():
-        charges = [species[atom].charge for atom in atoms]
-        low, high = (species[atoms[charges.index(end(charges))]] for end in (min, max))
-        moments = max(reference_moments(low), default=0), max(reference_moments(high), default=0)
-        if step == 0 or low == high or moments[0] == moments[1]:
+def _clear_leftovers(queue_folder: Path) -> None:
+    """Remove the folders of workers that were killed: nobody holds the lock inside."""
+    for left in queue_folder.glob("*.work.*"):
+        try:
+            with (left / _IN_USE).open() as in_use:
+                fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # held, or just being made, or gone
             continue
-        mean = sum(charges) / len(charges)
-        spin = int(moments[0] < moments[1])  # the electron lowers the moment: the minority spin
-        out += [(atom, step * (species[atom].charge - mean), spin) for atom in atoms]
-    return out
+        shutil.rmtree(left, ignore_errors=True)
 
 
-def _run(python: Sequence[str], folder: Path) -> str:
-    """Run the single point; returns the last line that it wrote on stderr."""
+def _job(batch: "Sequence[Atoms]", settings: Settings) -> dict[str, Any]:
+    parameters = dict(settings.parameters)
+    if settings.calculator == "gpaw":
+        parameters.setdefault("txt", "calculator.txt")
+    first, species = batch[0], species_of(batch[0])
+    return {
+        "calculator": settings.calculator,
+        "parameters": parameters,
+        "profile": settings.profile,
+        "symbols": list(first.symbols),
+        "positions": [atoms.positions.tolist() for atoms in batch],
+        "cell": first.cell.array.tolist(),
+        "pbc": first.pbc.tolist(),
+        "initial_moments": _initial_moments(species, settings),
+        "order": {**settings.order, "shells": _held_shells(species, settings)},
+        "relax": settings.relax,
+    }
+
+
+def _initial_moments(species: Sequence[Species], settings: Settings) -> list[float]:
+    moments = [settings.initial_moment(one) for one in species]
+    return even_moments(species, moments) if settings.holds_order else moments
+
+
+def _held_shells(species: Sequence[Species], settings: Settings) -> list[tuple[int, int, int]]:
+    shells = held_shells(species) if settings.holds_order else []
+    return [(shell.atom, shell.spin, shell.electrons) for shell in shells]
+
+
+def _run(python: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
+    """Run the program and take its results; CalculationError where it ends before the last."""
+    result = folder / "result.json"
+    finished = False
     with (folder / "output.txt").open("w") as output, (folder / "errors.txt").open("w") as errors:
         child = subprocess.Popen([*python, str(_SCRIPT), str(folder)], stdout=output, stderr=errors)
         try:
-            code = child.wait()
-        except BaseException:
+            while not finished:
+                finished = child.poll() is not None  # asked before the last look
+                if result.exists():
+                    yield json.loads(result.read_text())
+                    result.unlink()
+                elif not finished:
+                    time.sleep(0.05)
+        finally:
             child.kill()
-            child.wait()
-            raise
+            code = child.wait()
     text = (folder / "errors.txt").read_text(errors="replace")
     if code < 0:
-        return f"the calculator was ended by {signal.Signals(-code).name}"
-    return _last_line(text) or f"the calculator ended with exit code {code}"
+        raise CalculationError(f"the calculator was ended by {signal.Signals(-code).name}")
+    if code:
+        raise CalculationError(_last_line(text) or f"the calculator ended with exit code {code}")
 
 
 def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float]]) -> "Atoms":
@@ -151,6 +169,9 @@ def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float
 
     frame = atoms.copy()
     frame.calc = None
+    frame.positions = result["positions"]
+    if result["step"]:
+        frame.info["relaxation_step"] = result["step"]
     names = ("energy", "free_energy", "forces", "stress", "magmoms")
     values = {name: np.asarray(result[name], dtype=float) for name in names if name in result}
     frame.calc = SinglePointCalculator(frame, **values)
@@ -158,6 +179,8 @@ def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float
     frame.info["seconds"] = result["seconds"]
     if "iterations" in result:
         frame.info["scf_iterations"] = result["iterations"]
+    if "orbitals_kept" in result:
+        frame.info["orbitals_kept"] = round(result["orbitals_kept"], 4)
     frame.info.update(history)
     problem = unsound(frame)
     if problem:
@@ -165,20 +188,22 @@ def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float
     return frame
 
 
-def _history(folder: Path) -> dict[str, list[float]]:
-    """Return what a log in GPAW's format says of the iterations; nothing without one.
+def _history(folder: Path, start: int = 0) -> tuple[dict[str, list[float]], int]:
+    """Return what a log in GPAW's format says of the iterations from a place on, and its length.
 
-    The energy (eV) after each, and the density error (log10, per electron) from the second on.
+    The energy (eV) after each, and the density error (log10, per electron) where it is known.
+    Nothing without a log.
     """
     try:
         text = (folder / "calculator.txt").read_text(errors="replace")
     except OSError:
-        return {}
+        return {}, start
     columns = {
-        "scf_energies_eV": _ITERATION.findall(text),
-        "scf_log10_density": _DENSITY.findall(text),
+        "scf_energies_eV": _ITERATION.findall(text[start:]),
+        "scf_log10_density": _DENSITY.findall(text[start:]),
     }
-    return {name: [float(word) for word in words] for name, words in columns.items() if words}
+    history = {name: [float(word) for word in words] for name, words in columns.items() if words}
+    return history, len(text)
 
 
 def _keep_log(folder: Path, target: Path) -> None:

@@ -13,31 +13,41 @@ from redoxmc.species import Species
 # PRB 73, 195107, 2006) and used by the Materials Project.
 _HUBBARD = {"Co": 3.32, "Cr": 3.7, "Fe": 5.3, "Mn": 3.9, "Ni": 6.2, "V": 3.25}
 _GPAW: dict[str, Any] = {
-    "mode": "lcao",
-    "basis": "dzp",
+    # 600 eV, the stress with GPAW's estimate of what a larger basis would change
+    "mode": {"name": "pw", "ecut": 600.0, "dedecut": "estimate"},
+    "basis": "sz(dzp)",  # of the start only
+    "h": 0.15,  # Å, fine enough for the energy to be within 1 meV per formula unit of a finer one
     "xc": "PBE",
-    "h": 0.2,
     "kpts": {"density": 1.5},  # 1 x 2 x 2 for a cell of 10 x 6 x 5 Å; the Γ point is not enough
     "setups": {element: f":d,{value},0" for element, value in _HUBBARD.items()},
     "occupations": {"name": "fermi-dirac", "width": 0.05, "fixmagmom": True},
-    "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20},  # see gpaw_order.py
+    "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20},  # see gpaw/mixing.py
     "symmetry": {"point_group": False},
-    "maxiter": 120,
-    "convergence": {"density": 3e-4, "energy": 5e-5},
+    "experimental": {"niter_fixdensity": 3},  # the orbitals are chosen at the third iteration
+    "maxiter": 60,
+    "convergence": {"density": 1.5e-4, "energy": 2e-5},  # per valence electron
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
-_ORDER = {"potential": 4.0, "iterations": 8.0}
-_KEYS = ("parameters", "profile", "moments", "order")
+_ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}
+_MEANS = ("mixer", "maxiter", "experimental", "basis", "txt")  # the way, not the result
+_RELAX = {"steps": 0.0, "force": 0.05, "longest": 0.1}
+_KEYS = ("parameters", "profile", "moments", "order", "relax")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a calculation depends on apart from the structure.
 
-    calculator: ASE's name, or MODULE:CLASS. parameters: its keywords. profile: command and
-    pseudopotentials where the calculator takes them so. moments: initial ones (µB) by species.
-    order: of GPAW, `potential` (eV per unit of charge) that imposes a charge order in the first
-    `iterations`.
+    calculator: name of an ASE calculator, or MODULE:CLASS.
+    parameters: keywords of the calculator.
+    profile: command and pseudopotentials where the calculator takes them so.
+    moments: initial moments (µB) by species.
+    order: for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release`
+        whenever the density error is below `threshold` (electrons per valence electron), down to 0.
+        `skip` is the number of orbitals, of those that the crystal offers first, to pass over (for
+        a second start).
+    relax: how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force
+        exceeds `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept.
     """
 
     calculator: str
@@ -45,10 +55,30 @@ class Settings:
     profile: dict[str, Any]
     moments: dict[str, float]
     order: dict[str, float] = field(default_factory=dict)
+    relax: dict[str, float] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the settings as plain data, for keys and records."""
-        return dict(self.__dict__)
+    def what_counts(self) -> dict[str, Any]:
+        """Return what a converged result depends on, as plain data, for keys.
+
+        Not how the density gets there: a frame stays done when the mixing is improved.
+        """
+        means = _MEANS if self.calculator == "gpaw" else ()
+        counts = {
+            "calculator": self.calculator,
+            "parameters": {k: v for k, v in self.parameters.items() if k not in means},
+            "profile": self.profile,
+            "moments": self.moments,
+        }
+        if self.relax.get("steps"):
+            counts["relax"] = self.relax
+        if self.order.get("skip"):
+            counts["order"] = {"skip": self.order["skip"]}
+        return counts
+
+    @property
+    def holds_order(self) -> bool:
+        """Whether a potential holds the charge order until the density has settled."""
+        return self.order.get("potential", 0.0) > 0
 
     def initial_moment(self, species: Species) -> float:
         """Return the moment (µB) to start a species with: as given, or its unpaired spins."""
@@ -81,20 +111,33 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
         str(Species.parse(name)): _number(moment, f"{path}: the moment of {name}")
         for name, moment in raw.get("moments", {}).items()
     }
-    order = dict(_ORDER) if calculator == "gpaw" else {}
-    for name, value in raw.get("order", {}).items():
-        if name not in order:
-            raise InputError(
-                f"{path}: unknown key order.{name}; "
-                + (nearest(name, _ORDER) if order else "the table [order] is for gpaw only.")
-            )
-        order[name] = _number(value, f"{path}: order.{name}")
+    order = _numbers(raw, "order", _ORDER if calculator == "gpaw" else {}, path)
+    relax = _numbers(raw, "relax", _RELAX, path)
     parameters = dict(_GPAW) if calculator == "gpaw" else {}
     given = raw.get("parameters", {})
     if "gpts" in given:  # GPAW takes one of the two
         parameters.pop("h", None)
     parameters.update(given)
-    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order)
+    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order, relax)
+
+
+def _numbers(
+    raw: dict[str, Any], table: str, defaults: dict[str, float], path: Path | None
+) -> dict[str, float]:
+    """Return a table of numbers with its defaults; InputError for an unknown key."""
+    result = dict(defaults)
+    for name, value in raw.get(table, {}).items():
+        if name not in defaults:
+            raise InputError(
+                f"{path}: unknown key {table}.{name}; "
+                + (
+                    nearest(name, defaults)
+                    if defaults
+                    else f"the table [{table}] is for gpaw only."
+                )
+            )
+        result[name] = _number(value, f"{path}: {table}.{name}")
+    return result
 
 
 def _number(value: Any, what: str) -> float:

@@ -1,11 +1,13 @@
-"""One single point with an ASE calculator, as a program of its own.
+"""Single points of one charge order with an ASE calculator, as a program of its own.
 
 It runs under the Python that has the calculator, which need not be the one that has redoxmc: only
-the standard library, numpy, ASE and, for GPAW, gpaw_order.py beside it are imported. A calculator
+the standard library, numpy, ASE and, for GPAW, the folder gpaw beside it are imported. A calculator
 that crashes takes no queue with it.
 
 `python single_point.py --check NAME` tells whether the calculator can be imported.
-`python single_point.py FOLDER` reads FOLDER/job.json, computes, writes FOLDER/result.json.
+`python single_point.py FOLDER` reads FOLDER/job.json and computes its geometries one after another,
+each from the density of the one before, and where the job says so some steps of a relaxation. Each
+is written to FOLDER/result.json; the next one starts when that file has been taken away.
 """
 
 import ctypes
@@ -17,6 +19,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 _THIS_FILE = os.path.realpath(__file__)
@@ -60,16 +63,43 @@ def _run(folder: str) -> None:
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
         job = json.load(file)
     os.chdir(folder)
-    atoms = Atoms(job["symbols"], positions=job["positions"], cell=job["cell"], pbc=job["pbc"])
+    atoms = Atoms(job["symbols"], positions=job["positions"][0], cell=job["cell"], pbc=job["pbc"])
     atoms.set_initial_magnetic_moments(job["initial_moments"])
     parameters = dict(job["parameters"])
     if job["profile"]:
         parameters["profile"] = _profile(job["calculator"], job["profile"])
+    hold = None
     if job["calculator"] == "gpaw":
-        _impose_order(job.get("order_potentials", []), job.get("order_iterations", 0))
-    started = time.time()
+        hold = _impose_order(job["order"], parameters)
     atoms.calc = calculator_class(job["calculator"])(**parameters)
+    for number, positions in enumerate(job["positions"]):
+        atoms.positions = positions
+        for step, last in _steps(atoms, job.get("relax", {})):
+            result = {"geometry": number, "step": step, "last": last, **_evaluated(atoms, hold)}
+            _hand_over(result)
+
+
+def _steps(atoms: Any, relax: dict[str, float]) -> Iterator[tuple[int, bool]]:
+    """Yield the geometries to evaluate: the number of the step, and whether it is the last."""
+    steps = int(relax.get("steps", 0))
+    if steps == 0:
+        yield 0, True
+        return
+    from ase.optimize import BFGS
+
+    optimizer = BFGS(atoms, logfile=None, maxstep=relax["longest"])
+    for step, converged in enumerate(optimizer.irun(fmax=relax["force"], steps=steps)):
+        last = bool(converged) or step == steps
+        yield step, last
+        if last:
+            return
+
+
+def _evaluated(atoms: Any, hold: Any) -> dict[str, Any]:
+    """Energy, forces and what else the calculator gives of a geometry."""
+    started = time.time()
     result: dict[str, Any] = {"energy": float(atoms.get_potential_energy())}
+    result["positions"] = atoms.positions.tolist()
     result["forces"] = atoms.get_forces(apply_constraint=False).tolist()
     for name, get in (
         ("free_energy", lambda: float(atoms.get_potential_energy(force_consistent=True))),
@@ -81,24 +111,49 @@ def _run(folder: str) -> None:
             result[name] = get()
         except Exception as error:  # calculators differ in what they give and in how they refuse
             print(f"no {name}: {error}")
+    if hold is not None:
+        kept = hold.kept(atoms.calc.setups, atoms.calc.density)
+        if kept is not None:
+            result["orbitals_kept"] = kept
     result["seconds"] = round(time.time() - started, 1)
+    return result
+
+
+def _hand_over(result: dict[str, Any]) -> None:
+    """Write a result, and wait until it has been taken, so that none is lost at a kill."""
     with open("result.part", "w", encoding="utf-8") as file:
         json.dump(result, file)
     os.replace("result.part", "result.json")
+    while os.path.exists("result.json"):
+        time.sleep(0.02)
 
 
-def _impose_order(potentials: list[list[float]], iterations: int) -> None:
-    """Offer the joint mixing, and hold the order: (atom, eV, spin) for so many iterations."""
-    path = os.path.join(os.path.dirname(_THIS_FILE), "gpaw_order.py")
-    spec = importlib.util.spec_from_file_location("gpaw_order", path)
+def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
+    """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order."""
+    mixing, shells, order = (_beside(name) for name in ("mixing", "shells", "order"))
+    mixers = mixing.use_joint_mixer()
+    held = [order.HeldShell(*map(int, one)) for one in settings.get("shells", [])]
+    if not held:
+        return None
+    fixed = parameters.get("experimental", {}).get("niter_fixdensity", 0)
+    if fixed < 1:
+        raise ValueError("order needs experimental.niter_fixdensity of at least 1")
+    strength = (settings[name] for name in ("potential", "release", "threshold"))
+    hold = order.OrderHold(held, *strength, fixed, int(settings["skip"]), mixers, shells)
+    order.hold_order(hold)
+    return hold
+
+
+def _beside(name: str) -> Any:
+    """Import a module of the folder gpaw beside this file by its path, without its package."""
+    path = os.path.join(os.path.dirname(_THIS_FILE), "gpaw", f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"redoxmc_gpaw_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
-    order = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(order)
-    mixers = order.use_joint_mixer()
-    if potentials and iterations:
-        held = {int(atom): (potential, int(spin)) for atom, potential, spin in potentials}
-        order.hold_order(held, iterations, mixers)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _profile(calculator: str, settings: dict[str, Any]) -> Any:

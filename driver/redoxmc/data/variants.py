@@ -8,7 +8,6 @@ from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
 
-from redoxmc.data.distil import shaken
 from redoxmc.data.session_calculator import SessionCalculator
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import check_sites
@@ -22,10 +21,13 @@ _FRICTION = 0.01  # 1/fs
 class Variety:
     """What to make of each state.
 
-    rattles: widths of random displacements (Å), one copy each. strain: width of the random strain
-    of those copies. temperatures: K, one run each. md_steps: of 2 fs, between snapshots.
-    snapshots: of each run. site_tolerance: Å; a snapshot with an atom farther from its site in the
-    state is of another state, and the run ends there.
+    rattles: widths of random displacements (Å), one copy each.
+    strain: width of the random strain of those copies.
+    temperatures: K, one run each.
+    md_steps: number of steps of 2 fs between snapshots.
+    snapshots: number of snapshots of each run.
+    site_tolerance: Å; a snapshot with an atom farther from its site in the state is of another
+        state, and the run ends there.
     """
 
     rattles: tuple[float, ...] = (0.02, 0.05)
@@ -46,6 +48,15 @@ def variants(
         yield copy
     for temperature in variety.temperatures:
         yield from snapshots(state, temperature, variety, SessionCalculator(session), rng)
+
+
+def shaken(atoms: Atoms, rng: np.random.Generator, rattle: float, strain: float) -> Atoms:
+    """A copy, strained by normal deviates of width strain and rattled by width rattle (Å)."""
+    copy = atoms.copy()
+    tensor = rng.normal(0.0, 1.0, (3, 3)) * strain * np.where(np.eye(3) > 0, 1.0, 0.3)
+    copy.set_cell(copy.cell @ (np.eye(3) + (tensor + tensor.T) / 2), scale_atoms=True)
+    copy.positions += rng.normal(0.0, rattle, copy.positions.shape)
+    return copy
 
 
 def snapshots(

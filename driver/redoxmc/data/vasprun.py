@@ -31,8 +31,8 @@ def vasprun_frames(file: IO[bytes]) -> "Iterator[Atoms | FrameError]":
                 symbols = [(row[0].text or "").strip() for row in rows]
             elif element.tag == "kpoints":
                 weights = _floats(element.find("varray[@name='weights']")).reshape(-1)
-            elif element.tag == "i" and element.get("name") == "NELM":
-                limit = int(element.text or 0)
+            elif element.tag in ("incar", "parameters"):
+                limit = _limit(element) or limit
             elif element.tag == "calculation":
                 yield _step(element, symbols, weights, limit)
                 element.clear()
@@ -40,6 +40,21 @@ def vasprun_frames(file: IO[bytes]) -> "Iterator[Atoms | FrameError]":
         yield FrameError(f"it is cut off or damaged ({error})")
     except (ValueError, IndexError, AttributeError) as error:
         yield FrameError(f"the head of the file is damaged ({error})")
+
+
+def _limit(section: "Element") -> int:
+    """Return the largest number of electronic steps that a section of settings gives; 0: none.
+
+    `parameters` holds a second NELM among the response functions, of another loop (1 by default);
+    the one of the electronic minimization stands under "electronic", below "electronic
+    convergence". `incar` has the user's own, in no section.
+    """
+    own = ".//separator[@name='electronic convergence']/i[@name='NELM']"
+    for place in (own, "separator[@name='electronic']/i[@name='NELM']", "i[@name='NELM']"):
+        item = section.find(place)
+        if item is not None:
+            return int(item.text or 0)
+    return 0
 
 
 def _step(

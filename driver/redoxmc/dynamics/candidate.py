@@ -40,7 +40,7 @@ Schedule = Literal["linear", "smooth"]
 
 
 @dataclass(frozen=True)
-class Path:
+class CandidatePath:
     """A path from one state to another.
 
     end: where it ended. energy: potential energy of the new state there (eV). work: H_end - H_start
@@ -80,7 +80,7 @@ def switch(
     shift: Floats | None = None,
     mobile: Floats | None = None,
     observe: Observer | None = None,
-) -> Path:
+) -> CandidatePath:
     """Take the path (velocity Verlet) and return where it ends; whoever calls decides on it.
 
     before, after: the two states. masses: (n,) g/mol. schedule: λ, of `switching`. time_step: ps.
@@ -117,7 +117,7 @@ def switch(
             v = v + (0.5 if k == 0 else 1.0) * kick * force
             x = x + drift * v + forth * escort
     work = energy + kinetic_energy(masses, v) - initial
-    return Path(Phase(x, v), energy, work, protocol_work, last)
+    return CandidatePath(Phase(x, v), energy, work, protocol_work, last)
 
 
 def accept(
@@ -134,9 +134,9 @@ def expected_acceptance(works: Sequence[float], temperature: float) -> float:
 
 
 def assured_acceptance(works: Sequence[float], temperature: float) -> float:
-    """The expected acceptance less two standard errors, at least 0: what lucky paths do not feign.
+    """The expected acceptance less two standard errors, and at least 0.
 
-    A few paths say little of it, as most of the mean comes from the luckiest ones.
+    Most of the mean comes from a few lucky paths; the lower bound does not rely on them.
     """
     chances = _chances(works, temperature)
     if len(chances) < 2:

@@ -8,11 +8,12 @@ the range between the mean bond lengths of the two charge states.
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from redoxmc.engines.relaxed import HostGeometry
-from redoxmc.model_card import ModelCard
+from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
-from redoxmc.structures.reference_start import Distorter, make_distorter
+from redoxmc.structures.neighbours import neighbours
+from redoxmc.structures.reference_start import Distorter
 
 ESCORT_REACH = 9.0  # Å: sites this near to a changing ion have a part in its escort
 LARGE = 400  # sites: below, the escort is that of the whole cell
@@ -29,8 +30,7 @@ class Distortions:
 
     def start(self, occupancy: Occupancy) -> Floats:
         """Positions (n_atoms, 3) Å of the reference start."""
-        moved = self.geometry.positions + self.distorter.displacements(occupancy)
-        return np.asarray(moved[self.sites])
+        return np.asarray(self.distorter.start(occupancy)[self.sites])
 
     def escort(self, before: Occupancy, after: Occupancy) -> Floats:
         """Difference of two reference starts, (n_atoms, 3) Å: odd under exchange of the two.
@@ -42,7 +42,7 @@ class Distortions:
         distorter, place = self.distorter, np.arange(len(self.geometry.positions))
         low, high = before, after
         if len(place) > LARGE:
-            near = self.distances(changed) < ESCORT_REACH
+            near = self.near(changed, ESCORT_REACH)
             place = np.flatnonzero(near)
             distorter, entries = _part(self.distorter, near)
             low, high = before[entries], after[entries]
@@ -50,22 +50,19 @@ class Distortions:
         shift[place] = distorter.displacements(high) - distorter.displacements(low)
         return np.asarray(shift[self.sites])
 
-    def distances(self, entries: Ints) -> Floats:
-        """Distance (Å) of every site of the host from the nearest of some redox ions."""
-        scaled = self.geometry.positions @ np.linalg.inv(self.geometry.cell)
-        nearest = np.full(len(scaled), np.inf)
-        for site in self.lattice.redox_sites[entries]:
-            difference = scaled - scaled[site]
-            difference -= np.round(difference)
-            distance = np.linalg.norm(difference @ self.geometry.cell, axis=1)
-            nearest = np.minimum(nearest, distance)
-        return nearest
+    def near(self, entries: Ints, reach: float) -> npt.NDArray[np.bool_]:
+        """Whether each site of the host lies within reach (Å) of one of some redox ions."""
+        centres = self.lattice.redox_sites[entries]
+        pairs = neighbours(self.geometry.cell, self.geometry.positions, reach, centres)
+        near = np.zeros(len(self.geometry.positions), dtype=bool)
+        near[centres] = near[pairs.point] = True
+        return near
 
     def mobile(self, before: Occupancy, after: Occupancy, radius: float | None) -> Floats | None:
         """1 for the atoms that move on a path, 0 for those that stand still; None for all."""
         if radius is None:
             return None
-        near = self.distances(np.flatnonzero(before != after)) <= radius
+        near = self.near(np.flatnonzero(before != after), radius)
         return np.asarray(near[self.sites], dtype=np.float64)
 
     def mean_bonds(self, cell: Floats, positions: Floats, entries: Ints) -> Floats:
@@ -75,8 +72,10 @@ class Distortions:
         strain = np.linalg.inv(self.geometry.cell) @ cell
         lengths = []
         for entry in entries:
-            own = self.distorter.bonds[:, 0] == entry
-            vector = everywhere[self.distorter.bonds[own, 1]] + self.distorter.offset[own] @ strain
+            rows = self.distorter.bonds[:, 0] == entry
+            vector = (
+                everywhere[self.distorter.bonds[rows, 1]] + self.distorter.offset[rows] @ strain
+            )
             vector -= everywhere[self.lattice.redox_sites[entry]]
             lengths.append(np.linalg.norm(vector, axis=1).mean())
         return np.array(lengths)
@@ -87,13 +86,11 @@ class Distortions:
         return np.asarray(np.maximum(np.maximum(low - bonds, bonds - high), 0.0))
 
 
-def make_distortions(
-    lattice: Lattice, geometry: HostGeometry, card: ModelCard, occupancy: Occupancy
-) -> Distortions:
+def make_distortions(host: Host, occupancy: Occupancy) -> Distortions:
     """Prepare the distortions of a host geometry; the ions stay where this occupancy has them."""
-    distorter = make_distorter(lattice, geometry.cell, geometry.positions, card.bonds)
-    sites, _ = lattice.atoms(occupancy)
-    return Distortions(lattice, geometry, distorter, sites)
+    n_ions = host.n_ions(occupancy)
+    sites, _ = host.lattice.atoms(occupancy)
+    return Distortions(host.lattice, host.geometries[n_ions], host.distorter(n_ions), sites)
 
 
 def _part(whole: Distorter, near: np.ndarray) -> tuple[Distorter, Ints]:

@@ -12,10 +12,11 @@ from redoxmc.dynamics.session import Dynamics
 from redoxmc.engines.relaxed import check_sites
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.chain import MoveCount
+from redoxmc.sampling.trace import ENERGY, Trace
 from redoxmc.structures.lattice import Floats, Lattice, Occupancy
 
 COLUMNS = (
-    "energy_eV",  # potential
+    ENERGY,  # potential
     "kinetic_eV",
     "volume_A3",
     "work_eV",  # of the candidate move; nan where none was made or its path failed
@@ -48,7 +49,8 @@ class MdChain:
     cell: (3, 3) Å. positions, velocities: (n, 3) Å, Å/ps. energy: potential, eV. length: steps of a
     path, 0 while it is not chosen. pilots: expected acceptance by length. drift: what the
     integrator added to the conserved quantity, eV. lowest: the step of lowest potential energy.
-    records: one row of COLUMNS, and keys the state, for each step since they were last taken.
+    records: one row of COLUMNS, and raw_keys the state as it is (not canonical), for each step
+    since they were last taken.
     """
 
     x: float
@@ -75,12 +77,28 @@ class MdChain:
     failure: str = ""
     lowest: Snapshot | None = None
     records: list[tuple[float, ...]] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+    raw_keys: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """Unique within a campaign, and fit for file names and HDF5 groups."""
         return f"x{self.x:.6g}_T{self.temperature:g}_seed{self.seed}"
+
+    @property
+    def chains(self) -> "list[MdChain]":
+        """Itself: a replica of dynamics is one chain."""
+        return [self]
+
+    def finished(self, steps: int) -> bool:
+        """Whether it has nothing left to do."""
+        return bool(self.failure) or self.step >= steps
+
+    def take_history(self) -> Trace:
+        """What happened since this was last asked."""
+        columns = dict(zip(COLUMNS, map(list, zip(*self.records, strict=True)), strict=False))
+        taken = Trace(columns.pop(ENERGY, []), [], self.raw_keys, columns)
+        self.records, self.raw_keys = [], []
+        return taken
 
     @property
     def phase(self) -> Phase:

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redoxmc.dynamics.candidate import Path, accept, switch, switching
+from redoxmc.dynamics.candidate import CandidatePath, accept, switch, switching
 from redoxmc.dynamics.integrate import dynamics
 from redoxmc.dynamics.phase import kinetic_energy
 from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Proposal
 from redoxmc.sampling.chain import MoveCount
-from redoxmc.structures.lattice import Floats, Occupancy, occupancy_key
+from redoxmc.structures.lattice import Floats, Occupancy
+from redoxmc.structures.occupancy import occupancy_key
 
 
 def step(chain: MdChain, world: MdWorld) -> None:
@@ -44,7 +45,7 @@ def step(chain: MdChain, world: MdWorld) -> None:
             chain.drift,
         )
     )
-    chain.keys.append(occupancy_key(world.lattice, chain.occupancy))
+    chain.raw_keys.append(occupancy_key(world.lattice, chain.occupancy))
     if chain.lowest is None or chain.energy < chain.lowest.energy:
         chain.lowest = chain.snapshot()
 
@@ -102,13 +103,13 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
     )
 
 
-def _decide(chain: MdChain, path: Path, proposal: Proposal) -> bool:
+def _decide(chain: MdChain, path: CandidatePath, proposal: Proposal) -> bool:
     return accept(path.work, chain.temperature, proposal.log_apriori_ratio, chain.rng)
 
 
 def _path(
     chain: MdChain, world: MdWorld, trial: Occupancy, length: int, seen: list[Floats]
-) -> Path:
+) -> CandidatePath:
     md, distortions = world.md, world.distortions
     _, old = world.lattice.atoms(chain.occupancy)
     _, new = world.lattice.atoms(trial)

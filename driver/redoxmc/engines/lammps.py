@@ -131,6 +131,28 @@ class LammpsSession:
         """Energy (eV) and forces (n, 3) eV/Å of the loaded atoms at positions (n, 3) Å."""
         return self._guarded(self._call, positions)
 
+    def per_atom(self) -> dict[str, Floats]:
+        """Moments and charges as of the last evaluation, as in State; EngineError before any."""
+        return self._guarded(self._read_per_atom)
+
+    def command(self, text: str) -> None:
+        """Give LAMMPS a command, such as a dump, for the structures to come.
+
+        It is lost when the session starts a new LAMMPS: after close, after an error, and after
+        2,000 structures. EngineError before the first structure, and where LAMMPS fails.
+        """
+        self._guarded(self._command, text)
+
+    def _read_per_atom(self) -> dict[str, Floats]:
+        if self._lammps is None:
+            raise EngineError("no structure is loaded")
+        return per_atom.read(self._lammps, self._per_atom)
+
+    def _command(self, text: str) -> None:
+        if self._lammps is None:
+            raise EngineError("no structure is loaded")
+        self._lammps.command(text)
+
     def _guarded(self, work: Callable[..., T], *arguments: Any) -> T:
         try:
             return work(*arguments)
@@ -244,9 +266,9 @@ class LammpsSession:
         """Replace what is in the box by this structure."""
         unknown = sorted({str(s) for s in species if s not in self._types})
         if unknown:
-            known = ", ".join(map(str, self.card.species))
+            names = ", ".join(map(str, self.card.species))
             raise InputError(
-                f"model {self.card.folder} has no species '{unknown[0]}'; it has {known}."
+                f"model {self.card.folder} has no species '{unknown[0]}'; it has {names}."
             )
         box, rotation = lammps_axes(cell)
         if self._loads >= LOADS:
@@ -318,8 +340,8 @@ class LammpsSession:
         x, forces = self._gather("x"), self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
             raise EngineError("the energy, a position or a force is not a number")
-        unwrapped, found = self._unwrapped(x), per_atom.read(self._lammps, self._per_atom)
-        return State(energy, self._cell, unwrapped, forces, self._stress(), evaluations, found)
+        unwrapped, quantities = self._unwrapped(x), per_atom.read(self._lammps, self._per_atom)
+        return State(energy, self._cell, unwrapped, forces, self._stress(), evaluations, quantities)
 
 
 def common_inputs() -> Path:

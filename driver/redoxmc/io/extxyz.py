@@ -30,6 +30,21 @@ _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_+./:-]*")  # strings that need no quotes
 _NOT_BARE = {"t", "f", "true", "false", "nan", "inf", "infinity"}
 
 
+def make_atoms(species: Sequence[Species], cell: Any, positions: Any, **results: Any) -> "Atoms":
+    """A periodic structure with the column `charge_state`.
+
+    cell: (3, 3) Å. positions: (n, 3) Å. results: what a calculation gave, by ASE's names.
+    """
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    atoms = Atoms([one.element for one in species], positions, cell=cell, pbc=True)
+    atoms.arrays[COLUMN] = np.array([str(one) for one in species])
+    if results:
+        atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms
+
+
 def species_of(atoms: "Atoms") -> list[Species]:
     """Return the species of every atom of a labelled frame.
 

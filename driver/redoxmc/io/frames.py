@@ -106,7 +106,7 @@ def parse_xyz_frame(lines: list[str]) -> "Atoms | FrameError":
         columns = sum(int(n) for n in fields[2::3])
         for row in rows:
             if len(row.split()) != columns:
-                raise FrameError(f"the line {row[:60]!r} has not the {columns} columns announced")
+                raise FrameError(f"the line {row[:60]!r} does not have {columns} columns")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             atoms: Atoms = next(read_xyz(StringIO("\n".join(lines) + "\n"), slice(0, 1)))

@@ -19,7 +19,10 @@ _STEPS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}  # five-point first de
 
 @dataclass(frozen=True)
 class Check:
-    """One result. value and limit are None where there is no number; note says why."""
+    """One result.
+
+    value and limit are None where there is no number; note says why.
+    """
 
     name: str
     value: float | None
@@ -30,7 +33,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Limits:
-    """energy: eV/atom. forces: eV/Å. stress: relative. derivative: eV/Å, at this step in Å."""
+    """The largest difference that a check allows.
+
+    energy: eV/atom.
+    forces: eV/Å.
+    stress: relative.
+    derivative: eV/Å, at this step in Å.
+    """
 
     energy: float
     forces: float

@@ -30,10 +30,11 @@ class ChgnetSettings(BaseModel):
     """Hyperparameters.
 
     pretrained: start from the weights of the chgnet package (0.3.0), whose hyperparameters are
-    taken in either case. starts_as: for a charge state by name, the element whose embedding it
-    starts from instead of its own's; a charge-blind model, where charge states have no embedding,
-    goes without. spread: width of random numbers added to the embeddings of charge states that
-    start alike, relative to their own size, so that they can part.
+        taken in either case.
+    starts_as: for a charge state by name, the element whose embedding it starts from instead of its
+        own's; a charge-blind model, where charge states have no embedding, goes without.
+    spread: width of random numbers added to the embeddings of charge states that start alike,
+        relative to their own size, so that they can part.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -243,8 +244,8 @@ def _starting_elements(starts_as: Mapping[str, str], table: tuple[SpeciesRow, ..
     rows = [entry.row for entry in table]
     elements = [""] * count_rows(table)
     for name, entry in zip(names, table, strict=True):
-        own = entry.species.element
-        elements[entry.row] = own if rows.count(entry.row) > 1 else starts_as.get(name, own)
+        itself = entry.species.element
+        elements[entry.row] = itself if rows.count(entry.row) > 1 else starts_as.get(name, itself)
     return elements
 
 

@@ -21,9 +21,12 @@ from redoxmc.models.table import SpeciesRow, count_rows
 class CPainnSettings(BaseModel):
     """Hyperparameters.
 
-    width: features of an atom. n_layers: interactions. r_cut in Å. num_radial_basis: sines.
-    moment, charge: whether the model has that head. scale (eV) multiplies the energy readout;
-    training sets it from the data.
+    width: features of an atom.
+    n_layers: number of interactions.
+    r_cut: cutoff in Å.
+    num_radial_basis: number of radial functions (sines).
+    moment, charge: whether the model has that head.
+    scale: in eV, multiplies the energy readout. Training sets it from the data.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -152,11 +155,11 @@ class CPainn(nn.Module):  # type: ignore[misc]
                 edges, units, basis = edges[:, :kept], units[:kept], basis[:kept]
             ds, dv = message(scalars, vectors, edges, units, basis)
             scalars, vectors = update(scalars[:n] + ds[:n], vectors[:n] + dv[:n])
-        found: dict[str, Tensor] = {}
+        results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
-            found[name] = head(scalars).squeeze(1)
-        found["energy"] = found["energy"] * self.scale
-        return found
+            results[name] = head(scalars).squeeze(1)
+        results["energy"] = results["energy"] * self.scale
+        return results
 
 
 def cpainn_from_table(

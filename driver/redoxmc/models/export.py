@@ -24,8 +24,9 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 class Provenance:
     """What a card says beside the model itself.
 
-    training_data_sha256: of the training frames. errors: measured on the test set, by quantity and
-    by species. bonds: coordination of the redox species in the data, by species name.
+    training_data_sha256: hash of the training frames.
+    errors: mean absolute errors on the test set, by quantity and by species.
+    bonds: number and length of the bonds of the redox species in the data, by species name.
     notes: further entries of the card (note, data, training).
     """
 

@@ -22,8 +22,12 @@ Floats = npt.NDArray[np.float64]
 class Frame:
     """A labelled structure.
 
-    atoms: ASE's. states: species name of each atom. energy: eV. forces: (N, 3) eV/Å.
-    stress: (3, 3) eV/Å^3. moments: (N,) µB and charges: (N,) e, of any sign; NaN where unknown.
+    atoms: the structure.
+    states: species name of each atom.
+    energy: eV.
+    forces: (N, 3) eV/Å.
+    stress: (3, 3) eV/Å^3.
+    moments: (N,) µB and charges: (N,) e, of any sign; NaN where unknown.
     """
 
     atoms: Any

@@ -1,8 +1,9 @@
 """The training step: plain, or compiled into one function for the CPU (`optimizer.compile`).
 
-A plain step is some thousand small operations that each read and write memory. Traced with its
-derivatives and compiled by torch's inductor they become a few loops: for cPaiNN 2.7 times faster
-(`scripts/bench/training_step`), with the same numbers up to rounding, after minutes of compilation.
+A plain step consists of some thousand small operations, each of which reads and writes memory.
+Traced with its derivatives and compiled by torch's inductor they become a few loops. For cPaiNN
+that is 2.7 times faster (`scripts/bench/training_step`), with the same numbers up to rounding,
+after minutes of compilation.
 CHGNet cannot be compiled: it finds its angles on the way, and their number depends on the data.
 """
 
@@ -48,8 +49,8 @@ def plain_step(model: Model, weights: LossWeights) -> Step:
 
     def step(batch: Sample, energy_weight: float) -> Tensor:
         model.module.zero_grad()
-        found = evaluate(model.module, batch.graph, training=True)
-        loss = training_loss(found, batch, weights, energy_weight)
+        evaluation = evaluate(model.module, batch.graph, training=True)
+        loss = training_loss(evaluation, batch, weights, energy_weight)
         loss.backward()
         return loss.detach()
 
@@ -65,18 +66,18 @@ def compiled_step(model: Model, weights: LossWeights, samples: Sequence[Sample])
     def gradients(
         module: nn.Module, values: list[Tensor], tensors: list[Tensor], energy_weight: Tensor
     ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-        own = [value.detach().requires_grad_(True) for value in values]
+        leaves = [value.detach().requires_grad_(True) for value in values]
 
         def run(*arguments: Tensor) -> dict[str, Tensor]:
-            found: dict[str, Tensor] = torch.func.functional_call(
-                module, dict(zip(names, own, strict=True)), arguments
+            results: dict[str, Tensor] = torch.func.functional_call(
+                module, dict(zip(names, leaves, strict=True)), arguments
             )
-            return found
+            return results
 
         batch = _from_tensors(tensors)
-        found = evaluate(run, batch.graph, training=True)
-        loss = training_loss(found, batch, weights, energy_weight)
-        return loss.detach(), torch.autograd.grad(loss, own, allow_unused=True)
+        evaluation = evaluate(run, batch.graph, training=True)
+        loss = training_loss(evaluation, batch, weights, energy_weight)
+        return loss.detach(), torch.autograd.grad(loss, leaves, allow_unused=True)
 
     def arguments(batch: Sample, energy_weight: float) -> tuple[list[Tensor], list[Tensor], Tensor]:
         dtype = batch.energy.dtype
@@ -100,8 +101,8 @@ def compiled_step(model: Model, weights: LossWeights, samples: Sequence[Sample])
         raise InputError(f"optimizer.compile = true needs a C++ compiler, g++: {first}") from None
 
     def step(batch: Sample, energy_weight: float) -> Tensor:
-        loss, found = fast(*arguments(batch, energy_weight))
-        for parameter, gradient in zip(parameters, found, strict=True):
+        loss, slopes = fast(*arguments(batch, energy_weight))
+        for parameter, gradient in zip(parameters, slopes, strict=True):
             parameter.grad = gradient
         return loss
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from redoxmc.errors import InputError
+from redoxmc.structures.neighbours import neighbours
 
 Ints = npt.NDArray[np.int64]
 
@@ -17,8 +18,10 @@ Ints = npt.NDArray[np.int64]
 class Graph:
     """One structure, or several side by side.
 
-    species: (N,) rows of the model's table. edges: (2, E) sender, receiver, grouped by receiver.
-    vectors: (E, 3) Å, from sender to receiver. structure: (N,) which structure an atom belongs to.
+    species: (N,) rows of the model's table.
+    edges: (2, E) sender, receiver, grouped by receiver.
+    vectors: (E, 3) Å, from sender to receiver.
+    structure: (N,) which structure an atom belongs to.
     n_atoms, volumes (Å^3): of each structure.
     """
 
@@ -43,9 +46,12 @@ class Graph:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """energy: (structures,) eV without reference energies. forces: (N, 3) eV/Å.
+    """What a model says of a batch.
 
-    stress: (structures, 3, 3) eV/Å^3, positive under tension. nodes: what the module returned.
+    energy: (structures,) eV without reference energies.
+    forces: (N, 3) eV/Å.
+    stress: (structures, 3, 3) eV/Å^3, positive under tension.
+    nodes: what the module returned.
     """
 
     energy: torch.Tensor
@@ -56,15 +62,13 @@ class Evaluation:
 
 def build_graph(atoms: Any, rows: Sequence[int], r_cut: float) -> Graph:
     """Build the graph of an ASE structure; rows: the row of each atom, r_cut in Å (float64)."""
-    from ase.neighborlist import neighbor_list
-
-    centre, neighbour, distance = neighbor_list("ijD", atoms, r_cut)
-    if len(centre) == 0:
+    pairs = neighbours(atoms.cell, atoms.positions, r_cut, periodic=atoms.pbc)
+    if len(pairs.centre) == 0:
         raise InputError(f"no two atoms are closer than the model's cutoff of {r_cut} Å.")
     return Graph(
         torch.tensor(rows, dtype=torch.int64),
-        torch.from_numpy(np.stack([neighbour, centre]).astype(np.int64)),
-        torch.from_numpy(-distance),
+        torch.from_numpy(np.stack([pairs.point, pairs.centre])),
+        torch.from_numpy(-pairs.vectors(atoms.positions)),
         torch.zeros(len(rows), dtype=torch.int64),
         torch.tensor([len(rows)]),
         torch.tensor([abs(np.linalg.det(atoms.cell))], dtype=torch.float64),

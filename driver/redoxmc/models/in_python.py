@@ -1,4 +1,4 @@
-"""The same single point without LAMMPS: the TorchScript of a model on an independent graph."""
+"""Single points of an exported model without LAMMPS, on a graph made by ASE's neighbour list."""
 
 from collections.abc import Mapping
 from pathlib import Path

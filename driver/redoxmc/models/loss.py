@@ -31,7 +31,7 @@ def training_loss(
 
 def _mean_loss(ours: torch.Tensor, target: torch.Tensor, weights: LossWeights) -> torch.Tensor:
     """Mean over what is known, 0 where nothing is; no choice in it depends on the data."""
-    known = torch.isfinite(target)
-    filled = torch.where(known, target, ours.detach())
+    has_target = torch.isfinite(target)
+    filled = torch.where(has_target, target, ours.detach())
     total = torch.nn.functional.huber_loss(ours, filled, delta=weights.delta, reduction="sum")
-    return total / known.sum().clamp(min=1)
+    return total / has_target.sum().clamp(min=1)

@@ -29,11 +29,14 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
 class MaceSettings(BaseModel):
     """Hyperparameters, named as in the paper.
 
-    channels: features per irrep. feature_l_max: highest order of the features passed between
-    layers. l_max: highest order of the spherical harmonics. correlation: body order minus one.
-    r_cut in Å. radial_mlp: hidden widths of the radial network (the most expensive part of a small
-    model). scale (eV) multiplies the readout; avg_num_neighbors divides the messages: training sets
-    both from the data.
+    channels: features per irrep.
+    feature_l_max: highest order of the features passed between layers.
+    l_max: highest order of the spherical harmonics.
+    correlation: body order minus one.
+    r_cut: cutoff in Å.
+    radial_mlp: hidden widths of the radial network (the most expensive part of a small model).
+    scale: in eV, multiplies the readout. Training sets it from the data.
+    avg_num_neighbors: divides the messages. Training sets it from the data.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

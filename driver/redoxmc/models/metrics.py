@@ -59,31 +59,31 @@ def measure_errors(
     """
     reference = next(module.parameters())
     energy, forces, stress, rows = [], [], [], []
-    known: dict[str, list[torch.Tensor]] = {"moment": [], "charge": []}
+    per_atom: dict[str, list[torch.Tensor]] = {"moment": [], "charge": []}
     for start in range(0, len(samples), batch_size):
         batch = join_samples(samples[start : start + batch_size]).to(
             reference.device, reference.dtype
         )
-        found = evaluate(module, batch.graph)
+        ours = evaluate(module, batch.graph)
         if watch is not None:
-            watch(found, batch)
-        energy.append((found.energy - batch.energy).abs() / batch.graph.n_atoms)
-        forces.append((found.forces - batch.forces).abs().mean(1))
-        stress.append((found.stress - batch.stress).abs().flatten())
+            watch(ours, batch)
+        energy.append((ours.energy - batch.energy).abs() / batch.graph.n_atoms)
+        forces.append((ours.forces - batch.forces).abs().mean(1))
+        stress.append((ours.stress - batch.stress).abs().flatten())
         rows.append(batch.graph.species)
         for name, target in (("moment", batch.moments), ("charge", batch.charges)):
-            if name in found.nodes:
-                known[name].append((found.nodes[name] - target).abs())
+            if name in ours.nodes:
+                per_atom[name].append((ours.nodes[name] - target).abs())
     force_errors = torch.cat(forces).double().cpu().numpy()
     kind = torch.cat(rows).cpu().numpy() if kinds is None else np.concatenate(list(kinds))
-    moments = torch.cat(known["moment"]).double().cpu().numpy() if known["moment"] else None
+    moments = torch.cat(per_atom["moment"]).double().cpu().numpy() if per_atom["moment"] else None
     return Errors(
         len(samples),
         1e3 * float(torch.cat(energy).double().mean()),
         1e3 * float(force_errors.mean()),
         _mean(stress, EV_PER_A3_TO_GPA),
-        _mean(known["moment"], 1.0),
-        _mean(known["charge"], 1.0),
+        _mean(per_atom["moment"], 1.0),
+        _mean(per_atom["charge"], 1.0),
         _by_kind(1e3 * force_errors, kind),
         {} if moments is None else _by_kind(moments, kind),
     )

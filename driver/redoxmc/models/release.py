@@ -22,7 +22,9 @@ from redoxmc.models.export import (
 from redoxmc.models.frames import Frame, hash_files, make_sample, read_frames
 from redoxmc.models.metrics import measure_errors
 from redoxmc.species import Species
+from redoxmc.structures.neighbours import neighbours
 
+REACH = 6.0  # Å: how far ligands are looked for
 CALM = 0.5  # eV/Å: largest force of a frame whose bond lengths count as those of a relaxed state
 
 
@@ -88,11 +90,11 @@ def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:
     calm = [f for f in frames if name in f.states and np.abs(f.forces).max() < CALM]
     means = []
     for frame in calm or [f for f in frames if name in f.states]:
-        states = np.array(frame.states)
-        ligands = np.flatnonzero(states == bond.ligand)
+        states, atoms = np.array(frame.states), frame.atoms
         for centre in np.flatnonzero(states == name):
-            distances = np.sort(frame.atoms.get_distances(centre, ligands, mic=True))
-            means.append(distances[: bond.coordination].mean())
+            near = neighbours(atoms.cell, atoms.positions, REACH, [centre], atoms.pbc)
+            near = near[states[near.point] == bond.ligand].once().nearest(bond.coordination)
+            means.append(near.distance.mean())
     if not means:
         raise InputError(f"[bonds] names {name!r}, which no training frame holds.")
     return Bonds(float(np.mean(means)), bond.coordination, ligand)

@@ -32,9 +32,9 @@ _CALLS = ("fix move all nve", "timestep 1e-6", "thermo 0")
 def measure_speed(folder: Path, atoms: int = ATOMS, rounds: int = ROUNDS) -> dict[str, Any]:
     """Time force calls on the model's example, repeated to at least so many atoms.
 
-    Steps of molecular dynamics that move nothing: two runs of different length, whose difference
-    is free of what LAMMPS does to begin; median over the rounds. Raises InputError where the card
-    names no example.
+    Two runs of molecular dynamics that move nothing and differ in length are timed; their
+    difference is free of what LAMMPS does to begin. The result is the median over the rounds.
+    Raises InputError where the card names no example.
     """
     card = load_card(folder)
     if "example" not in card.raw:

@@ -67,5 +67,5 @@ def row_of(name: str, table: Sequence[SpeciesRow]) -> int:
     for entry in table:
         if str(entry.species) == name:
             return entry.row
-    known = [str(entry.species) for entry in table]
-    raise InputError(f"the model has no species {name!r}; {nearest(name, known)}")
+    names = [str(entry.species) for entry in table]
+    raise InputError(f"the model has no species {name!r}; {nearest(name, names)}")

@@ -173,7 +173,7 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
             optimizer.step()
             _update_mean(state.mean, module, opt.ema_decay)
             total += float(loss) * len(indices)
-        own = weights_of(module)
+        current = weights_of(module)
         load_weights(module, state.mean)
         # one yardstick for all epochs: the weights of the last one
         yardstick = config.loss.energy_weight(opt.epochs - 1, opt.epochs)
@@ -184,7 +184,7 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
             "learning_rate": rate,
             "wall_s": round(time.perf_counter() - started, 2),
         }
-        load_weights(module, own)
+        load_weights(module, current)
         state.history.append(entry)
         content = {"identity": identity, "model": describe_model(prepared.model)}
         content["config"] = config.model_dump(mode="json")
@@ -193,7 +193,7 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
             save_checkpoint(best, {**content, "weights": state.mean, "history": state.history})
         if (epoch + 1) % opt.checkpoint_every == 0 or epoch + 1 == opt.epochs:
             rest = {"best": state.best, "mean": state.mean, "optimizer": optimizer.state_dict()}
-            save_checkpoint(last, {**content, "weights": own, "history": state.history, **rest})
+            save_checkpoint(last, {**content, "weights": current, "history": state.history, **rest})
             write_atomically(out / "history.json", json.dumps(state.history, indent=1) + "\n")
             plot_curves(state.history, out / "learning_curve.png")
         if progress is not None:

@@ -1,4 +1,4 @@
-"""What a move is: occupancies, proposals, and the contract of detailed balance.
+"""What a move is: occupancies, proposals, and what detailed balance asks of both.
 
 An occupancy is a 1-D int8 array. Entries [0:n_redox] are the redox sites (1 reduced, 0 oxidised),
 entries [n_redox:] are the ion sites (1 occupied, 0 vacant).
@@ -7,9 +7,13 @@ entries [n_redox:] are the ion sites (1 occupied, 0 vacant).
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from redoxmc.errors import InputError
+from redoxmc.moves.sites import Sites
 
 Occupancy = NDArray[np.int8]
 Change = tuple[tuple[int, int], ...]  # (site, its new value), each site at most once
@@ -20,8 +24,8 @@ class Proposal:
     """A change of occupancy.
 
     changes: the sites that change and their new values.
-    log_apriori_ratio: ln[g(j→i)/g(i→j)], where g is the probability with which the move proposes
-    the change (0 for a symmetric move).
+    log_apriori_ratio: ln[g(j→i)/g(i→j)]; g is the probability with which the move proposes the
+        change. 0 for a symmetric move.
     """
 
     changes: Change
@@ -52,9 +56,39 @@ class Move(ABC):
     - the occupancy passed in is not modified.
 
     `redoxmc.testing.assert_detailed_balance` checks all of it by enumeration.
+
+    A class says the rest about itself:
+
+    name: what a config calls it.
+    changes_ions: whether it may change the ion order.
+    changes_count: whether it may change the number of ions (semigrand ensemble only).
+    obstacle: why it does not reach all charge orders by itself, where connects_all is False.
     """
 
     name: str
+    changes_ions: bool = False
+    changes_count: bool = False
+    obstacle: str = "it does not say that it connects them (connects_all)"
+
+    @property
+    def connects_all(self) -> bool:
+        """Whether this move alone reaches all charge orders; a mixture needs one that does."""
+        return False
+
+    @classmethod
+    def is_called(cls, name: str) -> bool:
+        """Say whether a config means this move by the name; for moves that come in several sizes
+        the size is part of it.
+        """
+        return name == cls.name
+
+    @classmethod
+    def from_sites(cls, name: str, sites: Sites) -> Self:
+        """Build the move for a lattice, called by this name in a config.
+
+        Raises InputError where it could never apply there.
+        """
+        raise InputError(f"sampling.moves.{name} cannot be built: it does not define from_sites.")
 
     @abstractmethod
     def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:

@@ -1,10 +1,6 @@
-"""The moves by their names in a config, and what a lattice must have for each."""
+"""The moves by their names in a config. A new move is one file and one line in MOVES."""
 
-import re
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+import importlib
 
 from redoxmc.errors import InputError, nearest
 from redoxmc.moves.base import Move
@@ -14,40 +10,33 @@ from redoxmc.moves.ion_charge_swap import IonChargeSwap
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.multi_swap import MultiSwap
 from redoxmc.moves.neighbour_swap import NeighbourSwap
+from redoxmc.moves.sites import Sites
 
-_MULTIPLE = re.compile(r"charge_swap_([1-9]\d*)")  # with the number of pairs
-_EXAMPLE = "charge_swap_2"
-MOVE_NAMES = (
-    ChargeSwap.name,
-    _EXAMPLE,
-    NeighbourSwap.name,
-    IonSwap.name,
-    IonChargeSwap.name,
-    InsertionRemoval.name,
+MOVES: tuple[type[Move], ...] = (
+    ChargeSwap,
+    MultiSwap,
+    NeighbourSwap,
+    IonSwap,
+    IonChargeSwap,
+    InsertionRemoval,
 )
+MOVE_NAMES = tuple(move.name for move in MOVES)
 
 
-@dataclass(frozen=True)
-class Sites:
-    """What moves may know of a lattice.
+def find_move(name: str) -> type[Move]:
+    """Return the class of the move that a config calls by this name.
 
-    n_redox, n_ion: numbers of sites. redox_pairs: [n_pairs, 2] neighbouring redox sites. ion_pairs:
-    [n_pairs, 2] of neighbouring (redox site, ion site), ion sites counted from 0. electrons: redox
-    sites that one ion reduces. semigrand: whether the ensemble lets x change.
+    name: of a move in MOVES, or "module:Class" of one that is defined elsewhere. The module is
+    imported, so it must be on Python's path.
+
+    Raises InputError, with the nearest name, where there is no such move.
     """
-
-    n_redox: int
-    n_ion: int
-    redox_pairs: NDArray[np.int64] | None = None
-    ion_pairs: NDArray[np.int64] | None = None
-    electrons: int = 1
-    semigrand: bool = False
-
-
-def check_name(name: str) -> None:
-    """Raise InputError, with the nearest name, where no move is called so."""
-    if name not in MOVE_NAMES and not _MULTIPLE.fullmatch(name):
-        raise InputError(f"sampling.moves: there is no move {name!r}; {nearest(name, MOVE_NAMES)}")
+    if ":" in name:
+        return _import_move(name)
+    for move in MOVES:
+        if move.is_called(name):
+            return move
+    raise InputError(f"sampling.moves: there is no move {name!r}; {nearest(name, MOVE_NAMES)}")
 
 
 def make_move(name: str, sites: Sites) -> Move:
@@ -55,45 +44,30 @@ def make_move(name: str, sites: Sites) -> Move:
 
     Raises InputError for an unknown name, and for a move that could never apply on this lattice.
     """
-    check_name(name)
-    multiple = _MULTIPLE.fullmatch(name)
-    if multiple:
-        pairs = int(multiple[1])
-        _need(name, f"{2 * pairs} redox sites", sites.n_redox >= 2 * pairs, sites.n_redox)
-        return MultiSwap(sites.n_redox, pairs)
-    if name == ChargeSwap.name:
-        _need(name, "two redox sites", sites.n_redox >= 2, sites.n_redox)
-        return ChargeSwap(sites.n_redox)
-    if name == IonSwap.name:
-        _need(name, "two ion sites", sites.n_ion >= 2, sites.n_ion)
-        return IonSwap(sites.n_redox, sites.n_ion)
-    if name == NeighbourSwap.name:
-        move = NeighbourSwap(sites.n_redox, _listed(sites.redox_pairs))
-        _need(name, "two redox sites that are neighbours", len(move.pairs) > 0, 0)
-        return move
-    if name == IonChargeSwap.name:
-        _need(name, "two ion sites", sites.n_ion >= 2, sites.n_ion)
-        pairs_listed = _listed(sites.ion_pairs)
-        _need(name, "redox sites that neighbour ion sites", len(pairs_listed) > 0, 0)
-        return IonChargeSwap(sites.n_redox, sites.n_ion, pairs_listed)
-    if not sites.semigrand:  # it is the insertion
+    move = find_move(name)
+    if move.changes_count and not sites.semigrand:
         raise InputError(
             f"sampling.moves.{name} changes x and needs the semigrand ensemble; leave it out of"
             " a campaign of fixed concentrations."
         )
-    _need(name, "an ion site", sites.n_ion >= 1, sites.n_ion)
-    electrons = sites.electrons
-    _need(name, f"{electrons} redox sites", sites.n_redox >= electrons, sites.n_redox)
-    return InsertionRemoval(sites.n_redox, electrons)
+    return move.from_sites(name, sites)
 
 
-def _need(name: str, what: str, given: bool, has: int) -> None:
-    if not given:
+def _import_move(name: str) -> type[Move]:
+    module_name, _, class_name = name.partition(":")
+    try:
+        move = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, ValueError) as error:  # ValueError: the name of the module is empty
         raise InputError(
-            f"sampling.moves.{name} needs {what} and the cell has {has}; take a larger supercell or"
-            " leave the move out."
+            f'sampling.moves."{name}": the module {module_name!r} cannot be imported ({error});'
+            " put its folder on PYTHONPATH."
+        ) from error
+    except AttributeError:
+        raise InputError(
+            f'sampling.moves."{name}": the module {module_name!r} has no {class_name!r}.'
+        ) from None
+    if not (isinstance(move, type) and issubclass(move, Move)):
+        raise InputError(
+            f'sampling.moves."{name}" is no move; give a subclass of redoxmc.moves.base.Move.'
         )
-
-
-def _listed(pairs: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    return np.empty((0, 2), dtype=np.int64) if pairs is None else pairs
+    return move

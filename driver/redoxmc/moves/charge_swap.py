@@ -1,6 +1,9 @@
 """Charge swap: a reduced and an oxidised ion, any distance apart, exchange their charge states."""
 
+from typing import Self
+
 from redoxmc.moves.pair_exchange import PairExchange
+from redoxmc.moves.sites import Sites, require
 
 
 class ChargeSwap(PairExchange):
@@ -10,6 +13,13 @@ class ChargeSwap(PairExchange):
     """
 
     name = "charge_swap"
+    connects_all = True
 
     def __init__(self, n_redox: int) -> None:
         super().__init__(0, n_redox)
+
+    @classmethod
+    def from_sites(cls, name: str, sites: Sites) -> Self:
+        """Build it; InputError for a single redox site."""
+        require(name, "two redox sites", sites.n_redox, 2)
+        return cls(sites.n_redox)

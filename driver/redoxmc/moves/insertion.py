@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Self
 
 import numpy as np
 
 from redoxmc.moves.base import Move, Occupancy, Proposal, pick
+from redoxmc.moves.sites import Sites, require
 
 
 class InsertionRemoval(Move):
@@ -23,12 +25,22 @@ class InsertionRemoval(Move):
     """
 
     name = "insertion_removal"
+    changes_ions = True
+    changes_count = True
+    connects_all = True
 
     def __init__(self, n_redox: int, electrons: int = 1) -> None:
         """Take electrons: redox sites reduced per inserted ion."""
         if electrons < 1:
             raise ValueError(f"an ion brings at least one electron, got {electrons}")
         self.n_redox, self.electrons = n_redox, electrons
+
+    @classmethod
+    def from_sites(cls, name: str, sites: Sites) -> Self:
+        """Build it; InputError without ion sites or with too few redox sites for one ion."""
+        require(name, "an ion site", sites.n_ion, 1)
+        require(name, f"{sites.electrons} redox sites", sites.n_redox, sites.electrons)
+        return cls(sites.n_redox, sites.electrons)
 
     def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:
         """Propose an insertion or a removal; None where the drawn one cannot be made."""

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redoxmc.moves.base import Move, Occupancy, Proposal, pick
+from redoxmc.moves.sites import Sites, require
 
 
 class IonChargeSwap(Move):
@@ -24,6 +26,8 @@ class IonChargeSwap(Move):
     """
 
     name = "ion_charge_swap"
+    changes_ions = True
+    obstacle = "it changes charges together with ions only"
 
     def __init__(self, n_redox: int, n_ion: int, pairs: NDArray[np.int64]) -> None:
         """Take pairs: [n_pairs, 2] of (redox site, ion site), ion sites counted from 0; repeats
@@ -37,6 +41,13 @@ class IonChargeSwap(Move):
             raise ValueError(f"pairs name redox sites below {n_redox} and ion sites below {n_ion}")
         self.n_redox = n_redox
         self.neighbours = [np.unique(listed[listed[:, 1] == ion, 0]) for ion in range(n_ion)]
+
+    @classmethod
+    def from_sites(cls, name: str, sites: Sites) -> Self:
+        """Build it; InputError for a single ion site, or without neighbours of ion sites."""
+        require(name, "two ion sites", sites.n_ion, 2)
+        require(name, "redox sites that neighbour ion sites", len(sites.ion_pairs), 1)
+        return cls(sites.n_redox, sites.n_ion, sites.ion_pairs)
 
     def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:
         """Propose a move; None where the drawn ion and vacancy lack the neighbours it takes."""

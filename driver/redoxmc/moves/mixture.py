@@ -4,17 +4,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from redoxmc.errors import InputError
 from redoxmc.moves.base import Move, Occupancy, Proposal
-from redoxmc.moves.catalogue import Sites, check_name, make_move
-from redoxmc.moves.charge_swap import ChargeSwap
-from redoxmc.moves.insertion import InsertionRemoval
-from redoxmc.moves.ion_charge_swap import IonChargeSwap
-from redoxmc.moves.ion_swap import IonSwap
-from redoxmc.moves.multi_swap import MultiSwap
-from redoxmc.moves.neighbour_swap import NeighbourSwap
+from redoxmc.moves.catalogue import make_move
+from redoxmc.moves.sites import Sites
 
 
 class WeightedMixture(Move):
@@ -24,7 +18,8 @@ class WeightedMixture(Move):
     with fixed probabilities does. Where the drawn move cannot apply the step is a rejection (None):
     drawing another would make the probabilities depend on the state.
 
-    moves: as given. probabilities: of each move, adding up to 1.
+    moves: as given.
+    probabilities: of each move; they add up to 1.
     """
 
     name = "mixture"
@@ -39,19 +34,21 @@ class WeightedMixture(Move):
         total = math.fsum(weights)
         self.moves = tuple(moves)
         self.probabilities = tuple(w / total for w in weights)
+        self.changes_ions = any(move.changes_ions for move in moves)
+        self.changes_count = any(move.changes_count for move in moves)
         self._cumulative = np.cumsum(self.probabilities)
 
     @property
-    def moves_ions(self) -> bool:
-        """Whether one of its moves changes the ion order."""
-        return any(isinstance(m, IonSwap | IonChargeSwap | InsertionRemoval) for m in self.moves)
+    def connects_all(self) -> bool:
+        """Whether one of its moves reaches all charge orders by itself."""
+        return any(move.connects_all for move in self.moves)
 
     def at_fixed_count(self) -> Move | None:
         """The same without moves that change the number of ions; None where none is left."""
         kept = [
             (move, p)
             for move, p in zip(self.moves, self.probabilities, strict=True)
-            if not isinstance(move, InsertionRemoval)
+            if not move.changes_count
         ]
         return WeightedMixture(*zip(*kept, strict=True)) if kept else None
 
@@ -75,67 +72,36 @@ class WeightedMixture(Move):
                 yield proposal, probability * p
 
 
-def build_moves(
-    weights: Mapping[str, float],
-    n_redox: int,
-    n_ion: int,
-    *,
-    redox_pairs: NDArray[np.int64] | None = None,
-    ion_pairs: NDArray[np.int64] | None = None,
-    electrons: int = 1,
-    semigrand: bool = False,
-) -> WeightedMixture:
+def build_moves(weights: Mapping[str, float], sites: Sites) -> WeightedMixture:
     """Build the mixture that `[sampling.moves]` of a config asks for.
 
-    weights: relative weight by name of the move (see catalogue.py); 0 leaves the move out. The
-    other arguments are those of catalogue.Sites: numbers of redox and ion sites, the neighbour
-    pairs that neighbour_swap and ion_charge_swap need (first shells of
-    thermo.shells.neighbour_shells), electrons per ion, and whether x may change.
+    weights: relative weight by name of the move (see catalogue.find_move); 0 leaves the move out.
 
-    Raises InputError for an unknown name, a weight that is not a number ≥ 0, no move at all, a
-    move that cannot apply on such a lattice, and moves that leave charge orders out of reach.
+    Raises InputError for an unknown name, two moves of one name, a weight that is not a number ≥ 0,
+    no move at all, a move that cannot apply on such a lattice, and moves that leave charge orders
+    out of reach.
     """
-    sites = Sites(n_redox, n_ion, redox_pairs, ion_pairs, electrons, semigrand)
     for name, weight in weights.items():
-        check_name(name)
         if not math.isfinite(weight) or weight < 0.0:
             raise InputError(
                 f"sampling.moves.{name} is {weight}; a relative weight is a number of at least 0."
             )
-    wanted = {name: weight for name, weight in weights.items() if weight > 0.0}
-    if not wanted:
+    positive = {name: weight for name, weight in weights.items() if weight > 0.0}
+    if not positive:
         raise InputError(
             "sampling.moves gives no move a positive weight; write for example charge_swap = 1.0."
         )
-    moves = [make_move(name, sites) for name in wanted]
-    _refuse_unconnected(moves)
-    return WeightedMixture(moves, list(wanted.values()))
-
-
-def _refuse_unconnected(moves: Sequence[Move]) -> None:
-    """Raise InputError where no move of the mixture can reach all charge orders by itself."""
-    if any(_reaches_all(move) for move in moves):
-        return
-    for move in moves:
-        reason = "it changes charges together with ions only"
-        if isinstance(move, MultiSwap):
-            reason = "it cannot make small changes"
-        elif isinstance(move, NeighbourSwap):
-            reason = "the neighbour pairs leave the redox sites in separate groups"
-        elif isinstance(move, IonSwap):
-            reason = "it changes no charge"
+    moves = [make_move(name, sites) for name in positive]
+    names = [move.name for move in moves]
+    if len(set(names)) != len(names):  # they are counted by name
+        raise InputError(f"sampling.moves has two moves of one name, {names}; rename one of them.")
+    mixture = WeightedMixture(moves, list(positive.values()))
+    if not mixture.connects_all:
         raise InputError(
-            f"sampling.moves.{move.name} without charge_swap cannot reach all charge orders:"
-            f" {reason}; add charge_swap with a small weight."
+            f"sampling.moves.{names[0]} without charge_swap cannot reach all charge orders:"
+            f" {moves[0].obstacle}; add charge_swap with a small weight."
         )
-
-
-def _reaches_all(move: Move) -> bool:
-    if isinstance(move, MultiSwap):
-        return move.k == 1
-    if isinstance(move, NeighbourSwap):
-        return move.connected
-    return isinstance(move, ChargeSwap | InsertionRemoval)
+    return mixture
 
 
 def refuse_idle_moves(mixture: WeightedMixture, starts: Iterable[Occupancy]) -> None:

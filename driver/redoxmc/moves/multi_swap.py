@@ -1,12 +1,17 @@
 """k-pair charge swap: k reduced and k oxidised sites exchange their charge states at once."""
 
 import math
+import re
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Self
 
 import numpy as np
 
 from redoxmc.moves.base import Move, Occupancy, Proposal
+from redoxmc.moves.sites import Sites, require
+
+_NAME = re.compile(r"charge_swap_([1-9]\d*)")  # with the number of pairs
 
 
 class MultiSwap(Move):
@@ -20,11 +25,34 @@ class MultiSwap(Move):
     inverts the order): mix it with a single swap.
     """
 
+    name = "charge_swap_2"  # an example; each has its own k in its name
+    obstacle = "it cannot make small changes"
+
     def __init__(self, n_redox: int, k: int) -> None:
         if k < 1:
             raise ValueError(f"a swap takes at least one pair, got k = {k}")
         self.n_redox, self.k = n_redox, k
         self.name = f"charge_swap_{k}"
+
+    @property
+    def connects_all(self) -> bool:
+        """Whether it is the single swap."""
+        return self.k == 1
+
+    @classmethod
+    def is_called(cls, name: str) -> bool:
+        """Say whether the name is charge_swap_ with a number of pairs."""
+        return _NAME.fullmatch(name) is not None
+
+    @classmethod
+    def from_sites(cls, name: str, sites: Sites) -> Self:
+        """Build it with the k of its name; InputError for fewer than 2k redox sites."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise ValueError(f"charge_swap_k has its number of pairs in its name, got {name!r}")
+        pairs = int(match[1])
+        require(name, f"{2 * pairs} redox sites", sites.n_redox, 2 * pairs)
+        return cls(sites.n_redox, pairs)
 
     def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:
         """Propose k uniformly drawn pairs; None where there are fewer than k of either kind."""

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redoxmc.moves.base import Move, Occupancy, Proposal
+from redoxmc.moves.sites import Sites, require
 
 
 class NeighbourSwap(Move):
@@ -20,6 +22,7 @@ class NeighbourSwap(Move):
     """
 
     name = "neighbour_swap"
+    obstacle = "the neighbour pairs leave the redox sites in separate groups"
 
     def __init__(self, n_redox: int, pairs: NDArray[np.int64]) -> None:
         """Take pairs: [n_pairs, 2] of neighbouring redox sites.
@@ -34,8 +37,15 @@ class NeighbourSwap(Move):
         self.pairs = distinct[distinct[:, 0] != distinct[:, 1]]
         self.n_redox = n_redox
 
+    @classmethod
+    def from_sites(cls, name: str, sites: Sites) -> Self:
+        """Build it; InputError where no two redox sites are neighbours."""
+        move = cls(sites.n_redox, sites.redox_pairs)
+        require(name, "two redox sites that are neighbours", len(move.pairs), 1)
+        return move
+
     @property
-    def connected(self) -> bool:
+    def connects_all(self) -> bool:
         """Whether hops can take an electron from any redox site to any other."""
         group = np.arange(self.n_redox)
         for a, b in self.pairs:

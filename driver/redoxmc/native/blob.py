@@ -24,7 +24,7 @@ class Blob:
         return start
 
     def bytes(self, dtype: str) -> bytes:
-        """All of it in the precision of the kernel."""
+        """The whole array in the precision of the kernel."""
         return np.concatenate([*self._parts, np.zeros(ALIGNMENT)]).astype(dtype).tobytes()
 
 

@@ -52,7 +52,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     """The compiled kernels of an exported MACE model, made now where the cache has none.
 
     dtype: "float32" or "float64", the model's own where None. Raises NativeUnavailableError with
-    one sentence where there can be none: TorchScript is the way out then.
+    one sentence where there can be none; TorchScript can then be used instead.
     """
     from redoxmc.model_card import read_metadata
 
@@ -68,9 +68,9 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
         compiler = compiler or find_compiler()
     except NativeUnavailableError:
         # a compute node without a compiler uses what the login node made, if its CPU can
-        for found in sorted(cache_folder().glob(library_name(content, dtype, None))):
-            if is_sealed(found, source) and ctypes.CDLL(str(found)).redoxmc_native_usable():
-                return found
+        for library in sorted(cache_folder().glob(library_name(content, dtype, None))):
+            if is_sealed(library, source) and ctypes.CDLL(str(library)).redoxmc_native_usable():
+                return library
         raise
     path = cache_folder() / library_name(content, dtype, compiler)
     if is_sealed(path, source):

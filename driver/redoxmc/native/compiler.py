@@ -15,8 +15,9 @@ _VECTOR_BYTES = (("__AVX512F__", 64), ("__AVX__", 32), ("__SSE2__", 16), ("__ARM
 class Compiler:
     """A C++ compiler for this machine.
 
-    command: with the flags that select the machine's instructions. identity: changes with compiler
-    or CPU. vector_bytes: size of the vector registers; 8 where there are none.
+    command: the compiler with the flags that select the machine's instructions.
+    identity: a text that differs between compilers and between kinds of CPU.
+    vector_bytes: size of the vector registers; 8 where there are none.
     """
 
     command: tuple[str, ...]
@@ -48,9 +49,9 @@ def _find_compiler(wanted: str, scalar: bool) -> Compiler:
         except subprocess.CalledProcessError as error:
             problem = first_error(error)
             continue
-        known = sorted(macros.splitlines())
-        size = next((n for macro, n in _VECTOR_BYTES if f"#define {macro} 1" in known), 8)
-        identity = "\n".join([*command, version, *known])
+        defined = sorted(macros.splitlines())
+        size = next((n for macro, n in _VECTOR_BYTES if f"#define {macro} 1" in defined), 8)
+        identity = "\n".join([*command, version, *defined])
         return Compiler(command, identity, 8 if scalar else size)
     raise NativeUnavailableError(
         f"the C++ compiler {' '.join(names)!r} cannot be used: {problem}; set CXX to another."

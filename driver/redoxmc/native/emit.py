@@ -23,7 +23,10 @@ _ACTIVATIONS = {"none": 0, "silu": 1, "tanh": 2}
 
 @dataclass(frozen=True)
 class Source:
-    """Generated code. header: C++. weights: bytes of the numbers it reads.
+    """Generated code.
+
+    header: C++.
+    weights: bytes of the numbers it reads.
 
     flops_per_edge, flops_per_atom: of energy and forces together (a multiply-add is two).
     """

@@ -17,7 +17,8 @@ class _Node:
 class Products:
     """Generated functions of one layer.
 
-    code: C++ members. order: the monomial (index over all outputs) of each coefficient in turn.
+    code: members of a C++ class.
+    order: the monomial (index over all outputs) of each coefficient in turn.
     flops: per channel, forward and adjoint.
     """
 

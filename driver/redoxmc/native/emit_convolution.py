@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redoxmc.native.plan import Path
+from redoxmc.native.plan import TensorPath
 from redoxmc.native.radial import COEFFICIENTS
 
 _VALUE = 2 * (COEFFICIENTS - 1)  # operations of a radial function and of its derivative
@@ -21,8 +21,10 @@ Term = tuple[tuple[int, float], ...]
 class Convolution:
     """Generated functions of one layer.
 
-    code: C++ members. n_terms: scalars per edge beside the harmonics. scales: by path, what the
-    tensor was divided by (to be multiplied into the mixing weights). components: of Phi.
+    code: members of a C++ class.
+    n_terms: number of scalars per edge beside the harmonics.
+    scales: by path, what the tensor was divided by (to be multiplied into the mixing weights).
+    components: number of components of Phi.
     flops: multiply-adds counted as two, per edge and channel, forward and adjoint.
     """
 
@@ -34,7 +36,7 @@ class Convolution:
 
 
 def emit_convolution(
-    paths: tuple[Path, ...], degrees_in: tuple[int, ...], n_harmonics: int, first: bool
+    paths: tuple[TensorPath, ...], degrees_in: tuple[int, ...], n_harmonics: int, first: bool
 ) -> Convolution:
     """Write `terms`, `convolve` and `convolve_adjoint` of a layer (first: H needs no gradient)."""
     names: dict[Term, str] = {((0, 1.0),): ""}

@@ -1,4 +1,4 @@
-"""Why there are no native kernels for a model. TorchScript is the way out of either."""
+"""Why there are no native kernels for a model. In both cases TorchScript can be used instead."""
 
 
 class CannotGenerateError(Exception):

@@ -18,7 +18,7 @@ Indices = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Path:
+class TensorPath:
     """One path of a tensor product: degrees in and out, tensor [2*out+1, (l_max+1)^2, 2*in+1]."""
 
     degree_in: int
@@ -42,14 +42,16 @@ class Target:
 class Layer:
     """One interaction with its product.
 
-    degrees_in: of the features it receives. paths: sorted by degree_out. tables: radial functions
-    by pair of species (one where they do not depend on it), columns ordered (path, channel).
+    degrees_in: degrees of the features that it receives.
+    paths: sorted by degree_out.
+    tables: radial functions by pair of species (one where they do not depend on it), columns
+        ordered (path, channel).
     mixing: by degree, [species or 1, paths of that degree, channels, channels].
     energy: [species, channels], the linear readout applied to the scalar products.
     """
 
     degrees_in: tuple[int, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[TensorPath, ...]
     tables: tuple[RadialTable, ...]
     mixing: dict[int, Array]
     contraction: Contraction
@@ -68,10 +70,11 @@ class Plan:
 
     first_features: [species, channels], what layer 0 receives from a neighbour.
     feature_constants: by layer, [species, channels] added to its scalar features.
-    hidden_constants: [species, hidden]. hidden_out: [hidden], from activated units to eV.
+    hidden_constants: [species, hidden], what the species alone gives to the hidden units.
+    hidden_out: [hidden], from activated units to eV.
     activation: "silu", "tanh" or "none".
-    energy_constants: [species] in eV, without reference energies. pair_table: [species, species]
-    index into Layer.tables.
+    energy_constants: [species] in eV, without reference energies.
+    pair_table: [species, species] index into Layer.tables.
     """
 
     l_max: int

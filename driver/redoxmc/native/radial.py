@@ -22,9 +22,10 @@ _STENCIL = 1e-3  # Å
 class RadialTable:
     """Quintic Hermite interpolation on a uniform grid from 0 to r_cut, continuous to second order.
 
-    coefficients: [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is
-    c0 + c1 t + ... + c5 t^5. The last interval is zero: it serves distances at the cutoff.
-    step: width of an interval in Å. error: largest error of the derivative relative to the largest.
+    coefficients: [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is c0 +
+        c1 t + ... + c5 t^5. The last interval is zero: it serves distances at the cutoff.
+    step: width of an interval in Å.
+    error: largest error of the derivative relative to the largest.
     """
 
     coefficients: Array
@@ -72,9 +73,9 @@ def _hermite(
     t = 0.28  # where the error of the derivative of a quintic Hermite is largest
     _, exact = function(step * (np.arange(start, intervals, dtype=np.float64) + t))
     powers = np.array([n * t ** (n - 1) for n in range(1, COEFFICIENTS)])
-    found = np.einsum("n,inf->if", powers, table[start:-1, 1:]) / step
+    slopes = np.einsum("n,inf->if", powers, table[start:-1, 1:]) / step
     scale = np.abs(exact).max()
-    return RadialTable(table, step, float(np.abs(found - exact).max() / scale) if scale else 0.0)
+    return RadialTable(table, step, float(np.abs(slopes - exact).max() / scale) if scale else 0.0)
 
 
 def _curvature(function: Callable[[Array], tuple[Array, Array]], knots: Array) -> Array:

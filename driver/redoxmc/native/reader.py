@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from redoxmc.native import angular, probe
-from redoxmc.native.chain import Chain
 from redoxmc.native.errors import CannotGenerateError
-from redoxmc.native.plan import Indices, Layer, Path, Plan, Target
+from redoxmc.native.linear_maps import LinearMaps
+from redoxmc.native.plan import Indices, Layer, Plan, Target, TensorPath
 from redoxmc.native.probe import Array
 from redoxmc.native.radial import tabulate
 from redoxmc.native.readout import hidden_readout, linear_readouts
@@ -67,10 +67,10 @@ class _Reader:
         scale, shift = self._scale_shift()
         residual = [probe.class_name(i) == RESIDUAL for i in self.interactions]
         degrees = [(0,)] + [c.degrees for c in self.contractions]
-        for found in degrees:
-            if len(set(found)) < len(found):
+        for degree_set in degrees:
+            if len(set(degree_set)) < len(degree_set):
                 raise CannotGenerateError("hidden irreps with both parities of a degree")
-            if max(found) > self.l_max:
+            if max(degree_set) > self.l_max:
                 raise CannotGenerateError("hidden irreps beyond the spherical harmonics")
         skips = [
             self._skip(k, degrees[k], degrees[k + 1]) if residual[k] else {}
@@ -81,7 +81,7 @@ class _Reader:
             for p, d in zip(self.products, degrees[1:], strict=True)
         ]
         ups = [self._up(k, d) for k, d in enumerate(degrees[:-1])]
-        chain = Chain(skips, linear, self.n_rows)
+        between = LinearMaps(skips, linear, self.n_rows)
         pairs, pair_table = self._pairs()
         first = probe.numbers(self.embedding)
         hidden = hidden_readout(self.readouts[-1], self._blocks(degrees[-1]))
@@ -89,16 +89,16 @@ class _Reader:
         n, c = len(self.interactions), self.n_channels
         layers = []
         for k in range(n):
-            targets = [Target(j, chain.from_products(k, j - 1, ups[j])) for j in range(k + 1, n)]
+            targets = [Target(j, between.from_products(k, j - 1, ups[j])) for j in range(k + 1, n)]
             if hidden.inputs is not None:
-                targets.append(Target(None, chain.from_products(k, n - 1, {0: hidden.inputs})))
+                targets.append(Target(None, between.from_products(k, n - 1, {0: hidden.inputs})))
             energy = np.zeros((self.n_rows, c))
             for j in range(k, n):
                 if j in energies:
-                    shares = chain.from_products(k, j, {0: energies[j][:, None]})
+                    shares = between.from_products(k, j, {0: energies[j][:, None]})
                     energy += shares[0][:, :, 0] if 0 in shares else 0.0
             layers.append(self._layer(k, degrees, pairs, targets, scale * energy, residual[k]))
-        start = chain.constants(first)
+        start = between.constants(first)
         constants = shift + scale * sum(
             (start[j] @ v for j, v in energies.items()), start=np.zeros(self.n_rows)
         )
@@ -175,7 +175,7 @@ class _Reader:
     ) -> Layer:
         interaction, c = self.interactions[k], self.n_channels
         paths = [
-            Path(*p)
+            TensorPath(*p)
             for p in probe.convolution_tensors(interaction.conv_tp, c, list(degrees[k]), self.l_max)
         ]
         if [p.degree_out for p in paths] != sorted(p.degree_out for p in paths):

@@ -17,7 +17,8 @@ Blocks = list[tuple[int, int]]
 class HiddenReadout:
     """A readout with one hidden layer: energy = out . scale * activation(inputs @ products).
 
-    inputs: [channels, hidden], None where there is no such readout. out: [hidden].
+    inputs: [channels, hidden], None where there is no such readout.
+    out: [hidden], from the activated units to the energy.
     """
 
     inputs: Array | None
@@ -49,11 +50,11 @@ def hidden_readout(last: Any, blocks: Blocks) -> HiddenReadout:
     inputs = probe.block_maps(last.linear_1, blocks, [(n_hidden, 0)])[0]
     out = probe.block_maps(last.linear_2, [(n_hidden, 0)], [(1, 0)])[0][:, 0]
     points = torch.linspace(-3.0, 3.0, 13, dtype=torch.float64)
-    found = probe.numbers(last.non_linearity(points[:, None].expand(-1, n_hidden)))[:, 0]
+    activated = probe.numbers(last.non_linearity(points[:, None].expand(-1, n_hidden)))[:, 0]
     forms = {"silu": torch.nn.functional.silu, "tanh": torch.tanh, "none": lambda x: x}
     for name, form in forms.items():
         exact = probe.numbers(form(points))
-        scale = float(found @ exact / (exact @ exact))
-        if np.abs(found - scale * exact).max() < 1e-10:
+        scale = float(activated @ exact / (exact @ exact))
+        if np.abs(activated - scale * exact).max() < 1e-10:
             return HiddenReadout(inputs, out, name, scale)
     raise CannotGenerateError("a readout activation other than silu and tanh")

@@ -163,9 +163,9 @@ def _compiler() -> str:
     wanted = os.environ.get("CXX")
     names = [wanted] if wanted else ["c++", "g++", "clang++"]
     for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
+        path = shutil.which(name)
+        if path:
+            return path
     raise InputError(
         f"no C++ compiler found (tried {', '.join(names)}): install one (Debian, Ubuntu: "
         "apt-get install g++; cluster: module load gcc) or name it in CXX."
@@ -181,10 +181,10 @@ def _generator() -> str:
 
 def _tool(name: str, remedy: str) -> str:
     """Path of a program that is in PATH or, as a Python package, beside this interpreter."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.prefix) / "bin"))
-    if found is None:
+    program = shutil.which(name) or shutil.which(name, path=str(Path(sys.prefix) / "bin"))
+    if program is None:
         raise InputError(f"{name} is needed to compile the pair style once: {remedy}.")
-    return found
+    return program
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import numpy as np
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.spectrum import Spectrum, known_spectrum
 from redoxmc.results.store import Store
-from redoxmc.sampling.cache import ions_of_key
 from redoxmc.sampling.chain import Chain
+from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats, Lattice
-from redoxmc.structures.symmetry import SiteSymmetry, find_symmetry
+from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.thermo.moments import heat_capacity
 
@@ -25,8 +25,7 @@ class Analysis:
     """A store, its lattice, and the state space of every chain (but in the semigrand ensemble)."""
 
     store: Store
-    lattice: Lattice
-    symmetry: SiteSymmetry
+    host: Host
     order: OrderParameters
     spectra: dict[str, Spectrum] = field(default_factory=dict)
 
@@ -35,19 +34,22 @@ class Analysis:
         """Prepare the analysis of a store."""
         lattice = Lattice.from_data(store.header["lattice"])
         order = OrderParameters.of(lattice, store.header["config"]["host"]["supercell"])
-        analysis = cls(store, lattice, find_symmetry(lattice), order)
+        analysis = cls(store, Host.of(lattice), order)
         if analysis.semigrand:
             return analysis
-        known: dict[bytes, Spectrum] = {}
+        spectra: dict[bytes, Spectrum] = {}
         for chain in store.chains + store.uniform_chains:
             ions = chain.occupancy[lattice.n_redox :]
             group = str(ions.sum()).encode() if analysis.sampled else ions.tobytes()
-            if group not in known:
-                known[group] = known_spectrum(
-                    store, lattice, analysis.symmetry, ions, analysis.sampled
-                )
-            analysis.spectra[chain.name] = known[group]
+            if group not in spectra:
+                spectra[group] = known_spectrum(store, analysis.host, ions, analysis.sampled)
+            analysis.spectra[chain.name] = spectra[group]
         return analysis
+
+    @property
+    def lattice(self) -> Lattice:
+        """The sites of the host."""
+        return self.host.lattice
 
     @property
     def config(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Thermal:
 
     entropy: of all that is sampled, k_B. ionic, electronic: its parts; ionic is nan where the ion
     order is fixed. free_energy: eV. Errors are standard errors. anchor: where the constant of the
-    entropy comes from.
+    entropy comes from. reason: why what cannot be known is not, a sentence.
     """
 
     entropy: float = _NAN
@@ -36,6 +36,7 @@ class Thermal:
     free_energy: float = _NAN
     free_energy_error: float = _NAN
     anchor: str = ""
+    reason: str = ""
 
     def as_row(self) -> list[float]:
         """The six numbers, in order."""
@@ -60,22 +61,28 @@ def thermal_averages(
     mean over the seeds and the error of that mean.
     """
     spaces = {id(s): s for s in (analysis.spectra[chain.name] for chain in chains)}
-    found = [_space(analysis, space, temperatures) for space in spaces.values()]
-    if len(found) == 1:
-        return found[0]
-    stack = np.array([[t.as_row() for t in own] for own in found])  # (n_spaces, n_T, 6)
+    by_space = [_space(analysis, space, temperatures) for space in spaces.values()]
+    if len(by_space) == 1:
+        return by_space[0]
+    stack = np.array([[t.as_row() for t in own] for own in by_space])  # (n_spaces, n_T, 6)
     means, errors = stack.mean(axis=0), stack.std(axis=0, ddof=1) / np.sqrt(len(stack))
     means[:, 1], means[:, 5] = errors[:, 0], errors[:, 4]
-    anchors = [", ".join(sorted({t.anchor for t in own})) for own in zip(*found, strict=True)]
+    anchors = [", ".join(sorted({t.anchor for t in own})) for own in zip(*by_space, strict=True)]
     unnamed = [Thermal(*row.tolist()) for row in means]
-    return [replace(t, anchor=a) for t, a in zip(unnamed, anchors, strict=True)]
+    reasons = [next((t.reason for t in own if t.reason), "") for own in zip(*by_space, strict=True)]
+    return [
+        replace(t, anchor=a, reason=r) for t, a, r in zip(unnamed, anchors, reasons, strict=True)
+    ]
 
 
 def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]) -> list[Thermal]:
     levels, degeneracies = spectrum.valid()
-    unknown = [Thermal()] * len(temperatures)
+
+    def unknown(reason: str) -> list[Thermal]:
+        return [Thermal(reason=reason)] * len(temperatures)
+
     if not len(levels):
-        return unknown
+        return unknown("no state relaxed")
     log_states: float | None = math.log(degeneracies.sum())  # what does not relax is no state
     log_error = 0.0
     sampled_at: list[float] = []
@@ -85,10 +92,15 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
         count = _log_count(analysis, spectrum)
         sampled_at, series = _series(analysis, spectrum)
         agreed = _starts_agree(series)
-        if not series or series[0].shape[1] < MIN_LADDER_STEPS or (count is None and not agreed):
-            return unknown
+        if not series or series[0].shape[1] < MIN_LADDER_STEPS:
+            return unknown(f"the chains are shorter than {MIN_LADDER_STEPS} steps after burn-in")
+        if count is None and not agreed:
+            return unknown("states fail to relax, and without uniform draws their share is unknown")
+        apart = _disagreement(analysis, spectrum)
+        if apart:
+            return unknown(apart)
         log_states, log_error = count or (None, 0.0)
-    found = best_averages(
+    best = best_averages(
         sampled_at,
         series,
         log_states,
@@ -98,18 +110,16 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
         ground_found=agreed,
     )
     result = []
-    for averages in found:
+    for averages in best:
         if not averages.anchored:
-            result.append(Thermal())
+            result.append(Thermal(reason=averages.reason))
             continue
         entropy, free = averages.entropy, averages.free_energy
         ionic, electronic = _NAN, entropy.value
         if analysis.sampled:
             electronic = _NAN  # the chains give the joint entropy of ions and charges only
             if spectrum.complete:
-                ionic, electronic = split_entropies(
-                    spectrum, analysis.lattice, analysis.symmetry, averages.temperature
-                )
+                ionic, electronic = split_entropies(spectrum, analysis.host, averages.temperature)
         of_count = log_error if averages.anchor == "infinite temperature" else 0.0
         error = math.hypot(entropy.standard_error, of_count)
         free_error = math.hypot(free.standard_error, KB * averages.temperature * of_count)
@@ -127,14 +137,48 @@ def _starts_agree(series: Sequence[Floats]) -> bool:
     From random starts they came to the same distribution at every temperature: split R-hat below
     1.05 everywhere. series: of each temperature, (n_seeds, n_steps).
     """
-    own = [s for s in series if len(s) > 1]
+    usable = [s for s in series if len(s) > 1]
     # uniform draws are a single series; a failed chain leaves its temperature fewer
-    if not own or len(own) < len(series) - 1 or len({len(s) for s in own}) > 1:
+    if not usable or len(usable) < len(series) - 1 or len({len(s) for s in usable}) > 1:
         return False
-    lowest = np.concatenate(own, axis=1).min(axis=1)
+    lowest = np.concatenate(usable, axis=1).min(axis=1)
     if np.ptp(lowest) > _SAME_ENERGY:
         return False
-    return all(split_r_hat(s) < MAX_R_HAT for s in own)
+    return all(split_r_hat(s) < MAX_R_HAT for s in usable)
+
+
+def exceeds(r_hat: float | None) -> bool:
+    """Whether an R-hat that is known says that chains disagree."""
+    return r_hat is not None and r_hat > MAX_R_HAT
+
+
+def _disagreement(analysis: Analysis, spectrum: Spectrum) -> str:
+    """Say where the chains of one space are not in equilibrium; empty where they are.
+
+    Split R-hat of energies or nearest neighbours above 1.05 at any temperature: averages over a
+    ladder are no facts then, at none of its temperatures.
+    """
+    groups: dict[float, list[Chain]] = {}
+    for chain in analysis.store.chains:
+        if analysis.spectra[chain.name] is spectrum and not chain.failure:
+            groups.setdefault(chain.temperature, []).append(chain)
+    for temperature, chains in sorted(groups.items()):
+        kept = [analysis.kept(chain) for chain in chains]
+        length = min(len(energies) for energies, _ in kept)
+        if length < 4:
+            continue
+        orders = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
+        for what, series in (
+            ("energies", np.array([energies[:length] for energies, _ in kept])),
+            ("charge orders", orders),
+        ):
+            r_hat = split_r_hat(series) if np.isfinite(series).all() else 1.0
+            if exceeds(r_hat):
+                return (
+                    f"the {what} of the chains at {temperature:g} K do not agree: R-hat is "
+                    f"{r_hat:.2f}, above {MAX_R_HAT:g}"
+                )
+    return ""
 
 
 def _log_count(analysis: Analysis, spectrum: Spectrum) -> tuple[float, float] | None:
@@ -149,13 +193,23 @@ def _log_count(analysis: Analysis, spectrum: Spectrum) -> tuple[float, float] | 
     good = int(np.isfinite(draws).sum())
     if not good:
         return None
-    share = good / len(draws)
-    return log_all + math.log(share), math.sqrt((1 - share) / good)
+    log_share, error = log_share_that_relaxes(len(draws), good)
+    return log_all + log_share, error
+
+
+def log_share_that_relaxes(drawn: int, good: int) -> tuple[float, float]:
+    """Ln of the share of all states that relax, and its error, from uniform draws.
+
+    Mean and deviation of the posterior under a flat prior, (good + 1)/(drawn + 2): where states are
+    known to fail, draws of which none failed do not say that none does.
+    """
+    share = (good + 1) / (drawn + 2)
+    return math.log(share), math.sqrt((1 - share) / (share * (drawn + 3)))
 
 
 def _uniform_draws(analysis: Analysis, spectrum: Spectrum) -> Floats:
-    own = [c for c in analysis.store.uniform_chains if analysis.spectra[c.name] is spectrum]
-    return np.concatenate([np.empty(0), *(analysis.drawn(chain) for chain in own)])
+    chains = [c for c in analysis.store.uniform_chains if analysis.spectra[c.name] is spectrum]
+    return np.concatenate([np.empty(0), *(analysis.drawn(chain) for chain in chains)])
 
 
 def _series(analysis: Analysis, spectrum: Spectrum) -> tuple[list[float], list[Floats]]:
@@ -163,13 +217,13 @@ def _series(analysis: Analysis, spectrum: Spectrum) -> tuple[list[float], list[F
 
     Uniform draws come last, at infinite temperature.
     """
-    found: dict[float, list[Floats]] = {}
+    by_temperature: dict[float, list[Floats]] = {}
     for chain in analysis.store.chains:
         if analysis.spectra[chain.name] is spectrum and not chain.failure:
-            found.setdefault(chain.temperature, []).append(analysis.kept(chain)[0])
-    length = min((len(s) for group in found.values() for s in group), default=0)
-    temperatures = sorted(found)
-    series = [np.array([s[:length] for s in found[t]]) for t in temperatures]
+            by_temperature.setdefault(chain.temperature, []).append(analysis.kept(chain)[0])
+    length = min((len(s) for group in by_temperature.values() for s in group), default=0)
+    temperatures = sorted(by_temperature)
+    series = [np.array([s[:length] for s in by_temperature[t]]) for t in temperatures]
     draws = _uniform_draws(analysis, spectrum)
     draws = draws[np.isfinite(draws)]
     if series and len(draws) >= MIN_LADDER_STEPS:

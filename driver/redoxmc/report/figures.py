@@ -11,10 +11,10 @@ from redoxmc.report.analysis import Analysis
 from redoxmc.report.order_figures import order_figures
 from redoxmc.report.plots import (
     Curve,
+    EnergyTrace,
     Isotherm,
     Points,
     StateHistogram,
-    Trace,
     plot_entropy,
     plot_heat_capacity,
     plot_hull,
@@ -24,8 +24,8 @@ from redoxmc.report.plots import (
     plot_traces,
     plot_voltage,
 )
-from redoxmc.sampling.cache import ions_of_key
 from redoxmc.structures.lattice import Floats
+from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies
 from redoxmc.thermo.voltage import Plateau
@@ -67,12 +67,12 @@ def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) ->
     ]
     if len(diagram) > 1:
         written.append(folder / "phase_diagram.png")
-        plot_phase_diagram(written[-1], diagram)
+        plot_phase_diagram(written[-1], diagram, phase_boundaries_of(summary))
     plateaus: dict[float, list[Plateau]] = {}
     for p in summary["voltage"]:
         if p["voltage_V"] is not None:
-            own = plateaus.setdefault(p["temperature_K"], [])
-            own.append(Plateau(p["x_low"], p["x_high"], p["voltage_V"]))
+            points = plateaus.setdefault(p["temperature_K"], [])
+            points.append(Plateau(p["x_low"], p["x_high"], p["voltage_V"]))
     if plateaus:
         written.append(folder / "voltage.png")
         plot_voltage(written[-1], sorted(plateaus.items()))
@@ -82,6 +82,11 @@ def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) ->
     return written
 
 
+def phase_boundaries_of(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """All boundaries of a phase diagram."""
+    return [b for d in summary["phase_diagram"] for b in d["boundaries"]]
+
+
 def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:
     groups: dict[float, list[tuple[float, float, float]]] = {}
     for record in summary["thermo"]:
@@ -89,7 +94,7 @@ def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:
             point = (
                 record["chemical_potential_eV"],
                 record["x"],
-                record["x_standard_error"] or 0.0,
+                np.nan if record["x_standard_error"] is None else record["x_standard_error"],
             )
             groups.setdefault(record["temperature_K"], []).append(point)
     return [Isotherm(t, *np.array(sorted(points)).T) for t, points in sorted(groups.items())]
@@ -132,10 +137,10 @@ def _reference_points(analysis: Analysis) -> list[Points]:
     return [Points(label, *np.array(points).T) for label, points in groups.items()]
 
 
-def _traces(analysis: Analysis) -> list[Trace]:
+def _traces(analysis: Analysis) -> list[EnergyTrace]:
     units = analysis.lattice.formula_units
     return [
-        Trace(chain.x, chain.temperature, chain.seed, np.array(trace.energies) / units)
+        EnergyTrace(chain.x, chain.temperature, chain.seed, np.array(trace.energies) / units)
         for chain in analysis.store.chains
         if (trace := analysis.store.traces.get(chain.name)) is not None
         and trace.energies
@@ -208,8 +213,8 @@ def _capacity_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]
             0,
             analysis.lattice.n_redox,
         ):
-            own = by_x.setdefault(record["x"], {})
-            own.setdefault(record["temperature_K"], []).append(value)
+            by_temperature = by_x.setdefault(record["x"], {})
+            by_temperature.setdefault(record["temperature_K"], []).append(value)
     return [
         Curve(x, sorted(values), [float(np.mean(values[t])) for t in sorted(values)])
         for x, values in sorted(by_x.items())

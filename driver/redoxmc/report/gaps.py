@@ -54,7 +54,7 @@ def exchange_record(store: Store, ladder: Ladder) -> dict[str, Any]:
     first, temperatures = ladder.chains[0], [chain.temperature for chain in ladder.chains]
     series = [potentials(store, chain) for chain in ladder.chains]
     steps = store.header["config"]["sampling"]["steps"]
-    found = gaps(ladder)
+    ladder_gaps = gaps(ladder)
     matrix = expected_acceptance(temperatures, series)
     record = {
         "x": first.x,
@@ -67,8 +67,8 @@ def exchange_record(store: Store, ladder: Ladder) -> dict[str, Any]:
         ],
         "expected_acceptance": [[number(round(float(v), 6)) for v in row] for row in matrix],
         "round_trips": ladder.round_trips,
-        "gaps_K": [list(pair) for pair in found],
-        "working_temperatures_K": working_ladder(store, ladder, steps) if found else None,
+        "gaps_K": [list(pair) for pair in ladder_gaps],
+        "working_temperatures_K": working_ladder(store, ladder, steps) if ladder_gaps else None,
     }
     if first.chemical_potential is not None:
         record["chemical_potential_eV"] = first.chemical_potential
@@ -91,11 +91,11 @@ class GapWatch:
             if ladder.name in self._looked or first < EARLY * self._steps:
                 continue
             self._looked.add(ladder.name)
-            found, x = gaps(ladder), ladder.chains[0].x
-            if not found or x in self._told:
+            ladder_gaps, x = gaps(ladder), ladder.chains[0].x
+            if not ladder_gaps or x in self._told:
                 continue
             self._told.add(x)
-            pairs = ", ".join(f"{cold:g} and {hot:g} K" for cold, hot in found)
+            pairs = ", ".join(f"{cold:g} and {hot:g} K" for cold, hot in ladder_gaps)
             better = working_ladder(store, ladder, self._steps)
             advice = f"; temperatures = {better} would exchange" if better else ""
             self._say(f"x = {x:g}: no exchange was accepted between {pairs}{advice}")

@@ -67,9 +67,9 @@ def plot_dynamics(path: Path, series: Sequence[MdSeries]) -> None:
         grid = figure.subplots(len(rows), len(xs), squeeze=False, sharex="col")
         colours = temperature_colours(one.temperature for one in series)
         for column, x in enumerate(xs):
-            own = [one for one in series if one.x == x]
-            floor = min((np.nanmin(one.energy) for one in own if len(one.energy)), default=0.0)
-            for one in sorted(own, key=lambda one: -one.temperature):
+            shown = [one for one in series if one.x == x]
+            floor = min((np.nanmin(one.energy) for one in shown if len(one.energy)), default=0.0)
+            for one in sorted(shown, key=lambda one: -one.temperature):
                 for row, (name, _) in enumerate(rows):
                     values = getattr(one, name)
                     values = 1e3 * (values - floor) if name == "energy" else values
@@ -78,7 +78,7 @@ def plot_dynamics(path: Path, series: Sequence[MdSeries]) -> None:
                     grid[row, column].plot(
                         t, y, color=colours[one.temperature], linewidth=0.7, label=label
                     )
-            for temperature in {one.temperature for one in own}:
+            for temperature in {one.temperature for one in shown}:
                 grid[1, column].axhline(temperature, color=BLACK, linewidth=0.6, linestyle=":")
             grid[2, column].axhline(0.0, color=GREY, linewidth=0.6, zorder=0)
             grid[0, column].set_title(f"$x$ = {x:.3g}")
@@ -163,8 +163,8 @@ def plot_outside(path: Path, series: Sequence[MdSeries]) -> None:
     with matplotlib.rc_context(STYLE):
         figure, panels = make_panels(sorted({one.x for one in series}), 2.4)
         for x, axes in panels.items():
-            own = [one for one in series if one.x == x]
-            columns = [(one.outside_share, one.outside, one.accepted) for one in own]
+            shown = [one for one in series if one.x == x]
+            columns = [(one.outside_share, one.outside, one.accepted) for one in shown]
             share, far, accepted = (np.concatenate(c) for c in zip(*columns, strict=True))
             for which, colour, label in (
                 (accepted == 0, GREY, "refused"),

@@ -21,18 +21,14 @@ from redoxmc.report.md_plots import (
 from redoxmc.report.md_summary import run_records
 from redoxmc.report.md_thermo import md_thermo_records
 from redoxmc.report.order import OrderParameters
-from redoxmc.results.md_store import MdStore, MdTrace, load
+from redoxmc.results.store import Store
+from redoxmc.sampling.trace import Trace
+from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Lattice
-from redoxmc.structures.symmetry import find_symmetry
 from redoxmc.units import KB
 
 
-def analyze_md(folder: Path) -> dict[str, Any]:
-    """Recompute everything derived from the results in a folder; returns the summary."""
-    return write_md_report(load(folder / "results.h5"), folder)
-
-
-def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
+def write_md_report(store: Store, out: Path) -> dict[str, Any]:
     """Write summary.json, structures/, swap histories, plots/ and report.html into `out`.
 
     Returns the summary.
@@ -40,7 +36,7 @@ def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
     lattice = Lattice.from_data(store.header["lattice"])
     config = store.header["config"]
     order = OrderParameters.of(lattice, config["host"]["supercell"])
-    symmetry = find_symmetry(lattice)
+    host = Host.of(lattice)
     versions = store.header["versions"]
     summary = {
         "schema": 1,
@@ -51,10 +47,10 @@ def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
         "host": {
             "formula": lattice.formula,
             "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
+            "n_ion_sites": lattice.n_ion_sites,
         },
-        "runs": run_records(store, lattice, symmetry, order, out),
-        "thermo": md_thermo_records(store, lattice, symmetry, order),
+        "runs": run_records(store, host, order, out),
+        "thermo": md_thermo_records(store, host, order),
         "voltage": [],
     }
     write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
@@ -62,13 +58,13 @@ def write_md_report(store: MdStore, out: Path) -> dict[str, Any]:
     return summary
 
 
-def _figures(store: MdStore, lattice: Lattice, folder: Path) -> list[Path]:
+def _figures(store: Store, lattice: Lattice, folder: Path) -> list[Path]:
     """The plots of a campaign that have data."""
     drifting = store.header["config"]["md"]["mobile_radius"] is not None
     series = [
         _series(chain, store.traces[chain.name], lattice, drifting)
-        for chain in store.chains
-        if chain.name in store.traces and store.traces[chain.name].rows
+        for chain in store.md_chains
+        if chain.name in store.traces and store.traces[chain.name].energies
     ]
     if not series:
         return []
@@ -87,11 +83,11 @@ def _figures(store: MdStore, lattice: Lattice, folder: Path) -> list[Path]:
     return written
 
 
-def _series(chain: MdChain, trace: MdTrace, lattice: Lattice, drifting: bool) -> MdSeries:
-    column = dict(zip(COLUMNS, np.array(trace.rows, dtype=float).T, strict=True))
+def _series(chain: MdChain, trace: Trace, lattice: Lattice, drifting: bool) -> MdSeries:
+    column = {name: trace.column(name) for name in COLUMNS}
     atoms = len(chain.positions)
-    new = np.zeros(len(trace.keys))
-    new[np.unique(trace.keys, return_index=True)[1]] = 1.0
+    new = np.zeros(len(trace.raw_keys))
+    new[np.unique(trace.raw_keys, return_index=True)[1]] = 1.0
     time = column["time_ps"]
     return MdSeries(
         chain.x,

@@ -13,17 +13,19 @@ from redoxmc.io.extxyz import write_labelled
 from redoxmc.report.analysis import MAX_COUNTED_STATES, number
 from redoxmc.report.order import OrderParameters
 from redoxmc.results import trajectory
-from redoxmc.results.md_store import MdStore, MdTrace
-from redoxmc.structures.lattice import Floats, Lattice, occupancy_key, occupancy_of_key
-from redoxmc.structures.symmetry import LARGE, SiteSymmetry
+from redoxmc.results.store import Store
+from redoxmc.sampling.trace import Trace
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Floats
+from redoxmc.structures.occupancy import occupancy_of_key
+from redoxmc.structures.symmetry import LARGE
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.units import KB
 
 
 def run_records(
-    store: MdStore,
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
+    store: Store,
+    host: Host,
     order: OrderParameters,
     out: Path,
 ) -> list[dict[str, Any]]:
@@ -32,33 +34,31 @@ def run_records(
     Written are the step of lowest potential energy ("best") and the last one ("final").
     """
     runs = []
-    for chain in store.chains:
-        trace = store.traces.get(chain.name, MdTrace())
+    for chain in store.md_chains:
+        trace = store.traces.get(chain.name, Trace())
         names: dict[str, str | None] = {"best": None, "final": None}
         moments = {"best": chain.lowest, "final": chain if len(chain.positions) else None}
         for what, moment in moments.items():
             if moment is not None:
                 names[what] = f"structures/{chain.name}_{what}.extxyz"
-                write_labelled(out / str(names[what]), [trajectory.atoms_of(moment, lattice)])
-        if trace.rows:
+                write_labelled(out / str(names[what]), [trajectory.atoms_of(moment, host.lattice)])
+        if trace.energies:
             trajectory.write_swaps(out / "trajectories", chain.name, trace)
-        record = _run_record(store, chain, lattice, symmetry, order)
+        record = _run_record(store, chain, host, order)
         files = {"best_structure": names["best"], "final_structure": names["final"]}
         runs.append(record | files)
     return runs
 
 
 def _run_record(
-    store: MdStore,
+    store: Store,
     chain: MdChain,
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
+    host: Host,
     order: OrderParameters,
 ) -> dict[str, Any]:
     """What summary.json says of a replica: the contract's keys, and `md` with the dynamics'."""
-    trace = store.kept(chain)
-    rows = np.array(trace.rows, dtype=float).reshape(-1, len(COLUMNS))
-    energies = rows[:, 0] / lattice.formula_units
+    lattice, trace = host.lattice, store.kept(chain)
+    energies = trace.column("energy_eV") / lattice.formula_units
     known = len(energies) > 0
     return {
         "x": chain.x,
@@ -80,15 +80,15 @@ def _run_record(
         },
         "heat_capacity_kB_per_site": None,  # of charges alone: dynamics gives that of all atoms
         "effective_samples": number(effective_samples(energies)) if known else None,
-        "order": order.of_visits(trace.keys),
+        "order": order.of_visits(trace.raw_keys),
         "path_audit_eV": {"checked": 0, "max": None},
-        "state_counts": _counts(trace.keys, symmetry, lattice),
-        "md": _dynamics(chain, rows, store.header["config"]["md"]),
+        "state_counts": _counts(trace.raw_keys, host),
+        "md": _dynamics(chain, trace, store.header["config"]["md"]),
     }
 
 
-def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any]) -> dict[str, Any]:
-    column = {name: rows[:, n] for n, name in enumerate(COLUMNS)}
+def _dynamics(chain: MdChain, trace: Trace, md: dict[str, Any]) -> dict[str, Any]:
+    column = {name: trace.column(name) for name in COLUMNS}
     freedom = degrees_of_freedom(max(len(chain.positions), 2), md["mobile_radius"] is not None)
     works = column["work_eV"][np.isfinite(column["work_eV"])]
     swaps = column["accepted"] > 0
@@ -116,14 +116,13 @@ def _dynamics(chain: MdChain, rows: Floats, md: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _counts(keys: list[str], symmetry: SiteSymmetry, lattice: Lattice) -> dict[str, int] | None:
-    if len(lattice.species) > LARGE:  # symmetric images are not known to be the same there
+def _counts(keys: list[str], host: Host) -> dict[str, int] | None:
+    if len(host.lattice.species) > LARGE:  # symmetric images are not known to be the same there
         return None
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for key, count in Counter(keys).items():
-        canonical = symmetry.canonical(occupancy_of_key(key))
-        found[occupancy_key(lattice, canonical)] += count
-    return dict(found) if len(found) <= MAX_COUNTED_STATES else None
+        counts[host.canonical_key(occupancy_of_key(key))] += count
+    return dict(counts) if len(counts) <= MAX_COUNTED_STATES else None
 
 
 def _mean(values: Floats) -> float | None:

@@ -7,11 +7,12 @@ import numpy as np
 
 from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.analysis import number
+from redoxmc.report.averages import MAX_R_HAT, exceeds
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.thermo import Record, add_hull
-from redoxmc.results.md_store import MdStore
-from redoxmc.structures.lattice import Lattice, occupancy_key, occupancy_of_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.results.store import Store
+from redoxmc.structures.host import Host
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.thermo.correlation import split_r_hat, standard_error
 from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
@@ -19,9 +20,7 @@ from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
 LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
 
 
-def md_thermo_records(
-    store: MdStore, lattice: Lattice, symmetry: SiteSymmetry, order: OrderParameters
-) -> list[Record]:
+def md_thermo_records(store: Store, host: Host, order: OrderParameters) -> list[Record]:
     """The entries under "thermo" of summary.json, one for each (x, T).
 
     Energies are means of the potential energy at T. The electronic entropy is that of the visits of
@@ -29,10 +28,10 @@ def md_thermo_records(
     integration over T and are null. Hulls are those of the mean energies.
     """
     groups: dict[tuple[float, float], list[MdChain]] = {}
-    for chain in store.chains:
+    for chain in store.md_chains:
         groups.setdefault((chain.x, chain.temperature), []).append(chain)
     records = [
-        _record(store, lattice, symmetry, order, x, temperature, chains)
+        _record(store, host, order, x, temperature, chains)
         for (x, temperature), chains in sorted(groups.items())
     ]
     for temperature in sorted({record["temperature_K"] for record in records}):
@@ -41,24 +40,29 @@ def md_thermo_records(
 
 
 def _record(
-    store: MdStore,
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
+    store: Store,
+    host: Host,
     order: OrderParameters,
     x: float,
     temperature: float,
     chains: list[MdChain],
 ) -> Record:
+    lattice = host.lattice
     units, sites = lattice.formula_units, lattice.n_redox
     traces = [store.kept(chain) for chain in chains if not chain.failure]
-    length = min((len(trace.rows) for trace in traces), default=0)
-    together = np.array([[row[0] for row in trace.rows[:length]] for trace in traces])
-    keys = [trace.keys[:length] for trace in traces]
+    length = min((len(trace.energies) for trace in traces), default=0)
+    together = np.array([trace.energies[:length] for trace in traces])
+    keys = [trace.raw_keys[:length] for trace in traces]
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
     order_r_hat, known = None, length >= 4
     if known and 0 < n_reduced < sites:
         order_r_hat = number(split_r_hat([order.nearest(own) for own in keys]))
-    entropy = _entropy(keys, lattice, symmetry, n_reduced)
+    r_hat = number(split_r_hat(together)) if known else None
+    entropy, reason = _entropy(keys, host, n_reduced), None
+    if entropy is None:
+        reason = "the run is too short for the entropy of its visits"
+    elif exceeds(r_hat) or exceeds(order_r_hat):
+        entropy, reason = None, f"the replicas do not agree: R-hat is above {MAX_R_HAT:g}"
     return {
         "x": x,
         "temperature_K": temperature,
@@ -75,14 +79,13 @@ def _record(
         "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
         "free_energy_eV_per_fu": None,
         "free_energy_standard_error": None,
-        "r_hat": number(split_r_hat(together)) if known else None,
+        "r_hat": r_hat,
         "r_hat_order": order_r_hat,
+        "why_unknown": reason,
     }
 
 
-def _entropy(
-    chains: list[list[str]], lattice: Lattice, symmetry: SiteSymmetry, n_reduced: int
-) -> VisitedEntropy | None:
+def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntropy | None:
     """Of the charge orders at the ions' own order; None where it is not known.
 
     Charge orders that the host's symmetry brings together, ions and all, are as probable as each
@@ -90,17 +93,19 @@ def _entropy(
     """
     if not chains or not chains[0]:
         return None
+    lattice = host.lattice
     if comb(lattice.n_redox, n_reduced) == 1:
         return VisitedEntropy(0.0, 0.0, 0.0)
     known: dict[str, str] = {}
     degeneracies: dict[Hashable, int] = {}
     for key in {key for keys in chains for key in keys}:
         occupancy = occupancy_of_key(key)
-        orbit = symmetry.orbit(occupancy)
+        orbit = host.symmetry.orbit(occupancy)
         ions = occupancy[lattice.n_redox :]
-        own = orbit[(orbit[:, lattice.n_redox :] == ions).all(axis=1)]
-        known[key] = occupancy_key(lattice, own[0])
-        degeneracies[known[key]] = len(own)
+        members = orbit[(orbit[:, lattice.n_redox :] == ions).all(axis=1)]
+        known[key] = occupancy_key(lattice, members[0])
+        degeneracies[known[key]] = len(members)
     classes = [[known[key] for key in keys] for keys in chains]
     found = entropy_of_visits(classes, degeneracies)
-    return found if found.correction <= LARGEST_CORRECTION * lattice.n_redox else None
+    sure = np.isfinite(found.error) and found.correction <= LARGEST_CORRECTION * lattice.n_redox
+    return found if sure else None

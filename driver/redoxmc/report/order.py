@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.structures.lattice import Floats, Ints, Lattice, occupancy_of_key
+from redoxmc.structures.lattice import Floats, Ints, Lattice
+from redoxmc.structures.neighbours import neighbour_shells
+from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.thermo.naming import (
     describe_neighbours,
     describe_order,
@@ -17,7 +19,6 @@ from redoxmc.thermo.naming import (
     dominant_layers,
 )
 from redoxmc.thermo.order import cross_warren_cowley, structure_factor, warren_cowley
-from redoxmc.thermo.shells import neighbour_shells
 
 N_SHELLS = 3
 _PEAKS = 3

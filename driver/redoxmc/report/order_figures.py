@@ -7,7 +7,7 @@ import numpy as np
 
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.plot_order import ParameterCurve, draw_order, plot_order_parameters
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_of_key
 
 
 def order_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:

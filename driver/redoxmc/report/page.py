@@ -1,10 +1,12 @@
 """report.html: one self-contained page with the table, the plots and the config of a campaign."""
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from redoxmc.report.html import figure, table, write_html
+from redoxmc.report.tables import unknowns
 
 _CAPTIONS = {
     "hull": "Formation energies of all relaxed states and their convex hull.",
@@ -14,7 +16,9 @@ _CAPTIONS = {
     "order_parameters": "Warren-Cowley parameters by shell of neighbours: among charge states, and "
     "of charge states with ions. Errors from the spread of the seeds.",
     "heat_capacity": "Configurational heat capacity against temperature.",
-    "phase_diagram": "Temperature-composition phase diagram by common tangents, at the sampled x.",
+    "phase_diagram": "Temperature-composition phase diagram by common tangents, at the sampled x. "
+    "The bracket of a boundary holds two standard errors, with and without the ideal entropy that "
+    "a cell of this size lacks.",
     "voltage": "Equilibrium voltage against the ion metal; 0 K: from the lowest energies known.",
     "isotherms": "Mean x against the chemical potential of the ion.",
 }
@@ -38,6 +42,14 @@ _SEMIGRAND = {
     "E (eV/f.u.)": ("energy_eV_per_fu", "{:.5f}"),
     "V": ("voltage_V", "{:.3f}"),
     "R-hat": ("r_hat", "{:.3f}"),
+}
+_BOUNDARIES = {
+    "x": ("x", "{:.4g}"),
+    "stable above": ("stable_above", "{}"),
+    "T of this cell (K)": ("temperature_K", "{:.0f}"),
+    "with the entropy that it lacks": ("corrected_K", "{:.0f}"),
+    "at least (K)": ("low_K", "{:.0f}"),
+    "at most (K)": ("high_K", "{:.0f}"),
 }
 _LOWEST = {
     "x": ("x", "{:.4g}"),
@@ -90,7 +102,9 @@ def write_page(
     body = [
         "<h2>Thermodynamics</h2>",
         table(_SEMIGRAND if semigrand else THERMO, summary["thermo"]),
+        unknown_notes(summary["thermo"]),
         *[figure(plot, captions) for plot in plots if plot.stem not in pictures],
+        *_boundaries(summary["phase_diagram"]),
         "<h2>Lowest states</h2>",
         table(_LOWEST, summary["lowest_states"]),
         *[figure(plot, captions) for plot in plots if plot.stem in pictures],
@@ -99,6 +113,22 @@ def write_page(
     ]
     heading = f"Charge orders of {summary['host']['formula']}"
     write_html(heading, summary, config, body, path, facts)
+
+
+def unknown_notes(records: Sequence[dict[str, Any]]) -> str:
+    """What a table of thermodynamics leaves out and why; empty where there is nothing."""
+    notes = unknowns(records)
+    if not notes:
+        return ""
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<p>Not known, and not drawn:</p><ul>{items}</ul>"
+
+
+def _boundaries(diagram: Sequence[dict[str, Any]]) -> list[str]:
+    records = [boundary for phases in diagram for boundary in phases["boundaries"]]
+    if not records:
+        return []
+    return ["<h2>Phase boundaries</h2>", table(_BOUNDARIES, records)]
 
 
 def _starts(records: Sequence[dict[str, Any]]) -> list[str]:

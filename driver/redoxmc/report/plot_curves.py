@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -70,8 +71,8 @@ def plot_voltage(path: Path, plateaus: Sequence[tuple[float, Sequence[Plateau]]]
         figure = Figure(figsize=(4.4, 3.2))
         axes = figure.add_subplot()
         colours = temperature_colours(t for t, _ in plateaus)
-        for temperature, own in plateaus:
-            known = [p for p in own if p.voltage is not None]
+        for temperature, plateau in plateaus:
+            known = [p for p in plateau if p.voltage is not None]
             x = np.array([(p.x_low, p.x_high) for p in known]).ravel()
             volts = np.repeat([p.voltage for p in known], 2)
             axes.plot(x, volts, color=colours[temperature], label=f"{temperature:g} K")
@@ -102,12 +103,17 @@ def plot_isotherms(path: Path, isotherms: Sequence[Isotherm]) -> None:
         save(figure, path)
 
 
-def plot_phase_diagram(path: Path, diagram: Sequence[tuple[float, Regions, Regions]]) -> None:
+def plot_phase_diagram(
+    path: Path,
+    diagram: Sequence[tuple[float, Regions, Regions]],
+    boundaries: Sequence[dict[str, Any]] = (),
+) -> None:
     """Draw the temperature-composition phase diagram.
 
     diagram: for each temperature in K the two-phase regions and the unresolved ones, each as
     (x_low, x_high), as report.phases gives them. Dots are the x that are stable: nothing is
-    interpolated in x. Bars of temperatures less than a quarter apart touch.
+    interpolated in x. Bars of temperatures less than a quarter apart touch. boundaries: as
+    report.phases gives them; drawn as their brackets.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4))
@@ -124,7 +130,15 @@ def plot_phase_diagram(path: Path, diagram: Sequence[tuple[float, Regions, Regio
             axes.plot(x, temperatures, "o", color=BLUE, markersize=size, label="stable")
             axes.plot([], [], color=SKY, linewidth=5.0, label="two phases")
             axes.plot([], [], color=PALE, linewidth=5.0, label="one phase, or two, between x")
-            figure.legend(loc="outside upper center", ncols=3, columnspacing=1.0)
+        for n, boundary in enumerate(boundaries):
+            bottom, top = axes.get_ylim()
+            low = bottom if boundary["low_K"] is None else boundary["low_K"]
+            high = top if boundary["high_K"] is None else boundary["high_K"]
+            label = "boundary, bracket" if n == 0 else None
+            axes.plot([boundary["x"]] * 2, [low, high], "_-", color=GREY, zorder=4, label=label)
+            axes.set_ylim(bottom, top)
+        if ends or boundaries:
+            figure.legend(loc="outside upper center", ncols=2, columnspacing=1.0)
         axes.set_xlim(-0.02, 1.02)
         axes.margins(y=0.12)
         axes.set_xlabel("$x$ (ions per redox site)")

@@ -113,12 +113,12 @@ def draw_order(path: Path, lattice: Lattice, occupancy: Occupancy, axis: int | N
             axes.axis("off")
             if len(slabs) > 1:
                 axes.set_title(f"layer {number + 1}", fontsize=8.0)
-        found: dict[str, Any] = {}
+        legend: dict[str, Any] = {}
         for axes in grid:
             handles, kinds = axes.get_legend_handles_labels()
-            found = dict(zip(kinds, handles, strict=True)) | found
+            legend = dict(zip(kinds, handles, strict=True)) | legend
         figure.legend(
-            found.values(), found.keys(), loc="outside upper center", ncols=3,
+            legend.values(), legend.keys(), loc="outside upper center", ncols=3,
             title=f"along {AXES[axis]}; {AXES[across]} across, {AXES[up]} up", title_fontsize=8.0,
         )  # fmt: skip
         save(figure, path)
@@ -142,13 +142,13 @@ def _points(lattice: Lattice, occupancy: Occupancy, sites: Ints, axis: int) -> d
     kinds = {int(s): states[v] for s, v in zip(lattice.redox_sites, redox, strict=True)}
     kinds |= {int(s): fillings[v] for s, v in zip(lattice.ion_sites, ions, strict=True)}
     every = (*states[::-1], *fillings[::-1], "other ions")
-    found: dict[str, list[Floats]] = {kind: [] for kind in every}
+    by_kind: dict[str, list[Floats]] = {kind: [] for kind in every}
     for site in sites:
         home = np.mod(lattice.scaled[site] + 1e-6, 1.0) - 1e-6
         shifts = [(0, 1) if home[n] < 1e-3 and n != axis else (0,) for n in range(3)]
         images = np.stack(np.meshgrid(*shifts, indexing="ij"), axis=-1).reshape(-1, 3)
-        found[kinds.get(int(site), "other ions")].extend(home + images)
-    return {kind: np.array(points) for kind, points in found.items() if points}
+        by_kind[kinds.get(int(site), "other ions")].extend(home + images)
+    return {kind: np.array(points) for kind, points in by_kind.items() if points}
 
 
 def _marker(lattice: Lattice, kind: str) -> dict[str, Any]:

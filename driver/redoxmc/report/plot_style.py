@@ -64,11 +64,11 @@ def temperature_colours(temperatures: Iterable[float]) -> dict[float, Any]:
 
 def figure_legend(figure: Figure, panels: dict[float, Any], note: str | None) -> None:
     """Put one legend for all panels, labels "300 K" in order of temperature, above them."""
-    found: dict[float, tuple[str, Any]] = {}
+    shown: dict[float, tuple[str, Any]] = {}
     for axes in panels.values():
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(float(label.split()[0]), (label, handle))
-    entries = [found[t] for t in sorted(found)]
+            shown.setdefault(float(label.split()[0]), (label, handle))
+    entries = [shown[t] for t in sorted(shown)]
     figure.legend(
         [h for _, h in entries], [label for label, _ in entries], loc="outside upper center",
         ncols=max(1, min(len(entries), 3 * len(panels), 6)), title=note, title_fontsize=8.0,

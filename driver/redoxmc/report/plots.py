@@ -44,10 +44,10 @@ from redoxmc.thermo.hull import hull_vertices
 
 __all__ = [
     "Curve",
+    "EnergyTrace",
     "Isotherm",
     "Points",
     "StateHistogram",
-    "Trace",
     "plot_entropy",
     "plot_heat_capacity",
     "plot_hull",
@@ -71,7 +71,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Trace:
+class EnergyTrace:
     """The energies of one replica, [n_steps] in eV per formula unit."""
 
     x: float
@@ -137,7 +137,7 @@ def plot_hull(
         save(figure, path)
 
 
-def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
+def plot_traces(path: Path, traces: Sequence[EnergyTrace]) -> None:
     """Draw the energy of every replica with its running mean: a panel per x, a colour per T.
 
     Energies are shown relative to the lowest one of their x.
@@ -147,9 +147,9 @@ def plot_traces(path: Path, traces: Sequence[Trace]) -> None:
         colours = temperature_colours(t.temperature for t in traces)
         labelled = set()
         for x, axes in panels.items():
-            own = [t for t in traces if t.x == x]
-            floor = min(float(np.min(np.asarray(t.energies))) for t in own)
-            for trace in sorted(own, key=lambda t: (-t.temperature, t.seed)):
+            shown = [t for t in traces if t.x == x]
+            floor = min(float(np.min(np.asarray(t.energies))) for t in shown)
+            for trace in sorted(shown, key=lambda t: (-t.temperature, t.seed)):
                 series = 1e3 * (np.asarray(trace.energies, dtype=np.float64) - floor)
                 steps, thin = _thinned(series)
                 mean = np.cumsum(series) / np.arange(1, len(series) + 1)
@@ -177,11 +177,11 @@ def plot_states(path: Path, histograms: Sequence[StateHistogram]) -> None:
         figure, panels = make_panels(sorted({h.x for h in histograms}), 2.2)
         colours = temperature_colours(h.temperature for h in histograms)
         for x, axes in panels.items():
-            own = sorted((h for h in histograms if h.x == x), key=lambda h: h.temperature)
-            if max(np.size(h.energies) for h in own) <= _MANY_STATES:
-                _bars(axes, own, colours)
+            shown = sorted((h for h in histograms if h.x == x), key=lambda h: h.temperature)
+            if max(np.size(h.energies) for h in shown) <= _MANY_STATES:
+                _bars(axes, shown, colours)
             else:
-                _energy_histogram(axes, own, colours)
+                _energy_histogram(axes, shown, colours)
             axes.set_title(f"$x$ = {x:.3g}")
         figure.supxlabel("Energy of the state above the lowest (meV/f.u.)", fontsize=9.5)
         figure.supylabel("Share of the visits", fontsize=9.5)

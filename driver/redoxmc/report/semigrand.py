@@ -6,7 +6,7 @@ import numpy as np
 
 from redoxmc.report.analysis import Analysis, number
 from redoxmc.sampling.chain import Chain
-from redoxmc.thermo.correlation import split_r_hat, standard_error
+from redoxmc.thermo.correlation import MIN_EFFECTIVE, split_r_hat, standard_error
 
 
 def semigrand_records(analysis: Analysis) -> list[dict[str, Any]]:
@@ -53,4 +53,9 @@ def _record(
         "voltage_V": None if metal is None else (metal - potential) / charge,
         **dict.fromkeys(unknown),
         "r_hat": number(split_r_hat(x)) if known else None,
+        "why_unknown": (
+            None
+            if known and np.isfinite(standard_error(x))
+            else f"x holds fewer than the {MIN_EFFECTIVE:.0f} independent samples of an error"
+        ),
     }

@@ -1,14 +1,14 @@
 """The distinct states of a chain's state space that are known, and whether these are all."""
 
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 
 from redoxmc.results.store import Store
-from redoxmc.sampling.cache import ions_of_key
-from redoxmc.structures.lattice import Floats, Lattice, Occupancy, occupancy_of_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.enumeration import n_orders
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Floats, Occupancy
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 from redoxmc.thermo.entropy import boltzmann_probabilities, split_entropy
 
 
@@ -41,24 +41,18 @@ class Spectrum:
         return self.energies[good], np.array(self.degeneracies, dtype=float)[good]
 
 
-def known_spectrum(
-    store: Store, lattice: Lattice, symmetry: SiteSymmetry, ions: Occupancy, sampled: bool
-) -> Spectrum:
+def known_spectrum(store: Store, host: Host, ions: Occupancy, sampled: bool) -> Spectrum:
     """Collect what the cache knows of the space of a chain.
 
     ions: (n_ion_sites,) the chain's ion order. sampled: whether ion orders are sampled too.
     """
-    n_ions = int(ions.sum())
-    n_reduced = lattice.n_reduced(n_ions)
-    assert n_reduced is not None  # a stored chain is neutral
-    n_states = comb(lattice.n_redox, n_reduced)
-    if sampled:
-        n_states *= comb(lattice.n_ions, n_ions)
+    lattice, n_ions = host.lattice, int(ions.sum())
+    n_states = n_orders(host, n_ions, ions_fixed=not sampled)
     keys, degeneracies, energies = [], [], []
     for key, entry in store.cache.entries.items():
         if ions_of_key(key) != n_ions:
             continue
-        orbit = symmetry.orbit(occupancy_of_key(key))
+        orbit = host.symmetry.orbit(occupancy_of_key(key))
         inside = sampled | (orbit[:, lattice.n_redox :] == ions).all(axis=1)
         if inside.any():
             keys.append(key)
@@ -67,18 +61,16 @@ def known_spectrum(
     return Spectrum(keys, degeneracies, np.array(energies), n_states)
 
 
-def split_entropies(
-    spectrum: Spectrum, lattice: Lattice, symmetry: SiteSymmetry, temperature: float
-) -> tuple[float, float]:
+def split_entropies(spectrum: Spectrum, host: Host, temperature: float) -> tuple[float, float]:
     """Ionic and electronic entropy (k_B per cell) of a complete spectrum of ion and charge orders.
 
     The electronic one is what charges add once the ion order is known; see
     thermo.entropy.split_entropy.
     """
     good = np.flatnonzero(~np.isnan(spectrum.energies))
-    orbits = [symmetry.orbit(occupancy_of_key(spectrum.keys[n])) for n in good]
+    orbits = [host.symmetry.orbit(occupancy_of_key(spectrum.keys[n])) for n in good]
     energies = np.repeat(spectrum.energies[good], [len(orbit) for orbit in orbits])
-    ions = np.concatenate(orbits)[:, lattice.n_redox :]
+    ions = np.concatenate(orbits)[:, host.lattice.n_redox :]
     labels = np.unique(ions, axis=0, return_inverse=True)[1].ravel()
     weights = boltzmann_probabilities(energies, np.ones(len(energies)), temperature)
     return split_entropy(weights, labels)

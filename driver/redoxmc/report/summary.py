@@ -13,20 +13,20 @@ from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
-from redoxmc.report.md_report import analyze_md
+from redoxmc.report.md_report import write_md_report
 from redoxmc.report.page import write_page
 from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
-from redoxmc.results.md_store import is_md
 from redoxmc.results.store import Store, load, merge, save
-from redoxmc.sampling.cache import ions_of_key
-from redoxmc.structures.lattice import occupancy_of_key
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 
 
 def write_report(store: Store, out: Path) -> dict[str, Any]:
     """Write summary.json, structures/ and plots/ of a store into `out`; returns the summary."""
+    if store.md_chains:
+        return write_md_report(store, out)
     analysis = Analysis.of(store)
     structures = _write_structures(analysis, out)
     summary = summarize(analysis, structures)
@@ -42,8 +42,6 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     Several folders, of one config with different concentrations, are merged into `out`, which they
     need then. Raises InputError where they do not fit together.
     """
-    if len(folders) == 1 and out is None and is_md(folders[0] / "results.h5"):
-        return analyze_md(folders[0])
     stores = [load(folder / "results.h5") for folder in folders]
     if len(stores) == 1:
         return write_report(stores[0], out or folders[0])
@@ -78,7 +76,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
         "host": {
             "formula": lattice.formula,
             "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ions,
+            "n_ion_sites": lattice.n_ion_sites,
         },
         "distinct_states": len(store.cache),
         "failed_states": [
@@ -131,8 +129,8 @@ def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, An
 
 def _effort(analysis: Analysis, n_ions: int, found: str) -> dict[str, int]:
     entries = analysis.store.cache.entries
-    own = [key for key in entries if ions_of_key(key) == n_ions]
-    until = own[: own.index(found) + 1]
+    keys = [key for key in entries if ions_of_key(key) == n_ions]
+    until = keys[: keys.index(found) + 1]
     return {
         "relaxations": len(until),
         "force_evaluations": sum(entries[key].force_evaluations for key in until),
@@ -173,15 +171,10 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
 
 def relaxed_atoms(analysis: Analysis, key: str) -> Any:
     """The relaxed canonical structure of a state as ase.Atoms, None where it is not kept."""
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     entry = analysis.store.cache[key]
-    if entry.energy is None or entry.positions is None:
+    if entry.energy is None or entry.cell is None or entry.positions is None:
         return None
-    _, species = analysis.lattice.atoms(occupancy_of_key(key))
-    atoms = Atoms([s.element for s in species], entry.positions, cell=entry.cell, pbc=True)
-    atoms.arrays["charge_state"] = np.array([str(s) for s in species])
+    occupancy = occupancy_of_key(key)
+    atoms = analysis.host.atoms(occupancy, entry.cell, entry.positions, energy=entry.energy)
     atoms.info["state"] = key
-    atoms.calc = SinglePointCalculator(atoms, energy=entry.energy)
     return atoms

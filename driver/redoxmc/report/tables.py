@@ -47,6 +47,22 @@ def print_thermo(summary: dict[str, Any]) -> None:
     title = f"{summary['host']['formula']}, model {summary['model']['name']}"
     semigrand = any("chemical_potential_eV" in record for record in summary["thermo"])
     print_records(title, _SEMIGRAND if semigrand else _THERMO, summary["thermo"])
+    for note in unknowns(summary["thermo"]):
+        print(f"not known, {note}")
+
+
+def unknowns(records: Sequence[dict[str, Any]]) -> list[str]:
+    """What the thermodynamics of a campaign leave out and why, a sentence for each x and reason."""
+    at: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        if record["why_unknown"]:
+            potential = record.get("chemical_potential_eV")
+            where = f"x = {record['x']:.4g}" if potential is None else f"μ = {potential:g} eV"
+            at.setdefault((where, record["why_unknown"]), []).append(record["temperature_K"])
+    return [
+        f"{where} at {', '.join(f'{t:g}' for t in temperatures)} K: {reason}"
+        for (where, reason), temperatures in at.items()
+    ]
 
 
 def print_spectrum(result: dict[str, Any]) -> None:

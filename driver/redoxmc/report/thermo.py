@@ -8,10 +8,13 @@ import numpy as np
 from redoxmc.report.analysis import Analysis, number
 from redoxmc.report.averages import Thermal, thermal_averages
 from redoxmc.sampling.chain import Chain
-from redoxmc.thermo.correlation import split_r_hat, standard_error
+from redoxmc.thermo.correlation import MIN_EFFECTIVE, split_r_hat, standard_error
 from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies, on_hull
 
+NO_ENERGY_ERROR = (
+    f"the energies hold fewer than the {MIN_EFFECTIVE:.0f} independent samples of an error"
+)
 _GRID = 40  # temperatures of a curve between the coldest and the hottest chain
 Record = dict[str, Any]
 
@@ -60,6 +63,8 @@ def _record(
         order = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
         order_r_hat = number(split_r_hat(order)) if np.isfinite(order).all() else None
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
+    reasons = [thermal.reason] if thermal.reason else []
+    reasons += [] if np.isfinite(error) else [NO_ENERGY_ERROR]
     return {
         "x": x,
         "temperature_K": temperature,
@@ -83,6 +88,7 @@ def _record(
         "on_free_energy_hull": None,
         "r_hat": number(split_r_hat(together)) if length >= 4 else None,
         "r_hat_order": order_r_hat,
+        "why_unknown": "; ".join(reasons) or None,
     }
 
 
@@ -105,6 +111,7 @@ def _curve(
             _known_with(v, e / sites) for v, e in table[:, [3, 1]]
         ],
         "free_energy_eV_per_fu": [float(v / units) for v in table[:, 4]],
+        "free_energy_standard_error": [number(v / units) for v in table[:, 5]],
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.io.files import replace_atomically
+from redoxmc.results.layout import SCHEMA
+from redoxmc.results.sealed import put, write_sealed
 from redoxmc.results.store import Store, load, merge, save
 from redoxmc.sampling.cache import EnergyCache
 
@@ -33,9 +34,7 @@ def slim(store: Store) -> Store:
     points = config["report"]["hull_points"]
     if points and Path(points).is_file():
         header["hull_points"] = Path(points).read_text(encoding="utf-8")
-    return Store(
-        header, EnergyCache(entries), store.hosts, store.ladders, store.traces, store.complete
-    )
+    return replace(store, header=header, cache=EnergyCache(entries))
 
 
 def ship(folders: Sequence[Path], target: Path) -> None:
@@ -49,7 +48,7 @@ def ship(folders: Sequence[Path], target: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "results.h5"
         save(slim(whole), plain)
-        replace_atomically(target, lambda path: _compress(plain, path))
+        write_sealed(target, SCHEMA, lambda new: _compress(plain, new))
 
 
 def _reported(store: Store) -> Iterable[str]:
@@ -74,20 +73,17 @@ def _without_folders(config: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _compress(source: Path, target: Path) -> None:
-    """Copy a results file, every array compressed."""
+def _compress(source: Path, new: Any) -> None:
+    """Copy a results file into an empty one, every array compressed."""
     import h5py
 
-    with h5py.File(source, "r") as old, h5py.File(target, "w", libver="latest") as new:
+    with h5py.File(source, "r") as old:
         for name, value in old.attrs.items():
             new.attrs[name] = value
 
         def copy(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
-                options = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-                new.create_dataset(
-                    name, data=item[()], dtype=item.dtype, **(options if item.size else {})
-                )
+                put(new, name, item[()], compression="gzip", compression_opts=9, shuffle=True)
             else:
                 new.require_group(name)
             for key, value in item.attrs.items():

@@ -1,56 +1,45 @@
-"""results.h5: the whole campaign in one self-describing file, replaced atomically at a checkpoint.
+"""Everything that a campaign knows, and its file: results.h5, replaced atomically at a checkpoint.
 
-Layout: attributes schema, complete, and as JSON identity, config (with all defaults), versions,
-lattice, model.
-/states: key, energy_eV (nan where failed), reason, force_evaluations, audit_eV (nan where none).
-/geometries/N: relaxed states with N ions: state (index into /states), cell_A, positions_A.
-/hosts/N: the host lattice with N ions. /replicas/NAME: energy_eV and state after each attempted
-move, and a checkpoint (JSON, with the generator). /ladders: JSON. A reader sees the last complete
-checkpoint at any time.
+`results.layout` says what is where in the file. A reader sees the last complete checkpoint at any
+time.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from redoxmc.engines.relaxed import HostGeometry
+from redoxmc.dynamics.replica import MdChain
 from redoxmc.errors import InputError
-from redoxmc.io.files import replace_atomically
-from redoxmc.sampling.cache import EnergyCache, Entry, ions_of_key
-from redoxmc.sampling.chain import Chain, MoveCount
-from redoxmc.sampling.ladder import Ladder, make_ladder
-
-SCHEMA = 1
-_PLAIN = ("x", "n_ions", "temperature", "seed", "key", "energy", "step", "relaxations")
-_COUNTS = ("cache_hits", "force_evaluations", "wall", "failure")
-_LATER = ("chemical_potential", "anneal_from", "anneal_steps")  # absent in older files
-
-
-@dataclass
-class Trace:
-    """The history of a chain: energy (eV) and state key after each attempted move.
-
-    A uniform draw that did not relax has the energy nan.
-    """
-
-    energies: list[float] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+from redoxmc.results import layout
+from redoxmc.results.replica import AnyChain, Replica
+from redoxmc.results.sealed import earlier, open_sealed, write_sealed
+from redoxmc.sampling.cache import EnergyCache
+from redoxmc.sampling.chain import Chain
+from redoxmc.sampling.ladder import Ladder
+from redoxmc.sampling.trace import Trace
+from redoxmc.structures.host import HostGeometry
 
 
 @dataclass
 class Store:
-    """Everything that a campaign knows. header: plain data that goes into the attributes."""
+    """Everything that a campaign knows; of ladders and md_chains, one list is empty."""
 
+    # plain data that goes into the attributes: identity, config, lattice, versions, model
     header: dict[str, Any]
-    cache: EnergyCache
-    hosts: dict[int, HostGeometry]
-    ladders: list[Ladder]
-    traces: dict[str, Trace]
+    # relaxed energies of canonical states, of Monte Carlo
+    cache: EnergyCache = field(default_factory=EnergyCache)
+    # the host lattice by number of ions
+    hosts: dict[int, HostGeometry] = field(default_factory=dict)
+    # replicas of Monte Carlo
+    ladders: list[Ladder] = field(default_factory=list)
+    # the history of each chain, by its name
+    traces: dict[str, Trace] = field(default_factory=dict)
+    # whether every replica has its steps
     complete: bool = False
+    # replicas of dynamics
+    md_chains: list[MdChain] = field(default_factory=list)
 
     @property
     def chains(self) -> list[Chain]:
@@ -62,16 +51,22 @@ class Store:
         """The uniform draws."""
         return [c for ladder in self.ladders for c in ladder.chains if c.uniform]
 
-    def absorb(self, ladders: Sequence[Ladder]) -> None:
-        """Take back ladders that a group has advanced, and their new history."""
-        places = {ladder.chains[0].name: n for n, ladder in enumerate(self.ladders)}
-        for ladder in ladders:
-            self.ladders[places[ladder.chains[0].name]] = ladder
-            for chain in ladder.chains:
-                trace = self.traces.setdefault(chain.name, Trace())
-                trace.energies.extend(chain.energies)
-                trace.keys.extend(chain.keys)
-                chain.energies, chain.keys = [], []
+    def kept(self, chain: AnyChain) -> Trace:
+        """The history of a chain after burn-in."""
+        trace = self.traces.get(chain.name, Trace())
+        return trace.after(int(self.header["config"]["sampling"]["burn_in"] * len(trace.energies)))
+
+    def absorb(self, replicas: Sequence[Replica]) -> None:
+        """Take back replicas that a group has advanced, and their new history."""
+        kinds: tuple[list[Any], ...] = (self.ladders, self.md_chains)
+        for mine in kinds:
+            places = {replica.name: n for n, replica in enumerate(mine)}
+            for replica in replicas:
+                if replica.name in places:
+                    mine[places[replica.name]] = replica
+        for replica in replicas:
+            for chain in replica.chains:
+                self.traces.setdefault(chain.name, Trace()).extend(chain.take_history())
 
 
 def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
@@ -81,7 +76,7 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
     the same replica.
     """
     first = stores[0]
-    merged = Store(dict(first.header), EnergyCache(), {}, [], {}, all(s.complete for s in stores))
+    merged = Store(dict(first.header), complete=all(s.complete for s in stores))
     concentrations: list[float] = []
     for store, name in zip(stores, names, strict=True):
         if _common(store) != _common(first):
@@ -94,6 +89,7 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
         merged.cache.merge([store.cache.entries])
         merged.hosts.update(store.hosts)
         merged.ladders.extend(store.ladders)
+        merged.md_chains.extend(store.md_chains)
         merged.traces.update(store.traces)
         concentrations.extend(store.header["config"]["ions"]["concentrations"])
     ions = {**first.header["config"]["ions"], "concentrations": sorted(concentrations)}
@@ -108,160 +104,28 @@ def _common(store: Store) -> Any:
 
 
 def save(store: Store, path: Path) -> None:
-    """Write the store to path, atomically."""
-    replace_atomically(path, lambda temporary: _write(store, temporary))
-
-
-def _write(store: Store, path: Path) -> None:
-    import h5py
-
-    keys = list(store.cache.entries)
-    index = {key: n for n, key in enumerate(keys)}
-    entries = list(store.cache.entries.values())
-    # the newest layout is the one that readers may open in SWMR mode
-    with h5py.File(path, "w", libver="latest") as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["complete"] = store.complete
-        for name, value in store.header.items():
-            file.attrs[name] = json.dumps(value)
-        states = file.create_group("states")
-        text = h5py.string_dtype()
-        states.create_dataset("key", data=keys, dtype=text)
-        states.create_dataset("reason", data=[e.reason for e in entries], dtype=text)
-        states["energy_eV"] = _floats(e.energy for e in entries)
-        states["audit_eV"] = _floats(e.audit for e in entries)
-        states["audited"] = np.array([e.audit is not None for e in entries], dtype=bool)
-        states["force_evaluations"] = np.array([e.force_evaluations for e in entries], dtype=int)
-        _write_geometries(file, store)
-        for n_ions, host in store.hosts.items():
-            group = file.create_group(f"hosts/{n_ions}")
-            group["cell_A"], group["positions_A"] = host.cell, host.positions
-            group.attrs["force_evaluations"] = host.force_evaluations
-        for chain in store.chains + store.uniform_chains:
-            trace = store.traces.get(chain.name, Trace())
-            group = file.create_group(f"replicas/{chain.name}")
-            group.attrs["checkpoint"] = json.dumps(_checkpoint(chain))
-            group.create_dataset("energy_eV", data=np.array(trace.energies, dtype=float))
-            group.create_dataset("state", data=np.array([index[k] for k in trace.keys], dtype=int))
-        file.attrs["ladders"] = json.dumps([_ladder_data(ladder) for ladder in store.ladders])
-
-
-def _floats(values: Any) -> Any:
-    return np.array([np.nan if v is None else v for v in values], dtype=float)
-
-
-def _write_geometries(file: Any, store: Store) -> None:
-    by_count: dict[int, list[int]] = {}
-    for n, (key, entry) in enumerate(store.cache.entries.items()):
-        if entry.positions is not None:
-            by_count.setdefault(ions_of_key(key), []).append(n)
-    entries = list(store.cache.entries.values())
-    for n_ions, members in by_count.items():
-        group = file.create_group(f"geometries/{n_ions}")
-        group["state"] = np.array(members)
-        group["cell_A"] = np.array([entries[n].cell for n in members])
-        group["positions_A"] = np.array([entries[n].positions for n in members])
-
-
-def _checkpoint(chain: Chain) -> dict[str, Any]:
-    return {
-        **{name: getattr(chain, name) for name in _PLAIN + _COUNTS + _LATER},
-        "occupancy": chain.occupancy.tolist(),
-        "rng": chain.rng.bit_generator.state,
-        "moves": {name: asdict(count) for name, count in chain.moves.items()},
-    }
-
-
-def _ladder_data(ladder: Ladder) -> dict[str, Any]:
-    return {
-        "chains": [chain.name for chain in ladder.chains],
-        "rng": ladder.rng.bit_generator.state,
-        "interval": ladder.interval,
-        "exchanges": ladder.exchanges,
-        "tried": ladder.tried,
-        "accepted": ladder.accepted,
-        "walkers": ladder.walkers,
-        "ends": ladder.ends,
-        "round_trips": ladder.round_trips,
-    }
+    """Write the store to path, atomically; the one that was there is kept beside it."""
+    write_sealed(path, layout.SCHEMA, lambda file: layout.write(file, store))
 
 
 def load(path: Path) -> Store:
-    """Read a store; InputError where the file is missing, truncated or of a newer schema."""
-    import h5py
-
+    """Read a store; InputError where the file is missing, damaged or of a newer schema."""
     if not path.is_file():
         raise InputError(f"{path} does not exist; 'redoxmc run' writes it.")
+    with open_sealed(path, layout.SCHEMA) as file:
+        return Store(**layout.read(file))
+
+
+def load_last_good(path: Path) -> tuple[Store, str]:
+    """Read a store, or the checkpoint before it where it is damaged; and a sentence on that.
+
+    Raises InputError where neither can be read.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["schema"] > SCHEMA:
-                raise InputError(
-                    f"{path} has schema {file.attrs['schema']}; this redoxmc reads up to {SCHEMA}."
-                )
-            return _read(file)
-    except (OSError, KeyError, ValueError, json.JSONDecodeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is damaged or not a results file ({error}).") from None
-
-
-def _read(file: Any) -> Store:
-    states = file["states"]
-    keys = [key.decode() for key in states["key"][:]]
-    geometry: dict[int, tuple[Any, Any]] = {}
-    for group in file.get("geometries", {}).values():
-        rows = zip(group["state"][:], group["cell_A"][:], group["positions_A"][:], strict=True)
-        geometry.update({int(n): (cell, positions) for n, cell, positions in rows})
-    columns = [states[c][:] for c in ("energy_eV", "audit_eV", "audited", "force_evaluations")]
-    entries = {
-        key: Entry(
-            energy=None if np.isnan(energy) else float(energy),
-            force_evaluations=int(evaluations),
-            cell=geometry.get(n, (None, None))[0],
-            positions=geometry.get(n, (None, None))[1],
-            reason=reason.decode(),
-            audit=float(audit) if audited else None,
-        )
-        for n, (key, reason, energy, audit, audited, evaluations) in enumerate(
-            zip(keys, states["reason"][:], *columns, strict=True)
-        )
-    }
-    hosts = {
-        int(n): HostGeometry(g["cell_A"][:], g["positions_A"][:], int(g.attrs["force_evaluations"]))
-        for n, g in file.get("hosts", {}).items()
-    }
-    chains, traces = {}, {}
-    for name, group in file["replicas"].items():
-        chains[name] = _chain(json.loads(group.attrs["checkpoint"]))
-        visited = [keys[n] for n in group["state"][:]]
-        traces[name] = Trace(group["energy_eV"][:].tolist(), visited)
-    ladders = [_ladder(data, chains) for data in json.loads(file.attrs["ladders"])]
-    own = ("ladders", "complete", "schema")
-    header = {name: json.loads(value) for name, value in file.attrs.items() if name not in own}
-    return Store(header, EnergyCache(entries), hosts, ladders, traces, bool(file.attrs["complete"]))
-
-
-def _generator(state: dict[str, Any]) -> np.random.Generator:
-    generator = np.random.default_rng()
-    generator.bit_generator.state = state
-    return generator
-
-
-def _chain(data: dict[str, Any]) -> Chain:
-    return Chain(
-        **{name: data[name] for name in _PLAIN + _COUNTS},
-        **{name: data[name] for name in _LATER if name in data},
-        occupancy=np.array(data["occupancy"], dtype=np.int8),
-        rng=_generator(data["rng"]),
-        moves={name: MoveCount(**count) for name, count in data["moves"].items()},
-    )
-
-
-def _ladder(data: dict[str, Any], chains: dict[str, Chain]) -> Ladder:
-    own = [chains[name] for name in data["chains"]]
-    ladder = make_ladder(own, data["interval"])
-    ladder.rng = _generator(data["rng"])
-    for name in ("exchanges", "tried", "accepted", "walkers", "ends", "round_trips"):
-        # in a file from before round trips were counted, counting begins now
-        setattr(ladder, name, data.get(name, getattr(ladder, name)))
-    return ladder
+        return load(path), ""
+    except InputError as error:
+        try:
+            store = load(earlier(path))
+        except InputError:
+            raise error from None
+        return store, f"{error} The checkpoint before it is continued."

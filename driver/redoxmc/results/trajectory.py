@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.dynamics.replica import COLUMNS, MdChain, Snapshot
-from redoxmc.io.extxyz import format_frame
+from redoxmc.dynamics.replica import MdChain, Snapshot
+from redoxmc.io.extxyz import format_frame, make_atoms
 from redoxmc.io.files import write_atomically
 from redoxmc.plugin.per_atom import QUANTITIES
-from redoxmc.results.md_store import MdTrace
+from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Floats, Lattice
 
-_SWAPS = "step,time_ps,work_eV,protocol_work_eV,accepted,outside_A,outside_share,state"
+_SWAPS = "step,time_ps,work_eV,protocol_work_eV,accepted,outside_A,outside_share,raw_state"
 
 
 def atoms_of(
@@ -31,18 +31,11 @@ def atoms_of(
     per_atom: "moment" (µB) and "charge" (e), (n,) each, where the model has them: ASE's magmoms and
     charges.
     """
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     _, species = lattice.atoms(state.occupancy)
-    elements = [one.element for one in species]
-    atoms = Atoms(elements, state.positions, cell=state.cell, pbc=True)
-    atoms.arrays["charge_state"] = np.array([str(one) for one in species])
+    results = {QUANTITIES[name]: values for name, values in (per_atom or {}).items()}
+    atoms = make_atoms(species, state.cell, state.positions, energy=state.energy, **results)
     atoms.arrays["velocities_A_per_ps"] = state.velocities
     atoms.info["step"] = state.step
-    results: dict[str, Any] = {"energy": state.energy}
-    results |= {QUANTITIES[name]: values for name, values in (per_atom or {}).items()}
-    atoms.calc = SinglePointCalculator(atoms, **results)
     return atoms
 
 
@@ -54,12 +47,12 @@ def append_extxyz(
         file.write(format_frame(atoms_of(chain, lattice, per_atom)))
 
 
-def write_swaps(folder: Path, name: str, trace: MdTrace) -> None:
+def write_swaps(folder: Path, name: str, trace: Trace) -> None:
     """Write the history of candidate moves of a replica, atomically."""
-    columns = [COLUMNS.index(column) for column in _SWAPS.split(",")[1:-1]]
+    rows = np.column_stack([trace.column(name) for name in _SWAPS.split(",")[1:-1]])
     lines = [_SWAPS]
-    for number, (row, key) in enumerate(zip(trace.rows, trace.keys, strict=True), start=1):
-        values = ",".join("" if np.isnan(row[c]) else f"{row[c]:.8g}" for c in columns)
+    for number, (row, key) in enumerate(zip(rows, trace.raw_keys, strict=True), start=1):
+        values = ",".join("" if np.isnan(value) else f"{value:.8g}" for value in row)
         lines.append(f"{number},{values},{key}")
     write_atomically(folder / f"{name}_swaps.csv", "\n".join(lines) + "\n")
 

@@ -4,20 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from redoxmc.structures.lattice import Floats
-
-
-def ions_of_key(key: str) -> int:
-    """Number of ions of a state, from its key '0110|1100'."""
-    return key.partition("|")[2].count("1")
+from redoxmc.structures.occupancy import ions_of_key
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one canonical state.
+    """The outcome of relaxing one canonical state.
 
-    energy: eV, None where the relaxation failed for the given reason. cell, positions: of the
-    relaxed canonical occupancy, None where it failed. audit: difference (eV) of the energy along
-    another path, None where it was not audited; nan where that path failed.
+    energy: eV, None where the relaxation failed for the given reason.
+    cell, positions: of the relaxed canonical occupancy, None where it failed.
+    audit: difference (eV) of the energy along another path, None where it was not audited; nan
+        where that path failed.
     """
 
     energy: float | None
@@ -30,7 +27,7 @@ class Entry:
 
 @dataclass
 class EnergyCache:
-    """Entries by key, and which of them other ranks have not heard of yet."""
+    """Entries by key, and which of them other ranks do not have yet."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     fresh: list[str] = field(default_factory=list)

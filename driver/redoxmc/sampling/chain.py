@@ -8,9 +8,10 @@ import numpy as np
 
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.acceptance import metropolis_accept
-from redoxmc.sampling.cache import ions_of_key
 from redoxmc.sampling.energies import Energies, Lookup
+from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Lattice, Occupancy
+from redoxmc.structures.occupancy import ions_of_key
 from redoxmc.units import KB
 
 INITIAL_TRIES = 50  # random states tried for one that relaxes
@@ -18,7 +19,12 @@ INITIAL_TRIES = 50  # random states tried for one that relaxes
 
 @dataclass
 class MoveCount:
-    """Attempts of one move. failed: rejected because the trial state has no energy."""
+    """Attempts of one move.
+
+    proposed: how often the move was drawn.
+    accepted: how often its trial state was taken.
+    failed: rejections because the trial state has no energy.
+    """
 
     proposed: int = 0
     accepted: int = 0
@@ -29,10 +35,24 @@ class MoveCount:
 class Chain:
     """The whole state of a replica at one (x, temperature, seed); plain data, picklable.
 
-    x, n_ions: of the start; they stay the same but in the semigrand ensemble. energy: relaxed, eV.
+    x, n_ions: of the start; only the semigrand ensemble changes them.
+    temperature: in K; inf draws states uniformly.
+    seed: of the campaign; with x and temperature it determines the generator.
+    rng: generator of this chain.
+    occupancy: present state.
+    key: of the present state's canonical form; empty before the start.
+    energy: relaxed energy in eV.
+    step: number of attempted moves.
+    moves: attempts of each move by its name.
+    relaxations, cache_hits: how often an energy was computed, and how often it was known.
+    force_evaluations: of the relaxations.
+    wall: time in s.
     energies, keys: of the state after each attempted move, since they were last taken.
-    chemical_potential: eV per ion (with its electrons), None at fixed x. anneal_from, anneal_steps:
-    the chain begins at that temperature (K) and is cooled to its own over so many attempted moves.
+    failure: why the chain has stopped for good; empty where it has not.
+    chemical_potential: eV per ion (with its electrons), None at fixed x.
+    anneal_from, anneal_steps: the chain begins at that temperature (K) and is cooled to its own
+        over so many attempted moves.
+
     A chain at infinite temperature draws a state of its x at random at every step; one that does
     not relax is recorded with the energy nan.
     """
@@ -65,6 +85,12 @@ class Chain:
         if self.chemical_potential is not None:
             what = f"mu{self.chemical_potential:.6g}_{what}"
         return f"x{self.x:.6g}_{what}_seed{self.seed}"
+
+    def take_history(self) -> Trace:
+        """What happened since this was last asked."""
+        taken = Trace(self.energies, self.keys)
+        self.energies, self.keys = [], []
+        return taken
 
     @property
     def uniform(self) -> bool:
@@ -136,11 +162,11 @@ def start(chain: Chain, energies: Energies) -> None:
         return  # it needs none
     reason = ""
     for _ in range(INITIAL_TRIES):
-        found = _look_up(chain, energies, chain.occupancy)
-        if found.entry.energy is not None:
-            chain.key, chain.energy = found.key, found.entry.energy
+        answer = _look_up(chain, energies, chain.occupancy)
+        if answer.entry.energy is not None:
+            chain.key, chain.energy = answer.key, answer.entry.energy
             return
-        reason = found.entry.reason
+        reason = answer.entry.reason
         ions = chain.occupancy[energies.lattice.n_redox :]
         chain.occupancy = _random_occupancy(energies.lattice, ions, chain.rng)
     chain.failure = f"no state of {INITIAL_TRIES} random ones relaxes: {reason}"
@@ -168,16 +194,16 @@ def _attempt(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None
     if proposal is None:
         return
     trial = proposal.apply(chain.occupancy)
-    found = _look_up(chain, energies, trial)
-    if found.entry.energy is None:
+    answer = _look_up(chain, energies, trial)
+    if answer.entry.energy is None:
         count.failed += 1
         return
-    change = chain.potential(found.entry.energy, found.key)
+    change = chain.potential(answer.entry.energy, answer.key)
     change -= chain.potential(chain.energy, chain.key)
     log_ratio = -change / (KB * chain.present_temperature)
     if metropolis_accept(log_ratio + proposal.log_apriori_ratio, chain.rng):
-        chain.occupancy, chain.key = trial, found.key
-        chain.energy = found.entry.energy
+        chain.occupancy, chain.key = trial, answer.key
+        chain.energy = answer.entry.energy
         count.accepted += 1
 
 
@@ -185,23 +211,23 @@ def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
     """A uniform draw of the charge order, and of the ion order where the moves change it."""
     lattice = energies.lattice
     ions = chain.occupancy[lattice.n_redox :]
-    if mixture.moves_ions:
+    if mixture.changes_ions:
         ions = chain.rng.permutation(ions)
     chain.occupancy = _random_occupancy(lattice, ions, chain.rng)
-    found = _look_up(chain, energies, chain.occupancy)
+    answer = _look_up(chain, energies, chain.occupancy)
     count = chain.moves.setdefault("uniform_draw", MoveCount())
     count.proposed += 1
-    count.failed += found.entry.energy is None
-    count.accepted += found.entry.energy is not None
-    chain.key = found.key
-    chain.energy = math.nan if found.entry.energy is None else found.entry.energy
+    count.failed += answer.entry.energy is None
+    count.accepted += answer.entry.energy is not None
+    chain.key = answer.key
+    chain.energy = math.nan if answer.entry.energy is None else answer.entry.energy
 
 
 def _look_up(chain: Chain, energies: Energies, occupancy: Occupancy) -> Lookup:
-    found = energies.look_up(occupancy, chain.occupancy if chain.started else None)
-    if found.computed:
+    answer = energies.look_up(occupancy, chain.occupancy if chain.started else None)
+    if answer.computed:
         chain.relaxations += 1
-        chain.force_evaluations += found.entry.force_evaluations
+        chain.force_evaluations += answer.entry.force_evaluations
     else:
         chain.cache_hits += 1
-    return found
+    return answer

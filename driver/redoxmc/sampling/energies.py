@@ -11,13 +11,19 @@ from redoxmc.engines.relaxed import Engine, Relaxed
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Move
 from redoxmc.sampling.cache import EnergyCache, Entry
-from redoxmc.structures.lattice import Lattice, Occupancy, occupancy_key
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.host import Host
+from redoxmc.structures.lattice import Lattice, Occupancy
+from redoxmc.structures.occupancy import occupancy_key
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """key: of the canonical state. entry: what is known. computed: it was not in the cache."""
+    """Answer to the question for the energy of an occupancy.
+
+    key: of the canonical state.
+    entry: the outcome of its relaxation.
+    computed: it was not in the cache.
+    """
 
     key: str
     entry: Entry
@@ -37,9 +43,9 @@ class Energies(Protocol):
 
 @dataclass
 class EnergiesOfAnyCount:
-    """Relaxed energies whatever the number of ions, for chains that change it.
+    """Relaxed energies for any number of ions, for chains that change it.
 
-    of_count: the energies of one number of ions.
+    of_count: makes the energies of one number of ions.
     """
 
     lattice: Lattice
@@ -62,28 +68,35 @@ class RelaxedEnergies:
     """The relaxed energy of any occupancy of one concentration.
 
     The energy is always that of the canonical representative from its reference start, so it does
-    not depend on who asked first. move: a move that keeps the number of ions, for the audit. audit:
-    the share of energies that are computed once more, along the path of a move there and back;
-    which ones depends on their key alone. from_previous: relax
-    from the current state of the chain instead, which is faster and makes the energy depend on the
-    path as far as the audit says.
+    not depend on who asked first.
+
+    move: a move that keeps the number of ions, for the audit.
+    audit: the share of energies that are computed once more, along the path of a move there and
+        back; which ones depends on their key alone.
+    from_previous: relax from the current state of the chain instead, which is faster and makes the
+        energy depend on the path as far as the audit says.
     """
 
-    lattice: Lattice
-    symmetry: SiteSymmetry
+    host: Host
     engine: Engine
     cache: EnergyCache
     move: Move
     audit: float = 0.0
     from_previous: bool = False
 
+    @property
+    def lattice(self) -> Lattice:
+        """Whose occupancies are meant."""
+        return self.host.lattice
+
     def look_up(self, occupancy: Occupancy, current: Occupancy | None = None) -> Lookup:
         """Find or compute; a failed relaxation is an entry without an energy.
 
         current: the relaxed state that a chain is in, where from_previous starts.
         """
-        operation = self.symmetry.canonical_operation(occupancy)
-        canonical = occupancy[self.symmetry.occupancies[operation]]
+        symmetry = self.host.symmetry
+        operation = symmetry.canonical_operation(occupancy)
+        canonical = occupancy[symmetry.occupancies[operation]]
         key = occupancy_key(self.lattice, canonical)
         if key in self.cache:
             return Lookup(key, self.cache[key], computed=False)
@@ -97,14 +110,15 @@ class RelaxedEnergies:
         """The current state, turned so that the trial state is canonical."""
         if current is None or not self.from_previous:
             return None
-        own = self.symmetry.canonical_operation(current)
-        canonical = current[self.symmetry.occupancies[own]]
+        symmetry = self.host.symmetry
+        turn = symmetry.canonical_operation(current)
+        canonical = current[symmetry.occupancies[turn]]
         entry = self.cache[occupancy_key(self.lattice, canonical)]
         if entry.energy is None or entry.cell is None or entry.positions is None:
             return None
         state = Relaxed(entry.energy, entry.cell, entry.positions, 0)
-        turned = self.engine.transform(state, canonical, *self.symmetry.between(own, operation))
-        return turned, current[self.symmetry.occupancies[operation]]
+        turned = self.engine.transform(state, canonical, *symmetry.between(turn, operation))
+        return turned, current[symmetry.occupancies[operation]]
 
     def _relax(
         self, canonical: Occupancy, key: str, previous: tuple[Relaxed, Occupancy] | None

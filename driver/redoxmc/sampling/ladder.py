@@ -18,12 +18,15 @@ UP, DOWN = 1, -1
 class Ladder:
     """Chains by rising temperature. One chain is a plain chain; several exchange states.
 
-    rng: of the exchanges. interval: attempted moves between two exchanges. exchanges: done so far.
-    tried, accepted: exchanges between neighbours, (n_chains - 1,).
+    rng: generator of the exchanges.
+    interval: attempted moves between two exchanges.
+    exchanges: number of rounds of exchanges so far.
+    tried, accepted: number of exchanges between neighbours, (n_chains - 1,).
     walkers: which walker (the label that goes with a state when it is exchanged) is at each
-    temperature. ends: by walker, the end of the ladder where it was last: UP (on its way up: the
-    coldest), DOWN (the hottest, and the coldest before), 0 (none). round_trips: by walker, how
-    often it went from the coldest to the hottest temperature and back.
+        temperature.
+    ends: by walker, the end of the ladder where it was last: UP (on its way up: the coldest), DOWN
+        (the hottest, and the coldest before), 0 (none).
+    round_trips: by walker, how often it went from the coldest to the hottest temperature and back.
     """
 
     chains: list[Chain]

@@ -39,7 +39,9 @@ def step_targets(
 ) -> list[int]:
     """Attempted moves that each ladder is to have made next, (n_ladders,).
 
-    energies: eV, the history of each chain by its name. steps: at most. burn_in: fraction left out.
+    energies: history of each chain in eV, by its name.
+    steps: the most that a ladder makes.
+    burn_in: fraction of the steps that is left out.
     wanted: standard error of the mean energy in eV per cell that stops all chains of an x, once
     every temperature of it has reached it, all seeds together; None: none does.
     """
@@ -47,10 +49,10 @@ def step_targets(
     for ladder in ladders:
         if not ladder.chains[0].uniform:
             groups.setdefault(ladder.chains[0].x, []).append(ladder)
-    own = {}
+    target = {}
     for x, group in groups.items():
-        own[x] = steps if wanted is None else _target(group, energies, steps, burn_in, wanted)
-    return [uniform_draws if lad.chains[0].uniform else own[lad.chains[0].x] for lad in ladders]
+        target[x] = steps if wanted is None else _target(group, energies, steps, burn_in, wanted)
+    return [uniform_draws if lad.chains[0].uniform else target[lad.chains[0].x] for lad in ladders]
 
 
 def _target(
@@ -79,10 +81,10 @@ def _known(
         first = max(int(burn_in * steps), chain.anneal_steps)
         kept = np.array(energies[chain.name][first:steps], dtype=np.float64)
         series.setdefault(chain.temperature, []).append(kept)
-    for own in series.values():
-        if len(own[0]) < 4:
+    for seeds in series.values():
+        if len(seeds[0]) < 4:
             return False
-        error = standard_error(np.array(own))
+        error = standard_error(np.array(seeds))
         if not (isfinite(error) and error <= wanted):  # nan: it never changed
             return False
     return True

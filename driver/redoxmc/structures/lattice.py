@@ -51,7 +51,7 @@ class Lattice:
         return len(self.redox_sites)
 
     @property
-    def n_ions(self) -> int:
+    def n_ion_sites(self) -> int:
         """Number of ion sites, occupied or not."""
         return len(self.ion_sites)
 
@@ -91,7 +91,7 @@ class Lattice:
 
     def n_reduced(self, n_ions: int) -> int | None:
         """How many redox sites are reduced in a neutral cell with n_ions ions; None if none is."""
-        empty = np.zeros(self.n_redox + self.n_ions, dtype=np.int8)
+        empty = np.zeros(self.n_redox + self.n_ion_sites, dtype=np.int8)
         empty[self.n_redox : self.n_redox + n_ions] = 1
         excess = self.total_charge(empty)  # all redox sites oxidised
         gain = self.oxidised.charge - self.reduced.charge
@@ -100,9 +100,9 @@ class Lattice:
 
     def atoms(self, occupancy: Occupancy) -> tuple[Ints, tuple[Species, ...]]:
         """Sites that carry an atom, in site order, and the species on each."""
-        if occupancy.shape != (self.n_redox + self.n_ions,):
+        if occupancy.shape != (self.n_redox + self.n_ion_sites,):
             raise ValueError(
-                f"occupancy of shape {occupancy.shape} on {self.n_redox}+{self.n_ions} sites"
+                f"occupancy of shape {occupancy.shape} on {self.n_redox}+{self.n_ion_sites} sites"
             )
         present = np.ones(len(self.species), dtype=bool)
         present[self.ion_sites] = occupancy[self.n_redox :].astype(bool)
@@ -114,29 +114,8 @@ class Lattice:
 
     def possible_concentrations(self) -> list[float]:
         """The concentrations (ions per redox site) at which the supercell is neutral."""
-        counts = range(self.n_ions + 1)
+        counts = range(self.n_ion_sites + 1)
         return [n / self.n_redox for n in counts if self.n_reduced(n) is not None]
-
-
-def occupancy_key(lattice: Lattice, occupancy: Occupancy) -> str:
-    """Write an occupancy as text, redox sites before the bar: '0110|1100'."""
-    bits = "".join("1" if value else "0" for value in occupancy)
-    return bits[: lattice.n_redox] + "|" + bits[lattice.n_redox :]
-
-
-def occupancy_of_key(key: str) -> Occupancy:
-    """Inverse of occupancy_key."""
-    return np.array([int(bit) for bit in key.replace("|", "")], dtype=np.int8)
-
-
-def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
-    """Raise InputError where the total charge is not zero."""
-    charge = lattice.total_charge(occupancy)
-    if charge != 0:
-        key = occupancy_key(lattice, occupancy)
-        raise InputError(
-            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
-        )
 
 
 def build_lattice(config: Config, card: ModelCard) -> Lattice:
@@ -158,8 +137,8 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
         )
     for species in (reduced, oxidised, ion):
         if species not in card.species:
-            known = ", ".join(map(str, card.species))
-            raise InputError(f"model {card.folder} has no species '{species}'; it has {known}.")
+            names = ", ".join(map(str, card.species))
+            raise InputError(f"model {card.folder} has no species '{species}'; it has {names}.")
     sites = len(host) * determinant(config.host.supercell)
     if sites > MOST_SITES:
         raise InputError(
@@ -198,7 +177,7 @@ def build_lattice(config: Config, card: ModelCard) -> Lattice:
 def ion_count(lattice: Lattice, x: float) -> int:
     """Number of ions at concentration x; InputError where the supercell cannot hold it."""
     n_ions = round(x * lattice.n_redox)
-    exact = abs(n_ions - x * lattice.n_redox) < 1e-6 and n_ions <= lattice.n_ions
+    exact = abs(n_ions - x * lattice.n_redox) < 1e-6 and n_ions <= lattice.n_ion_sites
     if not exact or lattice.n_reduced(n_ions) is None:
         possible = ", ".join(f"{value:g}" for value in lattice.possible_concentrations())
         if not possible:
@@ -277,10 +256,10 @@ def _only_species(
         return reduced
     if element == ion.element:
         return ion
-    known = [s for s in card.species if s.element == element]
-    if len(known) != 1:
+    of_element = [s for s in card.species if s.element == element]
+    if len(of_element) != 1:
         has = ", ".join(map(str, card.species))
         raise InputError(
             f"{path}: {element} must be one species of the model {card.folder}, which has {has}."
         )
-    return known[0]
+    return of_element[0]

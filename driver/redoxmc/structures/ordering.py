@@ -1,14 +1,15 @@
 """Which ion sites are occupied: lowest electrostatic energy, random, or as in a structure file."""
 
-from itertools import combinations
 from math import comb
 from pathlib import Path
 
 import numpy as np
 
 from redoxmc.errors import InputError
+from redoxmc.structures.enumeration import choices
+from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
-from redoxmc.structures.symmetry import SiteSymmetry
+from redoxmc.structures.neighbours import nearest_sites
 
 EXHAUSTIVE = 20_000  # ion orders up to which every one is tried
 EWALD_LIMIT = 2_000  # sites: the Ewald matrix grows with their square
@@ -28,34 +29,34 @@ def ewald_matrix(cell: Floats, scaled: Floats) -> Floats:
     return matrix
 
 
-def ion_order(
-    lattice: Lattice,
-    symmetry: SiteSymmetry,
-    n_ions: int,
-    ordering: str,
-    rng: np.random.Generator,
-) -> Occupancy:
+def ion_order(host: Host, n_ions: int, ordering: str, rng: np.random.Generator) -> Occupancy:
     """The ion part of an occupancy, (n_ion_sites,).
 
     ordering: "ewald", "random", "sampled" (starts random) or a structure file. rng: used by
     "random" and "sampled", and by the annealing that "ewald" falls back on for many ion orders.
     """
     if ordering in ("random", "sampled"):
-        chosen = rng.permutation(lattice.n_ions)[:n_ions]
-        return _occupied(lattice, chosen)
+        chosen = rng.permutation(host.lattice.n_ion_sites)[:n_ions]
+        return _occupied(host.lattice, chosen)
     if ordering == "ewald":
-        return lowest_electrostatic(lattice, symmetry, n_ions)
-    return ion_order_of_file(lattice, n_ions, Path(ordering))
+        return lowest_electrostatic(host, n_ions)
+    return ion_order_of_file(host.lattice, n_ions, Path(ordering))
 
 
-def lowest_electrostatic(lattice: Lattice, symmetry: SiteSymmetry, n_ions: int) -> Occupancy:
+def lowest_order(host: Host, n_ions: int) -> Occupancy:
+    """Ions, then charges, in the order of lowest Ewald energy: it depends on n_ions alone."""
+    return lowest_charge_order(host.lattice, lowest_electrostatic(host, n_ions))
+
+
+def lowest_electrostatic(host: Host, n_ions: int) -> Occupancy:
     """The ion order of lowest Ewald energy, every redox site carrying the mean redox charge.
 
     Exhaustive up to 20,000 orders, else simulated annealing with a fixed seed: deterministic.
     Among equivalent orders the lexicographically largest is returned. Above the size that an Ewald
     matrix fits, InputError.
     """
-    if n_ions in (0, lattice.n_ions):
+    lattice = host.lattice
+    if n_ions in (0, lattice.n_ion_sites):
         return _occupied(lattice, np.arange(n_ions))
     reduced = lattice.n_reduced(n_ions)
     assert reduced is not None  # ion_count has refused such an x
@@ -68,7 +69,7 @@ def lowest_electrostatic(lattice: Lattice, symmetry: SiteSymmetry, n_ions: int) 
     charges[lattice.ion_sites] = 0.0
     best = _lowest(lattice, charges, lattice.ion_sites, float(ion), n_ions)
     order = np.concatenate([np.zeros(lattice.n_redox, dtype=np.int8), best])
-    return symmetry.orbit(order)[-1, lattice.n_redox :].copy()
+    return host.symmetry.orbit(order)[-1, lattice.n_redox :].copy()
 
 
 def lowest_charge_order(lattice: Lattice, ions: Occupancy) -> Occupancy:
@@ -120,10 +121,9 @@ def ion_order_of_file(lattice: Lattice, n_ions: int, path: Path) -> Occupancy:
         scaled = atoms.get_scaled_positions()[[s == element for s in atoms.get_chemical_symbols()]]
         if len(scaled) != n_ions:
             continue
-        difference = scaled[:, None] - lattice.scaled[lattice.ion_sites][None]
-        distance = np.linalg.norm((difference - np.round(difference)) @ lattice.cell, axis=2)
-        chosen = distance.argmin(axis=1) if n_ions else np.empty(0, dtype=np.int64)
-        if len(set(chosen)) == n_ions and (n_ions == 0 or distance.min(axis=1).max() < 1.0):
+        home = lattice.scaled[lattice.ion_sites] @ lattice.cell
+        chosen, _ = nearest_sites(lattice.cell, home, scaled @ lattice.cell, 1.0)
+        if len(set(chosen)) == n_ions and (chosen >= 0).all():
             return _occupied(lattice, chosen)
         raise InputError(
             f"{path}: its {n_ions} {element} do not lie within 1 Å of distinct ion sites."
@@ -132,15 +132,13 @@ def ion_order_of_file(lattice: Lattice, n_ions: int, path: Path) -> Occupancy:
 
 
 def _occupied(lattice: Lattice, chosen: np.ndarray) -> Occupancy:
-    order = np.zeros(lattice.n_ions, dtype=np.int8)
+    order = np.zeros(lattice.n_ion_sites, dtype=np.int8)
     order[chosen] = 1
     return order
 
 
 def _exhaustive(single: Floats, pair: Floats, n_ions: int) -> Occupancy:
-    orders = np.zeros((comb(len(single), n_ions), len(single)), dtype=np.int8)
-    for row, chosen in enumerate(combinations(range(len(single)), n_ions)):
-        orders[row, list(chosen)] = 1
+    orders = choices(len(single), n_ions)
     energies = orders @ single + 0.5 * np.einsum("ni,ij,nj->n", orders, pair, orders, optimize=True)
     # 1e-6 eV: equivalent orders differ by rounding, and the choice must not depend on it
     best: Occupancy = orders[np.flatnonzero(energies < energies.min() + 1e-6)[0]]

@@ -6,7 +6,7 @@ displacement, in a metric that keeps stiff groups (ligands bound to the framewor
 nearly rigid, that brings all mean bond lengths to their targets at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from redoxmc.errors import InputError
 from redoxmc.model_card import Bonds
 from redoxmc.structures.constrained_step import Solve, constrained_step
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+from redoxmc.structures.neighbours import Pairs, neighbours
 
 STIFF_RATIO = 0.85  # a ligand-framework bond shorter than this times the redox bond is stiff
 STIFFNESS = 25.0  # weight of a stretch of a stiff bond against a free displacement, squared
@@ -41,6 +42,10 @@ class Distorter:
     stiff: Ints
     stiff_offset: Floats
     targets: tuple[float, float]
+
+    def start(self, occupancy: Occupancy) -> Floats:
+        """The reference start: positions of every site, vacant or not, (n_sites, 3) Å."""
+        return self.positions + self.displacements(occupancy)
 
     def displacements(self, occupancy: Occupancy) -> Floats:
         """Displacement of every site from the host lattice, (n_sites, 3) Å."""
@@ -96,7 +101,7 @@ def _sparse(parts: Sequence[tuple[Ints, Ints, Floats]], shape: tuple[int, int]) 
 
 
 def make_distorter(
-    lattice: Lattice, cell: Floats, positions: Floats, bonds: dict[str, Bonds]
+    lattice: Lattice, cell: Floats, positions: Floats, bonds: Mapping[str, Bonds]
 ) -> Distorter:
     """Find the ligands of every redox site and the stiff bonds on a host geometry.
 
@@ -115,54 +120,36 @@ def make_distorter(
     reach = 1.6 * max(reduced.mean, oxidised.mean)
     framework = ~mobile & ~ligand
     centres = np.union1d(lattice.redox_sites, np.flatnonzero(framework))
-    i, j, d, offset = _near(cell, positions, centres, ligand, reach)
-    bond_rows: list[int] = []
-    for site in lattice.redox_sites:
-        near = np.arange(*np.searchsorted(i, [site, site + 1]))[: reduced.coordination]
-        if len(near) < reduced.coordination:
-            raise InputError(
-                f"redox site {site} of the host has {len(near)} {reduced.ligand} in {reach:.1f} Å; "
-                f"card.toml of the model says coordination = {reduced.coordination}."
-            )
-        bond_rows.extend(near)
-    entry = {int(site): k for k, site in enumerate(lattice.redox_sites)}
-    rows = np.array(bond_rows)
+    near = neighbours(cell, positions, reach, centres)
+    near = near[ligand[near.point]]
+    ligands = near[np.isin(near.centre, lattice.redox_sites)].nearest(reduced.coordination)
+    entry = np.searchsorted(lattice.redox_sites, ligands.centre)
+    count = np.bincount(entry, minlength=lattice.n_redox)
+    if count.min() < reduced.coordination:
+        lacking = int(count.argmin())
+        raise InputError(
+            f"redox site {lattice.redox_sites[lacking]} of the host has {count[lacking]} "
+            f"{reduced.ligand} in {reach:.1f} Å; card.toml of the model says "
+            f"coordination = {reduced.coordination}."
+        )
     stiff_length = STIFF_RATIO * min(reduced.mean, oxidised.mean)
-    short = np.flatnonzero(framework[i] & (d < stiff_length))
-    edges = _edges_of_groups(i[short], j[short], offset[short])
+    short = near[framework[near.centre] & (near.distance < stiff_length)]
+    edges = _edges_of_groups(short)
     return Distorter(
         cell=cell,
         positions=positions,
         redox_sites=lattice.redox_sites,
-        bonds=np.column_stack([[entry[int(site)] for site in i[rows]], j[rows]]),
-        offset=offset[rows],
+        bonds=np.column_stack([entry, ligands.point]),
+        offset=ligands.offset,
         stiff=np.array([edge[:2] for edge in edges], dtype=np.int64).reshape(-1, 2),
         stiff_offset=np.array([edge[2] for edge in edges]).reshape(-1, 3),
         targets=(oxidised.mean, reduced.mean),
     )
 
 
-def _near(
-    cell: Floats, positions: Floats, centres: Ints, ligand: np.ndarray, reach: float
-) -> tuple[Ints, Ints, Floats, Floats]:
-    """Ligands around each centre: both sites, distance and offset (Å), by centre, nearest first.
-
-    pymatgen's linked cells take 150 MB for 10^5 sites, where ASE's list takes 2 GB.
-    """
-    from pymatgen.optimization.neighbors import find_points_in_spheres
-
-    around = np.ascontiguousarray(positions[centres])
-    periodic = np.ones(3, dtype=np.int64)
-    box, points = np.ascontiguousarray(cell), np.ascontiguousarray(positions)
-    i, j, images, d = find_points_in_spheres(points, around, reach, periodic, box, tol=1e-8)
-    # distances that agree by symmetry are told apart by site and image, on any machine
-    order = np.lexsort((*images.T, j, np.round(d, 6), i))
-    order = order[ligand[j[order]]]
-    return centres[i[order]], j[order], d[order], images[order] @ cell
-
-
-def _edges_of_groups(centre: Ints, ligand: Ints, offset: Floats) -> list[tuple[int, int, Floats]]:
+def _edges_of_groups(pairs: Pairs) -> list[tuple[int, int, Floats]]:
     """Bonds of each group and the distances between its ligands: together they make it rigid."""
+    centre, ligand, offset = pairs.centre, pairs.point, pairs.offset
     edges: list[tuple[int, int, Floats]] = []
     for group in np.unique(centre):
         members = np.flatnonzero(centre == group)

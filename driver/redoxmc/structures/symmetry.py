@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+from redoxmc.structures.neighbours import nearest_sites
 
 TOLERANCE = 1e-3  # Å: spglib's symprec, and the match of an image with a site
 LARGE = 5_000  # sites: above, only the identity is used; the tables grow with their square
@@ -66,19 +67,15 @@ def find_symmetry(lattice: Lattice) -> SiteSymmetry:
 
     Source: Togo, Shinohara, Tanaka, Sci. Technol. Adv. Mater.: Methods 4, 2384822 (2024).
     """
-    from scipy.spatial import cKDTree
-
     if len(lattice.species) > LARGE:
         return identity_symmetry(lattice)
     rotations, translations = _operations(lattice)
-    home = np.mod(lattice.scaled, 1.0)
-    tree = cKDTree(np.where(home >= 1.0, 0.0, home), boxsize=1.0)
+    home = lattice.scaled @ lattice.cell
     sites = np.empty((len(rotations), len(home)), dtype=np.int64)
-    longest = np.linalg.norm(lattice.cell, axis=1).max()
     for o, (rotation, translation) in enumerate(zip(rotations, translations, strict=True)):
-        image = np.mod(lattice.scaled @ rotation.T + translation, 1.0)
-        distance, target = tree.query(np.where(image >= 1.0, 0.0, image))
-        if distance.max() * longest > 20 * TOLERANCE or len(set(target)) != len(target):
+        image = (lattice.scaled @ rotation.T + translation) @ lattice.cell
+        target, distance = nearest_sites(lattice.cell, home, image, 1.0)
+        if distance.max() > 20 * TOLERANCE or len(set(target)) != len(target):
             raise RuntimeError("a symmetry operation of spglib does not map the host onto itself")
         sites[o, target] = np.arange(len(target))
     order = np.concatenate([lattice.redox_sites, lattice.ion_sites])
@@ -89,7 +86,7 @@ def find_symmetry(lattice: Lattice) -> SiteSymmetry:
 
 def identity_symmetry(lattice: Lattice) -> SiteSymmetry:
     """The group of the identity alone, under which every occupancy is its own canonical form."""
-    sites, entries = len(lattice.species), lattice.n_redox + lattice.n_ions
+    sites, entries = len(lattice.species), lattice.n_redox + lattice.n_ion_sites
     return SiteSymmetry(
         np.eye(3, dtype=np.int64)[None],
         np.zeros((1, 3)),
@@ -111,15 +108,15 @@ def _operations(lattice: Lattice) -> tuple[Ints, Floats]:
     if before is not None:
         errors.OLD_ERROR_HANDLING = False
     try:
-        found = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
+        operations = spglib.get_symmetry((lattice.cell, lattice.scaled, numbers), symprec=TOLERANCE)
     except getattr(errors, "SpglibError", ()) as error:
         raise InputError(f"host.structure: spglib finds no symmetry in it ({error}).") from None
     finally:
         if before is not None:
             errors.OLD_ERROR_HANDLING = before
-    if found is None:
+    if operations is None:
         raise InputError("host.structure: spglib finds no symmetry in it.")
-    return found["rotations"].astype(np.int64), found["translations"]
+    return operations["rotations"].astype(np.int64), operations["translations"]
 
 
 def symmetrize_cell(symmetry: SiteSymmetry, reference: Floats, cell: Floats) -> Floats:

@@ -156,6 +156,6 @@ def index_states(states: Sequence[Occupancy]) -> dict[bytes, int]:
 
 def find_state(index: dict[bytes, int], occupancy: Occupancy, name: str) -> int:
     """Return the number of a state; AssertionError, naming the culprit, where it is not listed."""
-    found = index.get(np.asarray(occupancy, dtype=np.int8).tobytes())
-    assert found is not None, f"{name} leaves the state space: it leads to {occupancy.tolist()}"
-    return found
+    number = index.get(np.asarray(occupancy, dtype=np.int8).tobytes())
+    assert number is not None, f"{name} leaves the state space: it leads to {occupancy.tolist()}"
+    return number

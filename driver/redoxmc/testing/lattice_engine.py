@@ -4,17 +4,15 @@ It stands in for LAMMPS in the tests of the sampler and nowhere else: its energy
 the occupancy by construction, costs microseconds, and small cells can be enumerated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import comb
 
 import numpy as np
 
 from redoxmc.engines.relaxed import Relaxed
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
+from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ewald_matrix
-from redoxmc.thermo.shells import neighbour_shells
 
 
 @dataclass(frozen=True)
@@ -110,19 +108,3 @@ def crystal_engine(
     field += 0.5 * np.diag(coupling)  # σ² = σ: what a site does to its own images is a field
     np.fill_diagonal(coupling, 0.0)
     return LatticeEngine(constant, field, coupling, lattice.cell, sites, lattice)
-
-
-def occupancies(
-    n_redox: int, n_reduced: int, n_ion: int = 0, n_occupied: int = 0
-) -> Iterator[Occupancy]:
-    """List all occupancies with these numbers of reduced sites and ions, in lexicographic order."""
-    for reduced in combinations(range(n_redox), n_reduced):
-        for occupied in combinations(range(n_redox, n_redox + n_ion), n_occupied):
-            occupancy = np.zeros(n_redox + n_ion, dtype=np.int8)
-            occupancy[list(reduced + occupied)] = 1
-            yield occupancy
-
-
-def n_occupancies(n_redox: int, n_reduced: int, n_ion: int = 0, n_occupied: int = 0) -> int:
-    """Count them: C(n_redox, n_reduced) C(n_ion, n_occupied)."""
-    return comb(n_redox, n_reduced) * comb(n_ion, n_occupied)

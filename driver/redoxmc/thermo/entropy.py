@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
+from redoxmc.thermo.logarithms import log_sum_exp
 from redoxmc.units import KB
 
 
@@ -38,8 +38,9 @@ def finite_size_entropy(n_sites: int, n_reduced: int) -> float:
 class CanonicalAverages:
     """Averages of a whole cell at one temperature.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. log_partition: ln Z with the energies
-    as they were given.
+    mean_energy, free_energy: eV.
+    heat_capacity, entropy: k_B.
+    log_partition: ln Z with the energies as they were given.
     """
 
     temperature: float
@@ -76,7 +77,7 @@ def averages_of_levels(
     beta = 1.0 / (KB * temperature)
     ground = float(levels.min())
     excess = levels - ground
-    log_z = float(logsumexp(log_g - beta * excess))
+    log_z = float(log_sum_exp(log_g - beta * excess))
     p = np.exp(log_g - beta * excess - log_z)
     mean = float(p @ excess)
     variance = float(p @ (excess - mean) ** 2)
@@ -96,12 +97,7 @@ def boltzmann_probabilities(
     """Return the probability of each level, [n_levels], adding up to 1; arguments as above."""
     levels, log_g = _checked(energies, np.log(degeneracies), temperature)
     exponent = log_g - (levels - levels.min()) / (KB * temperature)
-    return np.asarray(np.exp(exponent - logsumexp(exponent)), dtype=np.float64)
-
-
-def is_complete(degeneracies: ArrayLike, n_states: int) -> bool:
-    """Say whether distinct states with these degeneracies are all of the n_states there are."""
-    return int(np.sum(degeneracies)) == n_states
+    return np.asarray(np.exp(exponent - log_sum_exp(exponent)), dtype=np.float64)
 
 
 def split_entropy(probabilities: ArrayLike, ion_labels: ArrayLike) -> tuple[float, float]:

@@ -49,7 +49,7 @@ def suggest_ladder(temperatures: Sequence[float], energies: Sequence[ArrayLike])
     n = len(_ladder(beta, curve, high))
     if n >= _MOST:
         return _rounded(np.geomspace(temperatures[0], temperatures[-1], _MOST))
-    for _ in range(40):  # the smallest step that needs no more temperatures: the last is no stump
+    for _ in range(40):  # the smallest step that needs no more temperatures, so that all are alike
         middle = 0.5 * (low + high)
         if len(_ladder(beta, curve, middle)) <= n:
             high = middle

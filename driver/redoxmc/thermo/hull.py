@@ -1,6 +1,5 @@
 """Formation energies, the lower convex hull, and the two-phase regions between its vertices."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -39,14 +38,6 @@ def hull_vertices(x: ArrayLike, energies: ArrayLike) -> list[int]:
     return hull
 
 
-def energy_above_hull(x: ArrayLike, energies: ArrayLike) -> NDArray[np.float64]:
-    """Return the distance of each point to the lower hull of all of them, [n], ≥ 0."""
-    fraction, values = _pairs(x, energies)
-    vertices = hull_vertices(fraction, values)
-    line = np.interp(fraction, fraction[vertices], values[vertices])
-    return np.maximum(values - line, 0.0)
-
-
 def on_hull(x: ArrayLike, energies: ArrayLike, tolerance: float = 1e-6) -> NDArray[np.bool_]:
     """Flag the points that are stable: vertices of the lower hull, and ties with them.
 
@@ -72,26 +63,6 @@ def two_phase_regions(
     vertices = hull_vertices(fraction, values)
     ends = [float(fraction[i]) for i in vertices]
     return [(low, high) for low, high in pairwise(ends) if high - low > spacing + 1e-9]
-
-
-def phase_diagram(
-    x: ArrayLike, temperatures: Sequence[float], free_energies: ArrayLike, spacing: float = 0.0
-) -> list[tuple[float, list[tuple[float, float]]]]:
-    """Return the two-phase regions at each temperature: a temperature-composition phase diagram.
-
-    x: [n_x]. temperatures: [n_T] in K. free_energies: [n_T, n_x], eV per formula unit; NaN marks a
-    value that is not known and is left out.
-    """
-    fraction = np.asarray(x, dtype=np.float64)
-    table = np.asarray(free_energies, dtype=np.float64)
-    if table.shape != (len(temperatures), len(fraction)):
-        raise ValueError(f"free energies are [n_T, n_x], got {table.shape}")
-    diagram = []
-    for temperature, row in zip(temperatures, table, strict=True):
-        known = np.isfinite(row)
-        regions = two_phase_regions(fraction[known], row[known], spacing) if known.any() else []
-        diagram.append((float(temperature), regions))
-    return diagram
 
 
 def _height(

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from redoxmc.thermo.entropy import averages_of_levels
-from redoxmc.thermo.jackknife import densities_without_blocks, jackknife_error
+from redoxmc.thermo.jackknife import (
+    Blocks,
+    choose_blocks,
+    densities_without_blocks,
+    jackknife_error,
+)
+from redoxmc.thermo.logarithms import log_sum_exp
 from redoxmc.thermo.mbar import DensityOfStates, NoOverlapError
 from redoxmc.thermo.moments import Estimate, heat_capacity, mean_energy
 from redoxmc.units import KB
@@ -18,15 +23,21 @@ _FIELDS = ("mean_energy", "heat_capacity", "entropy", "free_energy")
 _ANCHOR_SAMPLES = 50.0
 _ANCHOR_ERROR = 0.5  # k_B
 _ONE_LEVEL = 1e-6  # eV
+_NO_ANCHOR = (
+    "the temperatures reach neither the limit of high temperature nor ground states that are known"
+)
+_NO_OVERLAP = "the energies of neighbouring temperatures do not overlap"
 
 
 @dataclass(frozen=True)
 class LadderAverages:
     """Averages of a whole cell at one temperature, with standard errors.
 
-    mean_energy, free_energy: eV. heat_capacity, entropy: k_B. anchor: where the constant of entropy
-    and free energy comes from, in words; empty where they are not known and NaN (see
-    ladder_averages).
+    mean_energy, free_energy: eV.
+    heat_capacity, entropy: k_B.
+    anchor: where the constant of entropy and free energy comes from, in words; empty where they are
+        not known and NaN (see ladder_averages).
+    reason: why they are not known, a sentence; empty where they are.
     """
 
     temperature: float
@@ -35,6 +46,7 @@ class LadderAverages:
     entropy: Estimate
     free_energy: Estimate
     anchor: str = ""
+    reason: str = ""
 
     @property
     def anchored(self) -> bool:
@@ -76,25 +88,32 @@ def ladder_averages(
     that the lower end can be trusted alone. Where temperatures do not overlap at all, each chain
     speaks for its own energy and heat capacity alone.
 
-    Errors: delete-one-block jackknife over 20 blocks of time, the same times at all temperatures,
-    so that autocorrelation shorter than a block and correlation by tempering are both contained;
-    times Student's factor for 19 degrees of freedom (1.07).
+    Errors: delete-one-block jackknife over 5 to 20 blocks of time, each longer than five times the
+    statistical inefficiency of the slowest temperature (see choose_blocks) and the same time of the
+    same seed at all temperatures, so that autocorrelation and correlation by tempering are both
+    contained; times Student's factor (1.43 for 5 blocks, 1.07 for 20). Chains too short for that
+    give no entropy, no free energy, and no error of the rest.
     Sources: Shirts and Chodera 2008 (see mbar.py); Efron, The Jackknife (1982), ch. 3.
     """
     series = [np.atleast_2d(np.asarray(e, dtype=np.float64)) for e in energies]
     targets = [t for t in temperatures if np.isfinite(t)] if at is None else list(at)
     try:
-        full, partial = densities_without_blocks(temperatures, series, log_n_states or 0.0)
+        blocks = choose_blocks(temperatures, series)
+        full, partial = densities_without_blocks(
+            temperatures, series, log_n_states or 0.0, blocks.count
+        )
     except NoOverlapError:
         return [_alone(t, temperatures, series) for t in targets]
     uniform = KB * max(temperatures) >= full.energies[-1] - full.energies[0]
     reached = (
         log_n_states is not None
         and full.effective_samples(np.inf) >= _ANCHOR_SAMPLES
-        and (np.inf in temperatures or _ground_agrees(full, partial, ground_degeneracy))
+        and (np.inf in temperatures or _ground_agrees(full, partial, blocks, ground_degeneracy))
     )
-    anchor = ""
-    if reached and uniform:
+    anchor, reason = "", blocks.reason
+    if reason:
+        pass
+    elif reached and uniform:
         anchor = "infinite temperature"
     elif ground_degeneracy is not None and (reached or ground_found):
         anchor = "ground states"
@@ -102,15 +121,21 @@ def ladder_averages(
         full, *partial = [
             _with_ground_states(dos, ground_degeneracy, ceiling) for dos in [full, *partial]
         ]
+    else:
+        reason = _NO_ANCHOR
     result = []
     for t in targets:
-        values, errors = _table([full], t)[0], jackknife_error(_table(partial, t))
+        values, errors = _table([full], t)[0], _errors(_table(partial, t), blocks)
         if not anchor:
             values[2:] = errors[2:] = np.nan
         estimates = [Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
         mean, capacity, entropy, free = estimates
-        result.append(LadderAverages(t, mean, capacity, entropy, free, anchor))
+        result.append(LadderAverages(t, mean, capacity, entropy, free, anchor, reason))
     return result
+
+
+def _errors(left_out: NDArray[np.float64], blocks: Blocks) -> NDArray[np.float64]:
+    return jackknife_error(left_out, blocks.memory)
 
 
 def _alone(
@@ -119,10 +144,10 @@ def _alone(
     """Say what the chain of one temperature says, where the ladder does not hold together."""
     unknown = Estimate(np.nan, np.nan)
     if target not in temperatures:
-        return LadderAverages(target, unknown, unknown, unknown, unknown)
-    own = series[list(temperatures).index(target)]
-    mean, capacity = mean_energy(own), heat_capacity(own, target, 1)
-    return LadderAverages(target, mean, capacity, unknown, unknown)
+        return LadderAverages(target, unknown, unknown, unknown, unknown, reason=_NO_OVERLAP)
+    energies_here = series[list(temperatures).index(target)]
+    mean, capacity = mean_energy(energies_here), heat_capacity(energies_here, target, 1)
+    return LadderAverages(target, mean, capacity, unknown, unknown, reason=_NO_OVERLAP)
 
 
 def _table(estimates: Sequence[DensityOfStates], temperature: float) -> NDArray[np.float64]:
@@ -132,7 +157,10 @@ def _table(estimates: Sequence[DensityOfStates], temperature: float) -> NDArray[
 
 
 def _ground_agrees(
-    full: DensityOfStates, partial: Sequence[DensityOfStates], degeneracy: int | None
+    full: DensityOfStates,
+    partial: Sequence[DensityOfStates],
+    blocks: Blocks,
+    degeneracy: int | None,
 ) -> bool:
     """Say whether the number of ground states implied by the anchor at β = 0 is the true one."""
     if degeneracy is None:
@@ -141,7 +169,7 @@ def _ground_agrees(
     counts = np.array([[_log_ground(dos, ceiling)] for dos in partial])
     if not np.all(np.isfinite(counts)):
         return False
-    error = float(jackknife_error(counts)[0]) if len(counts) else np.nan
+    error = float(_errors(counts, blocks)[0]) if len(counts) else np.nan
     difference = abs(_log_ground(full, ceiling) - np.log(degeneracy))
     return bool(error < _ANCHOR_ERROR and difference <= 3.0 * error + 1e-9)
 
@@ -149,7 +177,7 @@ def _ground_agrees(
 def _log_ground(dos: DensityOfStates, ceiling: float) -> float:
     """Ln of the number of states up to this energy (eV)."""
     ground = dos.log_degeneracies[dos.energies <= ceiling]
-    return float(logsumexp(ground)) if len(ground) else -np.inf
+    return float(log_sum_exp(ground)) if len(ground) else -np.inf
 
 
 def _with_ground_states(dos: DensityOfStates, degeneracy: int, ceiling: float) -> DensityOfStates:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
+from redoxmc.thermo.logarithms import log_sum_exp
 from redoxmc.units import KB
 
 _MAX_STEPS = 200
@@ -30,8 +30,9 @@ class NoOverlapError(ValueError):
 class DensityOfStates:
     """Estimated number of states at each energy.
 
-    energies: [n_levels], eV per cell, ascending. log_degeneracies: [n_levels], ln of the estimated
-    number of states at each. counts: [n_levels], samples that fell there, over all temperatures.
+    energies: [n_levels], eV per cell, ascending.
+    log_degeneracies: [n_levels], ln of the estimated number of states at each.
+    counts: [n_levels], samples that fell there, over all temperatures.
     """
 
     energies: NDArray[np.float64]
@@ -45,7 +46,7 @@ class DensityOfStates:
         is no proof of the opposite: states that were never seen do not enter.
         """
         log_w = self.log_degeneracies - self.energies / (KB * temperature)
-        return float(np.exp(2 * logsumexp(log_w) - logsumexp(2 * log_w - np.log(self.counts))))
+        return float(np.exp(2 * log_sum_exp(log_w) - log_sum_exp(2 * log_w - np.log(self.counts))))
 
 
 def density_of_states(
@@ -85,18 +86,41 @@ def density_of_levels(
     level; samples: [n_T], their number at each temperature. start: [n_T], a guess of −ln Z relative
     to that of the first temperature. Also returns the solution for it: a start for a similar one.
     """
+    found, f = densities_of_levels(
+        temperatures, levels, counts[None], samples[None], log_n_states, start
+    )
+    return found[0], f[0]
+
+
+def densities_of_levels(
+    temperatures: Sequence[float],
+    levels: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    samples: NDArray[np.int64],
+    log_n_states: float,
+    start: NDArray[np.float64],
+) -> tuple[list[DensityOfStates], NDArray[np.float64]]:
+    """Do what density_of_levels does for several sets of samples of the same levels, at once.
+
+    counts: [n_sets, n_levels]; samples: [n_sets, n_T]. The solution is [n_sets, n_T].
+    """
     if len(set(temperatures)) != len(temperatures) or not all(t > 0.0 for t in temperatures):
         raise ValueError(f"temperatures are positive and all different, got {list(temperatures)}")
-    seen = counts > 0
-    levels, counts = levels[seen], counts[seen]
+    seen = counts.any(axis=0)
+    levels, counts = levels[seen], counts[:, seen]
     exponent = -np.outer(levels - levels[0], [1.0 / (KB * t) for t in temperatures])
-    total = float(samples.sum())
+    total = samples.sum(axis=1, keepdims=True).astype(np.float64)
     f, p = _solve(exponent, counts / total, samples / total, start)
-    if _shared_samples(p, counts, samples) < _SHARED:
+    if _shared_samples(p, counts, samples).min() < _SHARED:
         raise NoOverlapError("the samples of the temperatures fall into sets without overlap")
-    log_weight = np.log(counts) - logsumexp(exponent + f + np.log(samples), axis=1)
-    log_weight += log_n_states - logsumexp(log_weight)
-    return DensityOfStates(levels, log_weight, counts.astype(np.int64)), f
+    result = []
+    for own_f, own, n in zip(f, counts, samples, strict=True):
+        some = own > 0
+        log_weight = np.log(own[some])
+        log_weight -= log_sum_exp(exponent[some] + own_f + np.log(n), axis=1)
+        log_weight += log_n_states - log_sum_exp(log_weight)
+        result.append(DensityOfStates(levels[some], log_weight, own[some].astype(np.int64)))
+    return result, f
 
 
 def integrated_free_energies(
@@ -119,57 +143,74 @@ def _solve(
     exponent: NDArray[np.float64],
     counts: NDArray[np.float64],
     shares: NDArray[np.float64],
-    f: NDArray[np.float64],
+    start: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Minimize Φ(f) = Σ_u n_u ln Σ_k N_k e^(f_k − β_k u) − Σ_k N_k f_k by damped Newton steps.
 
-    Φ is convex; its minimum is the MBAR solution. f[0] stays 0. counts and shares add up to 1.
-    Also returns p, [n_levels, n_T]: the probability that a sample at a level came from each
-    temperature.
+    Φ is convex; its minimum is the MBAR solution. counts: [n_sets, n_levels] and shares: [n_sets,
+    n_T] add up to 1 in each set; the sets are solved together. f[0] of each stays 0.
+    Also returns p, [n_sets, n_levels, n_T]: the probability that a sample at a level came from
+    each temperature.
     """
 
-    def objective(f: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        terms = exponent + f + np.log(shares)
-        log_sum = logsumexp(terms, axis=1)
-        return float(counts @ log_sum - shares @ f), np.exp(terms - log_sum[:, None])
+    def objective(f: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        terms = exponent + (f + np.log(shares))[:, None, :]
+        top = terms.max(axis=2, keepdims=True)
+        p = np.exp(terms - top)
+        norm = p.sum(axis=2, keepdims=True)
+        p /= norm
+        log_sum = (np.log(norm) + top)[:, :, 0]
+        return (counts * log_sum).sum(axis=1) - (shares * f).sum(axis=1), p
 
+    def gradient(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((np.einsum("bl,blt->bt", counts, p) - shares)[:, 1:])
+
+    f = np.tile(start, (len(counts), 1))
     value, p = objective(f)
     for _ in range(_MAX_STEPS):
-        gradient = (counts @ p - shares)[1:]
-        if np.max(np.abs(gradient), initial=0.0) < 1e-12:
+        slope = gradient(p)
+        active = np.abs(slope).max(axis=1, initial=0.0) >= 1e-12
+        if not active.any():
             return f, p
-        weighted = p * counts[:, None]
-        hessian = (np.diag(weighted.sum(axis=0)) - p.T @ weighted)[1:, 1:]
-        step = np.linalg.lstsq(hessian, -gradient, rcond=1e-14)[0]
-        length = 1.0
-        while length > 1e-8:
-            trial = f.copy()
-            trial[1:] += length * step
+        weighted = p * counts[:, :, None]
+        hessian = -np.swapaxes(p, 1, 2) @ weighted
+        diagonal = np.arange(hessian.shape[1])
+        hessian[:, diagonal, diagonal] += weighted.sum(axis=1)
+        inverse = np.linalg.pinv(hessian[:, 1:, 1:], rcond=1e-14, hermitian=True)
+        step = np.zeros_like(f)
+        step[:, 1:] = -(inverse @ slope[:, :, None])[:, :, 0]
+        length = np.where(active, 1.0, 0.0)[:, None]
+        while True:
+            trial = f + length * step
             trial_value, trial_p = objective(trial)
-            if trial_value <= value + 1e-15:
+            worse = active & (trial_value > value + 1e-15)
+            if not worse.any():
                 break
-            length /= 2
-        else:
-            break
-        if np.max(np.abs(length * step)) < 1e-13:
-            return trial, trial_p
+            length[worse] /= 2
+            length[length < 1e-8] = 0.0  # this set stays where it is
+        moved = np.abs(length * step).max()
         f, value, p = trial, trial_value, trial_p
-    if np.max(np.abs((counts @ p - shares)[1:])) < 1e-8:
+        if moved < 1e-13:
+            break
+    if np.max(np.abs(gradient(p)), initial=0.0) < 1e-8:
         return f, p
     raise NoOverlapError("MBAR did not converge: neighbouring temperatures do not overlap")
 
 
 def _shared_samples(
     p: NDArray[np.float64], counts: NDArray[np.int64], samples: NDArray[np.int64]
-) -> float:
+) -> NDArray[np.float64]:
     """Return how many samples hold the most loosely connected sets of temperatures together.
 
+    Of each set of samples, [n_sets]; arguments as in _solve, but with numbers instead of shares.
     The overlap matrix O_kl = Σ_u n_u p_k p_l / N_k has the eigenvalue 1 once for each set without
     any overlap; 1 minus the second largest measures the weakest link (Klimovich, Shirts, Mobley,
     J. Comput.-Aided Mol. Des. 29, 397 (2015)).
     """
-    if len(samples) == 1:
-        return float(counts.sum())
+    total: NDArray[np.float64] = counts.sum(axis=1).astype(np.float64)
+    if samples.shape[1] == 1:
+        return total
     root = np.sqrt(samples.astype(np.float64))
-    symmetric = (p * counts[:, None]).T @ p / np.outer(root, root)
-    return float((1.0 - np.linalg.eigvalsh(symmetric)[-2]) * counts.sum())
+    overlap = np.swapaxes(p * counts[:, :, None], 1, 2) @ p
+    overlap /= root[:, :, None] * root[:, None, :]
+    return np.asarray((1.0 - np.linalg.eigvalsh(overlap)[:, -2]) * total, dtype=np.float64)

@@ -32,7 +32,8 @@ def entropy_of_visits(
     of each state, where it stands for several of equal probability (else 1). The correction is
     (K − 1)/(2 n) for K states visited and n independent samples; the error is that of the mean of
     −ln(p/g) and the correction together. Both are infinite where a single state was
-    visited: that says nothing of others. Raises ValueError without a step.
+    visited: that says nothing of others; the error is, where the chains are too short for one
+    (see standard_error). Raises ValueError without a step.
 
     Source: Paninski, Neural Comput. 15, 1191 (2003), section 4.1 (Miller 1955).
     """
@@ -49,7 +50,9 @@ def entropy_of_visits(
     there = np.array([[float(state == often) for state in chain] for chain in chains])
     n = min(effective_samples(series) for series in (surprise, there) if np.ptp(series) > 1e-12)
     correction = (len(counts) - 1) / (2 * n)
-    error = np.nan_to_num(standard_error(surprise))  # nan: all weights are equal
+    # where all weights are equal there is nothing to scatter
+    error = standard_error(surprise) if np.ptp(surprise) > 1e-12 else 0.0
+    error = error if np.isfinite(error) else np.inf
     return VisitedEntropy(
         float(surprise.mean()) + correction, float(np.hypot(error, correction)), correction
     )

@@ -1,0 +1,90 @@
+"""Replicas of Monte Carlo on relaxed energies: ladders of chains, by concentration and seed."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from math import comb, inf
+from typing import Any
+
+from redoxmc.campaign.system import System
+from redoxmc.results.store import Store
+from redoxmc.sampling.cache import EnergyCache
+from redoxmc.sampling.chain import make_chain
+from redoxmc.sampling.ladder import Ladder, advance, make_ladder
+from redoxmc.sampling.stopping import step_targets
+
+
+class MonteCarloSampler:
+    """Sampler of ladders; energies are functions of the occupancy, so who asks first is all one."""
+
+    what = "sampling"
+    may_change = "sampling.steps, burn_in and standard_error, [parallel] and [report]"
+
+    def __init__(self, system: System):
+        self._system = system
+        self._cache = EnergyCache()
+
+    @property
+    def identity(self) -> str:
+        """Hash of what determines the chains."""
+        return self._system.identity
+
+    def fresh(self, header: dict[str, Any]) -> Store:
+        """A store of chains on random charge orders."""
+        return Store(header, ladders=_ladders(self._system))
+
+    def begin(self, store: Store, say: Callable[[str], None]) -> None:
+        """Take up the energies that are known."""
+        self._cache = store.cache
+
+    def bundles(self, store: Store) -> list[list[tuple[Ladder, int]]]:
+        """Ladders that are not where they are to be; those of one concentration go together."""
+        lattice, sampling = self._system.lattice, self._system.config.sampling
+        wanted = sampling.standard_error
+        targets = step_targets(
+            store.ladders,
+            {name: trace.energies for name, trace in store.traces.items()},
+            steps=sampling.steps,
+            uniform_draws=sampling.uniform_draws,
+            burn_in=sampling.burn_in,
+            wanted=None if wanted is None else wanted * lattice.formula_units,
+        )
+        bundles: dict[int, list[tuple[Ladder, int]]] = {}
+        for ladder, target in zip(store.ladders, targets, strict=True):
+            if not ladder.finished(target):
+                bundles.setdefault(ladder.chains[0].n_ions, []).append((ladder, target))
+
+        def cost(n_ions: int) -> int:
+            return comb(lattice.n_redox, lattice.n_reduced(n_ions) or 0)
+
+        return [bundles[n] for n in sorted(bundles, key=lambda n: (-cost(n), n))]
+
+    def advance(self, replica: Ladder, steps: int, stop: Callable[[], bool]) -> None:
+        """Attempt moves, and exchanges in between."""
+        energies = self._system.energies(replica.chains[0].n_ions, self._cache)
+        advance(replica, energies, self._system.mixture, steps, stop)
+
+    def close(self) -> None:
+        """Nothing was taken."""
+
+
+def _ladders(system: System) -> list[Ladder]:
+    sampling = system.config.sampling
+    ladders: list[Ladder] = []
+    for x, seed in product(system.config.ions.concentrations, sampling.seeds):
+        ions = system.ions(x, seed)
+        potentials: Sequence[float | None] = sampling.chemical_potential or [None]
+        for potential in potentials:
+            chains = [
+                make_chain(system.lattice, x, ions, temperature, seed, potential)
+                for temperature in sampling.temperatures
+            ]
+            if sampling.annealing:
+                for chain in chains:
+                    chain.anneal_from = sampling.annealing.start
+                    chain.anneal_steps = sampling.annealing.steps
+            groups = [chains] if sampling.tempering else [[chain] for chain in chains]
+            ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
+        if sampling.uniform_draws:
+            draws = make_chain(system.lattice, x, ions, inf, seed)
+            ladders.append(make_ladder([draws], sampling.exchange_interval))
+    return ladders

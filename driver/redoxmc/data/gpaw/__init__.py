@@ -1,0 +1,1 @@
+"""What runs beside GPAW, under its Python: standard library, numpy and GPAW only."""

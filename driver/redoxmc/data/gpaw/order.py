@@ -1,0 +1,170 @@
+"""GPAW held in a wanted charge order and orbital order until the density has settled.
+
+Why moments alone do not impose an order: in the first iterations the open levels of all redox ions
+are at the Fermi level, and an extra electron goes to any ion, and to any mixture of the orbitals
+of one. So (occupation matrix control, Allen and Watson, PCCP 16, 21016, 2014, with the orbitals
+chosen by the calculation itself):
+
+1. While the density is fixed, a potential shifts whole shells: down where electrons are wanted.
+   The fullest orbitals of what comes out are the ones that the crystal offers.
+2. The density starts again with these orbitals filled and the others empty, and the potential now
+   acts on them: -V/2 on the filled, +V/2 on the empty ones.
+3. Whenever the density error has become small, the potential is reduced, down to nothing. What
+   converges is free of it.
+"""
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+HARTREE = 27.211386245988  # eV
+_SMALLEST = 0.3  # eV; below it the potential is taken away
+_SHORTEST = 2  # iterations between two reductions
+
+
+@dataclass(frozen=True)
+class HeldShell:
+    """One spin channel of the open shell of an ion.
+
+    atom: index of the ion.
+    spin: 0 for the majority, 1 for the minority.
+    electrons: how many are wanted in it.
+    """
+
+    atom: int
+    spin: int
+    electrons: int
+
+
+@dataclass
+class OrderHold:
+    """The potential that holds an order, and how far its release has come.
+
+    shells: what is held.
+    potential: eV, at the start.
+    release: factor of each reduction.
+    threshold: density error (electrons per valence electron) that allows a reduction.
+    fixed: iterations with the first density.
+    skip: number of the fullest orbitals that are passed over.
+    mixers: filled by GPAW.
+    shell_tools: the module `shells`.
+    utilities: GPAW's module of that name.
+    orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
+    age: iterations since the last reduction.
+    """
+
+    shells: list[HeldShell]
+    potential: float
+    release: float
+    threshold: float
+    fixed: int
+    skip: int
+    mixers: list[Any]
+    shell_tools: Any
+    utilities: Any = None
+    orbitals: dict[tuple[int, int], Floats] = field(default_factory=dict)
+    age: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether the potential still acts."""
+        return bool(self.shells) and self.potential > 0
+
+    def matrix(self, shell: HeldShell, size: int) -> Floats:
+        """Return the potential on a shell, (size, size), eV."""
+        filled = self.orbitals.get((shell.atom, shell.spin))
+        if filled is None:
+            filled = np.eye(size) * (shell.electrons > 0)
+        return self.potential / 2 * (np.eye(size) - 2 * filled)
+
+    def add(self, hamiltonian: Any, setups: Any, sign: float) -> None:
+        """Add the potential to the atomic Hamiltonians (sign 1), or take it away (-1)."""
+        for shell in self.shells:
+            setup = setups[shell.atom]
+            size = self.shell_tools.shell_blocks(setup)[0]
+            matrix = self.shell_tools.over_projectors(setup, self.matrix(shell, size)) / HARTREE
+            hamiltonian.dH_asp[shell.atom][shell.spin] += sign * self.utilities.pack2(matrix)
+
+    def reduce(self, error: float) -> None:
+        """Reduce the potential where the density error (per valence electron) allows it."""
+        self.age += 1
+        if self.active and error < self.threshold and self.age >= _SHORTEST:
+            smaller = self.potential * self.release
+            self.potential, self.age = (smaller if smaller > _SMALLEST else 0.0), 0
+            for mixer in self.mixers:
+                mixer.forget()
+
+    def choose_orbitals(self, wfs: Any, density: Any) -> None:
+        """Choose the orbitals from the wave functions, and put them into the density."""
+        output = wfs.setups.empty_atomic_matrix(density.ncomponents, density.atom_partition)
+        wfs.calculate_atomic_density_matrices(output)
+        for shell in self.shells:
+            setup = wfs.setups[shell.atom]
+            unpacked = self.utilities.unpack2(output[shell.atom][shell.spin])
+            occupations = self.shell_tools.occupation(setup, unpacked)
+            orbitals = self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip)
+            self.orbitals[shell.atom, shell.spin] = orbitals
+            if shell.electrons:
+                packed = density.D_asp[shell.atom][shell.spin]
+                matrix = self.shell_tools.put_into(setup, self.utilities.unpack2(packed), orbitals)
+                packed[:] = self.utilities.pack(matrix)
+        for mixer in self.mixers:
+            mixer.start_anew()
+        density.calculate_normalized_charges_and_mix()
+
+    def kept(self, setups: Any, density: Any) -> float | None:
+        """Return the smallest share of the chosen orbitals in those filled at the end, 0 to 1.
+
+        None where no orbital had to be chosen.
+        """
+        shares = []
+        for shell in self.shells:
+            chosen = self.orbitals.get((shell.atom, shell.spin))
+            if chosen is None or not 0 < shell.electrons < len(chosen):
+                continue
+            packed = density.D_asp[shell.atom][shell.spin]
+            occupations = self.shell_tools.occupation(
+                setups[shell.atom], self.utilities.unpack2(packed)
+            )
+            filled = self.shell_tools.fullest_orbitals(occupations, shell.electrons)
+            shares.append(float(np.trace(filled @ chosen)) / shell.electrons)
+        return min(shares, default=None)
+
+
+def hold_order(hold: OrderHold) -> None:
+    """Make GPAW's next calculations hold the order, in the LCAO start and in every iteration."""
+    hold.utilities = importlib.import_module("gpaw.utilities")
+    loop = importlib.import_module("gpaw.scf").SCFLoop
+    start = importlib.import_module("gpaw.lcao.eigensolver").DirectLCAO
+    start_iterate, iterate, check = start.iterate, loop.iterate_eigensolver, loop.check_convergence
+
+    def held_start(self: Any, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
+        if hold.active:
+            hold.add(hamiltonian, wfs.setups, 1)
+        start_iterate(self, hamiltonian, wfs, occ)
+        if hold.active:
+            hold.add(hamiltonian, wfs.setups, -1)
+
+    def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
+        if not hold.active:
+            iterate(self, wfs, hamiltonian, density)
+            return
+        if hold.orbitals and hold.mixers:
+            hold.reduce(hold.mixers[-1].error / wfs.nvalence)
+        hold.add(hamiltonian, wfs.setups, 1)
+        iterate(self, wfs, hamiltonian, density)
+        hold.add(hamiltonian, wfs.setups, -1)
+        if not hold.orbitals and self.niter == hold.fixed:
+            hold.choose_orbitals(wfs, density)
+            hamiltonian.update(density)
+
+    def held_check(self: Any, *arguments: Any) -> None:
+        check(self, *arguments)
+        self.converged = self.converged and not hold.active
+
+    start.iterate = held_start
+    loop.iterate_eigensolver, loop.check_convergence = held_iterate, held_check

@@ -1,0 +1,43 @@
+"""An occupancy as text: its key, such as '0110|1100'. Redox sites stand before the bar."""
+
+import numpy as np
+
+from redoxmc.errors import InputError
+from redoxmc.structures.lattice import Lattice, Occupancy
+
+
+def occupancy_key(lattice: Lattice, occupancy: Occupancy) -> str:
+    """Write an occupancy as text."""
+    bits = "".join("1" if value else "0" for value in occupancy)
+    return bits[: lattice.n_redox] + "|" + bits[lattice.n_redox :]
+
+
+def occupancy_of_key(key: str) -> Occupancy:
+    """Inverse of occupancy_key."""
+    return np.array([int(bit) for bit in key.replace("|", "")], dtype=np.int8)
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """The charge order and the ion order of a key, as text; the latter is '' without a bar."""
+    charges, _, ions = key.partition("|")
+    return charges, ions
+
+
+def ions_of_key(key: str) -> int:
+    """Number of ions of a state."""
+    return split_key(key)[1].count("1")
+
+
+def reduced_of_key(key: str) -> int:
+    """Number of reduced redox sites of a state."""
+    return split_key(key)[0].count("1")
+
+
+def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
+    """Raise InputError where the total charge is not zero."""
+    charge = lattice.total_charge(occupancy)
+    if charge != 0:
+        key = occupancy_key(lattice, occupancy)
+        raise InputError(
+            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
+        )

@@ -1,0 +1,135 @@
+"""The potential that holds a charge order, on made-up Hamiltonians and densities."""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from redoxmc.data.gpaw import shells
+from redoxmc.data.gpaw.order import HARTREE, HeldShell, OrderHold, hold_order
+
+SETUP = SimpleNamespace(n_j=[3], l_j=[2], lq=[1.0], ni=5)  # nothing but a d shell
+UTILITIES = SimpleNamespace(
+    pack=lambda m: m.ravel(), pack2=lambda m: m.ravel(), unpack2=lambda v: v.reshape(5, 5)
+)
+FREE = 7  # iteration that is the first without potential in the run below
+
+
+class Mixer:
+    """What the hold needs of a mixer."""
+
+    def __init__(self) -> None:
+        self.error, self.forgotten, self.started = np.inf, 0, 0
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+    def start_anew(self) -> None:
+        self.started += 1
+
+
+def make_hold(mixer: Mixer) -> OrderHold:
+    held = [HeldShell(0, 1, 1), HeldShell(1, 1, 0)]
+    return OrderHold(held, 4.0, 0.5, 2.5e-3, 3, 0, [mixer], shells)
+
+
+@pytest.fixture
+def gpaw(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Stand-ins for the modules of GPAW that are patched; returns a list of what was seen."""
+    seen: list[np.ndarray] = []
+
+    class Loop:
+        def __init__(self) -> None:
+            self.niter, self.converged = 0, False
+
+        def iterate_eigensolver(self, wfs: Any, hamiltonian: Any, density: Any) -> None:
+            self.niter += 1
+            seen.append(np.array([hamiltonian.dH_asp[a].copy() for a in (0, 1)]))
+
+        def check_convergence(self, *arguments: Any) -> None:
+            self.converged = True
+
+    class Start:
+        def iterate(self, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
+            seen.append(np.array([hamiltonian.dH_asp[a].copy() for a in (0, 1)]))
+
+    monkeypatch.setitem(sys.modules, "gpaw.scf", SimpleNamespace(SCFLoop=Loop))
+    monkeypatch.setitem(sys.modules, "gpaw.lcao.eigensolver", SimpleNamespace(DirectLCAO=Start))
+    monkeypatch.setitem(sys.modules, "gpaw.utilities", UTILITIES)
+    return SimpleNamespace(Loop=Loop, Start=Start, seen=seen)
+
+
+def run(gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int) -> tuple[Any, list[bool]]:
+    """Iterate with an error that is small from the fifth iteration on."""
+    vectors = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
+    output = vectors @ np.diag([0.1, 0.2, 0.5, 0.1, 0.1]) @ vectors.T
+
+    def calculate(target: Any) -> None:
+        for a in (0, 1):
+            target[a][1] = output.ravel()
+
+    blank = {a: np.zeros((2, 25)) for a in (0, 1)}
+    setups = SimpleNamespace(
+        __getitem__=None, empty_atomic_matrix=lambda *_: {a: d.copy() for a, d in blank.items()}
+    )
+    wfs = SimpleNamespace(nvalence=100, calculate_atomic_density_matrices=calculate)
+    wfs.setups = type("Setups", (), {"__getitem__": lambda self, a: SETUP})()
+    wfs.setups.empty_atomic_matrix = setups.empty_atomic_matrix
+    density = SimpleNamespace(
+        D_asp={a: np.tile(0.2 * np.eye(5).ravel(), (2, 1)) for a in (0, 1)},
+        ncomponents=2,
+        atom_partition=None,
+        calculate_normalized_charges_and_mix=lambda: None,
+    )
+    hamiltonian = SimpleNamespace(dH_asp=blank, update=lambda density: None)
+    hold_order(hold)
+    gpaw.Start().iterate(hamiltonian, wfs)
+    loop, converged = gpaw.Loop(), []
+    for number in range(iterations):
+        mixer.error = np.inf if number < 4 else 0.1
+        loop.iterate_eigensolver(wfs, hamiltonian, density)
+        loop.check_convergence()
+        converged.append(loop.converged)
+    assert not np.any(blank[0]), "the potential is taken away after every iteration"
+    return SimpleNamespace(density=density, orbital=vectors[:, 2]), converged
+
+
+def test_whole_shells_first_then_the_fullest_orbital(gpaw: Any) -> None:
+    mixer = Mixer()
+    result, _ = run(gpaw, make_hold(mixer), mixer, 4)
+    shift = 2.0 / HARTREE * np.eye(5).ravel()
+    for seen in gpaw.seen[:4]:  # the LCAO start and three iterations with the first density
+        np.testing.assert_allclose(seen[0], [np.zeros(25), -shift])
+        np.testing.assert_allclose(seen[1], [np.zeros(25), shift])
+    filled = np.outer(result.orbital, result.orbital)
+    np.testing.assert_allclose(
+        gpaw.seen[4][0, 1], 2.0 / HARTREE * (np.eye(5) - 2 * filled).ravel(), atol=1e-12
+    )
+    np.testing.assert_allclose(gpaw.seen[4][1, 1], shift)
+    np.testing.assert_allclose(result.density.D_asp[0][1], filled.ravel(), atol=1e-12)
+    np.testing.assert_allclose(result.density.D_asp[1][1], 0.2 * np.eye(5).ravel())
+    assert mixer.started == 1
+
+
+def test_it_is_released_in_steps_and_nothing_converges_before(gpaw: Any) -> None:
+    mixer = Mixer()
+    _, converged = run(gpaw, make_hold(mixer), mixer, 14)
+    strengths = [np.abs(seen[1, 1]).max() * HARTREE * 2 for seen in gpaw.seen[1:]]
+    np.testing.assert_allclose(
+        strengths, [4, 4, 4, 4, 2, 2, 1, 1, 0.5, 0.5, 0, 0, 0, 0], atol=1e-12
+    )
+    assert mixer.forgotten == 4
+    assert converged == [strength == 0 for strength in strengths]
+
+
+def test_the_share_of_the_chosen_orbitals_that_is_still_filled(gpaw: Any) -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    result, _ = run(gpaw, hold, mixer, 5)
+    assert hold.kept({0: SETUP, 1: SETUP}, result.density) == pytest.approx(1.0)
+    other = np.linalg.svd(result.orbital[None])[2][1]
+    turned = np.sqrt(0.5) * (result.orbital + other)
+    result.density.D_asp[0][1] = np.outer(turned, turned).ravel()
+    assert hold.kept({0: SETUP, 1: SETUP}, result.density) == pytest.approx(0.5)

@@ -1,0 +1,72 @@
+"""Figures of README.md that carry a tag are those of the results that are shipped.
+
+`<!-- figure: KEY -->0.417(4)`: the number behind the tag is what the key below gives, digit by
+digit. A new figure gets a key here; a tag without a key fails.
+"""
+
+import math
+import re
+
+import pytest
+from conftest import REPO
+
+from redoxmc.report.analysis import Analysis
+from redoxmc.report.summary import summarize
+from redoxmc.results.store import load
+
+TAG = re.compile(r"<!-- figure: (\S+) -->([\d.,]*\d(?:\(\d+\))?)?")
+
+
+def with_error(value, error):
+    """0.417(4): as many digits as the first one of the error."""
+    digits = -math.floor(math.log10(error))
+    last = round(error * 10**digits)
+    if last == 10:
+        digits, last = digits - 1, 1
+    return f"{value:.{digits}f}({last})"
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    stores = {name: load(REPO / "docs/results" / name / "results.h5") for name in NAMES}
+    return {name: summarize(Analysis.of(store), {}) for name, store in stores.items()}
+
+
+NAMES = ("na2_3", "phase_diagram")
+
+
+def figures(shipped):
+    """What each key stands for, as README.md writes it."""
+    found = {}
+    for name, summary in shipped.items():
+        relaxations = sum(run["relaxations"] for run in summary["runs"])
+        spent = sum(run["force_evaluations"] for run in summary["runs"])
+        found[f"{name}/evaluations_of_a_relaxation"] = f"{spent / relaxations:.1f}"
+        known = [r for r in summary["thermo"] if r["r_hat"] is not None]
+        found[f"{name}/r_hat"] = f"{max(r['r_hat'] for r in known):.2f}"
+        orders = [r["r_hat_order"] for r in known if r["r_hat_order"] is not None]
+        worst = max([r["r_hat"] for r in known] + orders)
+        found[f"{name}/r_hat_of_all"] = f"{worst:.3f}"
+        unknown = {r["x"] for r in summary["thermo"] if r["free_energy_eV_per_fu"] is None}
+        found[f"{name}/x_without_free_energy"] = str(len(unknown))
+    for record in shipped["na2_3"]["thermo"]:
+        found[f"na2_3/entropy/{record['temperature_K']:g}"] = with_error(
+            record["electronic_entropy_kB_per_site"], record["electronic_entropy_standard_error"]
+        )
+    (lowest,) = shipped["na2_3"]["lowest_states"]
+    found["na2_3/relaxations"] = f"{lowest['relaxations']:,}"
+    found["na2_3/force_evaluations"] = f"{lowest['force_evaluations']:,}"
+    return found
+
+
+def test_every_tagged_figure_is_the_shipped_one(shipped):
+    tags = TAG.findall((REPO / "README.md").read_text(encoding="utf-8"))
+    assert len(tags) >= 12
+    known = figures(shipped)
+    written = dict(tags)
+    assert written == {key: known.get(key, "no such key") for key in written}
+
+
+def test_errors_in_parentheses():
+    assert with_error(0.4166, 0.00405) == "0.417(4)"
+    assert with_error(0.5305, 0.00098) == "0.530(1)"
