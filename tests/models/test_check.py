@@ -110,9 +110,11 @@ def test_charge_blindness_is_found_where_awareness_is_claimed(tmp_path: Path) ->
     assert failed(folder) == {"energy change on a charge swap (eV), at least"}
     card = folder / "card.toml"
     card.write_text(card.read_text().replace("charge_aware = true", "charge_aware = false"))
-    assert not failed(folder)
-    replace_module(folder, Toy(WEIGHTS, torch.float64))
-    assert failed(folder) == {"energy change on a charge swap (eV), charge-blind"}
+    with pytest.raises(InputError, match=r"charge_aware False but model\.pt has True"):
+        failed(folder)
+    replace_module(folder, Toy(WEIGHTS, torch.float64), charge_aware=False)
+    with pytest.raises(InputError, match="but its table tells charge states apart"):
+        failed(folder)  # refused before anything is evaluated
 
 
 def test_lammps_that_differs_from_python_is_found(

@@ -233,7 +233,7 @@ def test_neighbours_of_the_moves_are_those_of_the_crystal(campaign):
     moves = {move.name: move for move in system.mixture.moves}
     pairs = moves["neighbour_swap"].pairs
     assert Counter(pairs.ravel().tolist()) == dict.fromkeys(range(16), 4)
-    assert moves["neighbour_swap"].connected is False  # sheets of redox sites
+    assert moves["neighbour_swap"].connects_all is False  # sheets of redox sites
     assert {len(near) for near in moves["ion_charge_swap"].neighbours} == {2}
 
 

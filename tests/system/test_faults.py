@@ -16,7 +16,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPO / "dr
 FAILING = """
 import sys
 from redoxmc.campaign import parallel
-from redoxmc.campaign.monte_carlo import MonteCarlo
+from redoxmc.campaign.monte_carlo import MonteCarloSampler
 from redoxmc.cli.main import main
 from redoxmc.errors import InputError
 
@@ -27,7 +27,7 @@ def fail(self, replica, steps, stop):
     advance(self, replica, steps, stop)
 
 parallel.AGREEMENT_SECONDS = 1.0
-advance, MonteCarlo.advance = MonteCarlo.advance, fail
+advance, MonteCarloSampler.advance = MonteCarloSampler.advance, fail
 main()
 """
 

@@ -140,6 +140,7 @@ def end_all_ranks(message: str, code: int) -> None:
         time.sleep(0.01)
     print(f"redoxmc: rank {world.Get_rank()}: {message}", file=sys.stderr, flush=True)
     world.Abort(code)
+    os._exit(code)  # Abort may come back before this process is ended, and it would speak again
 
 
 def is_root() -> bool:

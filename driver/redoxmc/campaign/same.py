@@ -14,7 +14,7 @@ def refuse_another(path: Path, stored: dict[str, Any], wanted: dict[str, Any], m
     """
     if stored["identity"] == wanted["identity"]:
         return
-    old, new = (header["model"].get("identity") for header in (stored, wanted))
+    old, new = (header.get("model_identity") for header in (stored, wanted))
     if old is not None and old != new:
         raise InputError(
             f"{path} was begun with another model: a file that determines energies (model.pt, the "

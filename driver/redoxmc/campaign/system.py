@@ -59,6 +59,7 @@ class System:
         card = self.card
         return {
             "identity": self.identity,
+            "model_identity": card.identity,  # of all files that determine energies
             "config": self.config.echo(),
             "lattice": self.lattice.to_data(),
             "versions": _versions(),
@@ -66,7 +67,6 @@ class System:
                 "name": card.name,
                 "architecture": card.architecture,
                 "sha256": card.sha256,
-                "identity": card.identity,
                 "charge_aware": card.charge_aware,
             },
         }

@@ -55,7 +55,7 @@ Seed = Annotated[Whole, Field(ge=0, lt=2**63)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Seconds = Annotated[float, Field(ge=1e-3, le=1e6)]
+Seconds = Annotated[float, Field(ge=1e-6, le=1e6)]
 Kelvin = Annotated[float, Field(gt=0, le=1e7), AfterValidator(_not_tiny)]
 Energy = Annotated[float, Field(ge=-1e6, le=1e6)]  # eV of one ion or atom
 Tolerance = Annotated[float, Field(ge=1e-12, le=1)]  # eV/Å, eV/Å^3, eV
