@@ -41,3 +41,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "valid are " + ", ".join(repr(option) for option in options)
+
+
+def cut(value: object, length: int = 60) -> str:
+    """A value as text, short enough to stand in a sentence."""
+    text = str(value)
+    return text if len(text) <= length else text[: length - 1] + "…"

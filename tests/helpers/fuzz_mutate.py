@@ -7,6 +7,9 @@ import re
 import zipfile
 from typing import Any
 
+import h5py
+import numpy as np
+
 NUMBERS = (
     "nan", "inf", "-inf", "0", "-1", "1", "2", "1e300", "-1e300", "1e-300", "1e9", "0.5", "0.49999",
     "99999999999999999999", "1.0", "true", "-0.0", "0x10", "1_000", "1e5", "", "x", "'1'", '"nan"',
@@ -96,6 +99,38 @@ _OF_TEXT = (
 )  # fmt: skip
 
 
+_SETTING = re.compile(r"(?m)^([\w.\"+-]+ = )(.*)$")
+_VALUES = (
+    "nan", "inf", "-inf", "true", "false", "0", "-1", "1", "3", "0.5", "1.5", "1e300", "1e-300",
+    "-0.0", "99999999999999999999", '""', '"x"', '"Fe2+"', '"Fe4+"', '"sampled"', '"random"',
+    '"md"', '"full"', "[]", "[[]]", "[0]", "[1, 1]", "[0.5, 0.5]", "[0.5, nan]", "[-1.0]", "[1, 2]",
+    "[[1]]", "{}", "[0, 1, 1]", "[1, 1, -1]", "[99999, 99999, 99999]", "[true]", '["x"]',
+    "[[0,1,0],[1,0,0],[0,0,1]]",
+    "{a = 1}", "{start = 1.0, steps = 1}", "{start = 9e9, steps = 9}", "1979-05-27", "0.3", "[0.3]",
+)  # fmt: skip
+
+
+def damage_settings(text: str, rng: random.Random) -> str:
+    """Give one or two keys of a TOML file another value or name; the syntax stays right."""
+    for _ in range(rng.choice((1, 1, 2))):
+        settings = list(_SETTING.finditer(text))
+        if not settings:
+            return text
+        one = rng.choice(settings)
+        key, value = one.group(1), rng.choice(_VALUES)
+        what = rng.random()
+        if what < 0.1:
+            line = ""
+        elif what < 0.2:
+            line = key[:-4] + " = " + one.group(2)
+        elif what < 0.4:
+            line = key + rng.choice(settings).group(2)
+        else:
+            line = key + value
+        text = text[: one.start()] + line + text[one.end() :]
+    return text
+
+
 def damage_bytes(data: bytes, rng: random.Random) -> bytes:
     """Flip bits, cut, or overwrite a piece."""
     buffer = bytearray(data)
@@ -129,6 +164,28 @@ def damage_json(value: Any, rng: random.Random) -> Any:
         else:
             node[key] = rng.choice(odd)
         return value
+
+
+def damage_hdf5(file: Any, rng: random.Random) -> None:
+    """Change, or drop, one attribute, number or item of an open h5py.File."""
+    places: list[Any] = [file]
+    file.visititems(lambda name, item: places.append(item))
+    item = rng.choice(places)
+    named = sorted(item.attrs)
+    if named and rng.random() < 0.7:
+        name = rng.choice(named)
+        value = item.attrs[name]
+        if rng.random() < 0.2:
+            del item.attrs[name]
+        elif isinstance(value, str) and value[:1] in "[{":
+            item.attrs[name] = json.dumps(damage_json(json.loads(value), rng))
+        else:
+            item.attrs[name] = rng.choice((-1, 10**6, np.nan, "x", b"\xff", [1, 2]))
+    elif isinstance(item, h5py.Dataset) and item.size and rng.random() < 0.7:
+        if item.dtype.kind in "fi":
+            item[(0,) * item.ndim] = rng.choice((-1, 10**6, 3))
+    elif item is not file:
+        del file[item.name]
 
 
 def damage_zip(data: bytes, name: str, rng: random.Random) -> bytes:

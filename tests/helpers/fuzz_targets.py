@@ -7,14 +7,27 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import fuzz_mutate as mutate
 import numpy as np
 from dft_files import frames, write_outcar, write_vasprun
-from fuzz_mutate import damage_bytes, damage_text, damage_zip
+from fuzz_stored import (
+    prepare_checkpoint,
+    prepare_results,
+    prepare_training,
+    read_checkpoint,
+    read_results,
+    read_training,
+)
+from fuzz_verdict import demand
 
 from redoxmc.campaign.system import load_system
+from redoxmc.config.reading import parse_table
+from redoxmc.config.training import load_training_config
 from redoxmc.data.assign import Rules
 from redoxmc.data.label import label_files
+from redoxmc.errors import InputError
 from redoxmc.io.extxyz import write_labelled
 from redoxmc.io.geometry import check_geometry
 from redoxmc.io.structure import read_structure
@@ -74,21 +87,16 @@ _NOT_IN_MD = ("uniform_draws", "standard_error", "audit", "annealing", "site_")
 SPECIES = [Species.parse(name) for name in ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")]
 
 
-class ImplausibleError(AssertionError):
-    """Something was accepted that cannot be right."""
-
-
-def demand(condition: object, what: str) -> None:
-    if not condition:
-        raise ImplausibleError(what)
-
-
 @dataclass(frozen=True)
 class Target:
-    """prepare: writes a damaged file into a folder. read: reads it; raises or returns."""
+    """prepare: writes a damaged file into a folder. read: reads it; raises or returns.
+
+    what: is read, for the table.
+    """
 
     prepare: Callable[[Path, random.Random], None]
     read: Callable[[Path], None]
+    what: str
 
 
 def _campaign(folder: Path, config: str, host: str) -> None:
@@ -113,12 +121,13 @@ def _prepare_config(folder: Path, rng: random.Random) -> None:
         )
         kept = [line for line in CONFIG.split("\n") if not line.startswith(lines)]
         text = "\n".join(kept).replace('"relaxed"', '"md"') + MD
-    _campaign(folder, damage_text(text, rng), (OLIVINE / "host.cif").read_text(encoding="utf-8"))
+    damage = mutate.damage_settings if rng.random() < 0.8 else mutate.damage_text
+    _campaign(folder, damage(text, rng), (OLIVINE / "host.cif").read_text(encoding="utf-8"))
 
 
 def _prepare_cif(folder: Path, rng: random.Random) -> None:
     host = (OLIVINE / "host.cif").read_text(encoding="utf-8")
-    _campaign(folder, CONFIG.replace("[1, 2, 1]", "[1, 1, 1]"), damage_text(host, rng))
+    _campaign(folder, CONFIG.replace("[1, 2, 1]", "[1, 1, 1]"), mutate.damage_text(host, rng))
 
 
 def _read_campaign(folder: Path) -> None:
@@ -148,7 +157,9 @@ def _prepare_card(folder: Path, rng: random.Random) -> None:
     path = model / rng.choice(("card.toml", "card.toml", "potential.lmp"))
     if not path.exists():
         path = model / "card.toml"
-    text = damage_text(path.read_text(encoding="utf-8"), rng)
+    settings = path.suffix == ".toml" and rng.random() < 0.7
+    damage = mutate.damage_settings if settings else mutate.damage_text
+    text = damage(path.read_text(encoding="utf-8"), rng)
     path.write_text(text, encoding="utf-8", errors="replace")
 
 
@@ -167,9 +178,9 @@ def _prepare_model(folder: Path, rng: random.Random) -> None:
     path = _model_folder(folder, "mace-nafepo4-small") / "model.pt"
     data = path.read_bytes()
     if rng.random() < 0.6:
-        path.write_bytes(damage_zip(data, "redoxmc.json", rng))
+        path.write_bytes(mutate.damage_zip(data, "redoxmc.json", rng))
     else:
-        path.write_bytes(damage_bytes(data, rng))
+        path.write_bytes(mutate.damage_bytes(data, rng))
 
 
 def _read_model(folder: Path) -> None:
@@ -183,7 +194,7 @@ def _read_model(folder: Path) -> None:
 def _prepare_extxyz(folder: Path, rng: random.Random) -> None:
     path = folder / "state.extxyz"
     text = (POTENTIALS / "mace-nafepo4-small" / "example.extxyz").read_text(encoding="utf-8")
-    path.write_text(damage_text(text, rng), encoding="utf-8", errors="replace")
+    path.write_text(mutate.damage_text(text, rng), encoding="utf-8", errors="replace")
 
 
 def _read_extxyz(folder: Path) -> None:
@@ -198,19 +209,19 @@ def _read_extxyz(folder: Path) -> None:
 def _prepare_outcar(folder: Path, rng: random.Random) -> None:
     path = folder / "OUTCAR"
     write_outcar(path, frames(2))
-    path.write_text(damage_text(path.read_text(), rng), encoding="utf-8", errors="replace")
+    path.write_text(mutate.damage_text(path.read_text(), rng), encoding="utf-8", errors="replace")
 
 
 def _prepare_vasprun(folder: Path, rng: random.Random) -> None:
     path = folder / "vasprun.xml"
-    write_vasprun(path, frames(2))
-    path.write_text(damage_text(path.read_text(), rng), encoding="utf-8", errors="replace")
+    write_vasprun(path, frames(1))  # projections are the last step's
+    path.write_text(mutate.damage_text(path.read_text(), rng), encoding="utf-8", errors="replace")
 
 
 def _prepare_labelled(folder: Path, rng: random.Random) -> None:
     path = folder / "frames.extxyz"
     write_labelled(path, frames(2))
-    path.write_text(damage_text(path.read_text(), rng), encoding="utf-8", errors="replace")
+    path.write_text(mutate.damage_text(path.read_text(), rng), encoding="utf-8", errors="replace")
 
 
 def _read_dft(name: str) -> Callable[[Path], None]:
@@ -225,20 +236,50 @@ def _read_dft(name: str) -> Callable[[Path], None]:
             states = [Species.parse(str(one)) for one in frame.arrays["charge_state"]]
             demand(sum(one.charge for one in states) == 0, "the charge")
         for dropped in result.dropped:
-            demand(dropped.reason and "\n" not in dropped.reason, "a reason")
+            raise InputError(f"{dropped.file}, frame {dropped.frame}: {dropped.reason}.")
 
     return read
 
 
+def _prepare_settings(folder: Path, rng: random.Random) -> None:
+    name = rng.choice(("mace-nafepo4-small", "chgnet-nafepo4", "cpainn-nafepo4"))
+    text = (POTENTIALS / name / "train.toml").read_text(encoding="utf-8")
+    damage = mutate.damage_settings if rng.random() < 0.8 else mutate.damage_text
+    (folder / "train.toml").write_text(damage(text, rng), encoding="utf-8", errors="replace")
+
+
+def _read_settings(folder: Path) -> None:
+    """The file of a training, and its settings of the architecture."""
+    config = load_training_config(folder / "train.toml")
+    opt, loss = config.optimizer, config.loss
+    parse_table(_architectures()[config.architecture], config.model, folder / "train.toml")
+    numbers = [opt.learning_rate, opt.final_learning_rate, opt.gradient_clip, loss.delta]
+    demand(np.isfinite([*numbers, loss.energy, loss.forces]).all(), "a number is not finite")
+    demand(len(set(config.species)) == len(config.species), "a species twice")
+
+
+def _architectures() -> dict[str, Any]:
+    from redoxmc.models.chgnet import ChgnetSettings
+    from redoxmc.models.cpainn import CPainnSettings
+    from redoxmc.models.mace import MaceSettings
+
+    return {"MACE": MaceSettings, "CHGNet": ChgnetSettings, "cPaiNN": CPainnSettings}
+
+
+_RUN = "results.h5 of Monte Carlo or dynamics"
 TARGETS = {
-    "config": Target(_prepare_config, _read_campaign),
-    "cif": Target(_prepare_cif, _read_campaign),
-    "card": Target(_prepare_card, _read_card),
-    "model": Target(_prepare_model, _read_model),
-    "extxyz": Target(_prepare_extxyz, _read_extxyz),
-    "outcar": Target(_prepare_outcar, _read_dft("OUTCAR")),
-    "vasprun": Target(_prepare_vasprun, _read_dft("vasprun.xml")),
-    "labelled": Target(_prepare_labelled, _read_dft("frames.extxyz")),
+    "config": Target(_prepare_config, _read_campaign, "campaign.toml, up to the lattice"),
+    "cif": Target(_prepare_cif, _read_campaign, "host.cif of a campaign, up to the lattice"),
+    "card": Target(_prepare_card, _read_card, "card.toml or potential.lmp of a model"),
+    "model": Target(_prepare_model, _read_model, "model.pt, up to an energy"),
+    "extxyz": Target(_prepare_extxyz, _read_extxyz, "a structure with charge states"),
+    "outcar": Target(_prepare_outcar, _read_dft("OUTCAR"), "OUTCAR, by `redoxmc label`"),
+    "vasprun": Target(_prepare_vasprun, _read_dft("vasprun.xml"), "vasprun.xml, by `label`"),
+    "labelled": Target(_prepare_labelled, _read_dft("frames.extxyz"), "frames, by `label`"),
+    "results": Target(prepare_results, read_results, _RUN),
+    "checkpoint": Target(prepare_checkpoint, read_checkpoint, f"{_RUN}, to be resumed"),
+    "training": Target(prepare_training, read_training, "last.pt of a training, up to its model"),
+    "settings": Target(_prepare_settings, _read_settings, "train.toml, with its [model]"),
 }
 
 
@@ -255,4 +296,5 @@ def warm_up() -> None:
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    _architectures()
     del ase, pymatgen, scipy, spglib

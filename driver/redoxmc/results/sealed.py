@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError
-from redoxmc.io.files import replace_atomically
+from redoxmc.io.files import beside, replace_atomically, sync
+from redoxmc.io.frames import short
 
 BLOCK = 512
 _MAGIC = b"redoxmc results, schema "
@@ -37,8 +38,6 @@ def write_sealed(path: Path, schema: int, fill: Callable[[Any], None]) -> None:
             digest = hashlib.file_digest(raw, "sha256")
             raw.seek(0)
             raw.write(_block(schema, digest.hexdigest()))
-            raw.flush()
-            os.fsync(raw.fileno())
         if path.exists():
             _keep(path)
 
@@ -52,11 +51,12 @@ def earlier(path: Path) -> Path:
 
 def _keep(path: Path) -> None:
     """Name the present file twice; `path` exists at any time."""
-    second = path.with_name(f".{path.name}.{os.getpid()}.earlier")
+    second = beside(path, "earlier")
     try:
         os.link(path, second)
     except OSError:  # a filesystem without hard links
         second.write_bytes(path.read_bytes())
+        sync(second)
     os.replace(second, earlier(path))
 
 
@@ -88,7 +88,7 @@ def open_sealed(path: Path, schema: int) -> Iterator[Any]:
     except InputError:
         raise
     except Exception as error:  # a damaged file makes HDF5 and its readers fail in any way
-        raise InputError(f"{path} is damaged or not a results file ({error}).") from None
+        raise InputError(f"{path} is damaged or not a results file ({short(error)}).") from None
 
 
 def _refuse_newer(path: Path, found: int, schema: int) -> None:
