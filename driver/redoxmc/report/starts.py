@@ -25,9 +25,10 @@ def start_records(analysis: Analysis, thermo: list[Record]) -> list[Record]:
     records = []
     for x, seeds in sorted(groups.items()):
         lowest = {seed: _lowest(analysis, chains) for seed, chains in seeds.items()}
-        floor = np.nanmin(list(lowest.values())) if len(seeds) > 1 else np.nan
-        if not np.isfinite(floor):
+        found = [energy for energy in lowest.values() if np.isfinite(energy)]
+        if len(seeds) == 1 or not found:
             continue
+        floor = min(found)
         r_hats = [r[key] for r in thermo if r["x"] == x for key in ("r_hat", "r_hat_order")]
         worst = None if None in r_hats else max(r_hats)
         for seed, chains in sorted(seeds.items()):
