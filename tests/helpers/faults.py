@@ -168,7 +168,7 @@ FAULTS = (
     Fault(
         "SIGKILL while a checkpoint is written",
         LOST,
-        "import hashlib as place\n" + _KILL_AT.format(name="file_digest", n=4),
+        "from redoxmc.results import sealed as place\n" + _KILL_AT.format(name="_block", n=4),
     ),
     Fault(
         "SIGKILL before the old checkpoint is put aside",
@@ -411,9 +411,9 @@ def _sampled_again(out: Path, begin: float) -> float:
 
 PAGE = """# Faults
 
-`.venv/bin/python scripts/faults --write docs/faults.md` makes each of these faults happen to a small
-campaign (two ladders of two temperatures on the classical reference, {steps} steps a chain), and
-continues the run with `--resume`. A row is here because
+`.venv/bin/python scripts/faults --write docs/faults.md` makes each of these faults happen to a
+small campaign (two ladders of two temperatures on the classical reference, {steps} steps a chain),
+and continues the run with `--resume`. A row is here because
 
 - the run ended by itself, with this exit code and message, or went on as the row says,
 - the continued run gave exactly the energies and states of a run that nothing happened to, bit for
