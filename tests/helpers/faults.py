@@ -379,6 +379,10 @@ def meet(fault: Fault, folder: Path) -> Outcome:
     begin = time.time()
     code, said = _run(config, out, None, fault.ranks)
     assert code == 0, said
+    if fault.after is not None:
+        remark = "The checkpoint before it is continued."
+        message = next(line for line in said.splitlines() if remark in line)
+        message = message.removeprefix("redoxmc: ").replace(str(out), "OUT")
     assert _numbers(load(out / "results.h5")) == _numbers(sound)
     left = [path.name for path in out.rglob(".*")]
     assert not left, left
@@ -420,7 +424,7 @@ and continues the run with `--resume`. A row is here because
   bit, and left no half-written file behind.
 
 A fault that fails ends the command with code 1. The last column is the time from the start of the
-continued process until it sampled again (on this machine, {cores} cores).
+continued process until it sampled again ({cores} cores, load {load:.0f} when the table was written).
 
 | fault | lost | message | exit code | samples again after |
 |---|---|---|---|---|
@@ -462,6 +466,7 @@ def main(arguments: list[str]) -> int:
         rows.append(f"| {fault.name} | {fault.lost} | {outcome.message} | {code} | {again} |")
         print(rows[-1], flush=True)
     if options.write:
-        page = PAGE.format(steps=STEPS, cores=os.cpu_count(), rows="\n".join(rows))
+        load = os.getloadavg()[2]
+        page = PAGE.format(steps=STEPS, cores=os.cpu_count(), load=load, rows="\n".join(rows))
         options.write.write_text(page, encoding="utf-8")
     return 1 if failed else 0

@@ -173,8 +173,8 @@ case is a sound file, damaged in one to three places by a generator with that se
 lines and letters exchanged, text cut off, keys given the values of other keys, bits flipped,
 archives with a file less, and results.h5 changed through HDF5 and sealed again. A case is
 
-- *accepted* where what was read is plausible (finite, neutral, of the right length; results.h5 and
-  trainings exactly what was written),
+- *accepted* where what was read is plausible (finite, neutral, of the right length; a checkpoint
+  that is resumed and the weights of a training exactly what was written),
 - *refused* where one sentence says why,
 - *bad* where there is a traceback, a library's own words, a crash, more than {seconds} s of
   computing, or something accepted that cannot be right.
