@@ -5,6 +5,7 @@ import numpy as np
 from redoxmc.engines.lammps import LammpsError, LammpsSession
 from redoxmc.errors import EngineError, InputError
 from redoxmc.structures.lattice import Lattice
+from redoxmc.structures.random_levels import first_levels
 
 
 def check_model(session: LammpsSession, lattice: Lattice, n_ions: int) -> None:
@@ -15,7 +16,8 @@ def check_model(session: LammpsSession, lattice: Lattice, n_ions: int) -> None:
     state.
     """
     occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
-    occupancy[: lattice.n_reduced(n_ions)] = 1
+    charges = first_levels(lattice.most, lattice.n_reduced(n_ions) or 0)
+    occupancy[: lattice.n_redox] = charges
     occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
     sites, species = lattice.atoms(occupancy)
     try:

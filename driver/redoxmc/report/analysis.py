@@ -60,7 +60,8 @@ class Analysis:
     @property
     def sampled(self) -> bool:
         """Whether ion orders are sampled too."""
-        return bool(self.config["ions"]["ordering"] == "sampled")
+        ions = self.config["ions"]
+        return bool(ions and ions["ordering"] == "sampled")
 
     @property
     def semigrand(self) -> bool:

@@ -26,8 +26,9 @@ from redoxmc.report.plots import (
 )
 from redoxmc.structures.lattice import Floats
 from redoxmc.structures.occupancy import ions_of_key
-from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
+from redoxmc.thermo.entropy import boltzmann_probabilities
 from redoxmc.thermo.hull import formation_energies
+from redoxmc.thermo.levels import finite_size_entropy_of, ideal_entropy_of
 from redoxmc.thermo.voltage import Plateau
 
 
@@ -102,9 +103,9 @@ def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:
 
 def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats]:
     """x and formation energy (eV/f.u.) of every relaxed state, where both end members are known."""
-    redox, units = analysis.lattice.n_redox, analysis.lattice.formula_units
+    units = analysis.lattice.formula_units
     points = [
-        (ions_of_key(key) / redox, entry.energy / units)
+        (analysis.lattice.x_of(ions_of_key(key)), entry.energy / units)
         for key, entry in analysis.store.cache.entries.items()
         if entry.energy is not None
     ]
@@ -189,15 +190,16 @@ def _histograms(analysis: Analysis) -> list[StateHistogram]:
 
 def _entropy_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]:
     """Electronic entropy against temperature for every x that has it between its temperatures."""
-    sites = analysis.lattice.n_redox
+    blocks = analysis.lattice.blocks
     key = "electronic_entropy_kB_per_site"
     curves = []
     for record in summary["curves"]:
-        n_reduced = _n_reduced(analysis, record["x"])
-        if n_reduced in (0, sites) or any(value is None for value in record[key]):
+        n_reduced, most = _n_reduced(analysis, record["x"]), analysis.lattice.most.sum()
+        if n_reduced in (0, most) or any(value is None for value in record[key]):
             continue
         errors = [error or 0.0 for error in record["electronic_entropy_standard_error"]]
-        ideal, finite = ideal_entropy(n_reduced / sites), finite_size_entropy(sites, n_reduced)
+        ideal = ideal_entropy_of(blocks, n_reduced)
+        finite = finite_size_entropy_of(blocks, n_reduced)
         curves.append(
             Curve(record["x"], record["temperature_K"], record[key], errors, ideal, finite)
         )
@@ -211,7 +213,7 @@ def _capacity_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]
         value = record["heat_capacity_kB_per_site"]
         if value is not None and _n_reduced(analysis, record["x"]) not in (
             0,
-            analysis.lattice.n_redox,
+            analysis.lattice.most.sum(),
         ):
             by_temperature = by_x.setdefault(record["x"], {})
             by_temperature.setdefault(record["temperature_K"], []).append(value)

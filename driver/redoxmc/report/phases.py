@@ -9,8 +9,8 @@ import numpy as np
 from redoxmc.report.analysis import Analysis
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.boundaries import Boundary, phase_boundaries
-from redoxmc.thermo.entropy import ideal_entropy, log_binomial
 from redoxmc.thermo.hull import two_phase_regions
+from redoxmc.thermo.levels import lacking_entropy
 from redoxmc.thermo.voltage import voltage_profile
 from redoxmc.units import KB
 
@@ -87,9 +87,10 @@ def _lacking(analysis: Analysis, x: Sequence[float]) -> Floats:
     counts: Mapping[float, int] = {chain.x: chain.n_ions for chain in analysis.store.chains}
     found = []
     for value in x:
-        filled = [(lattice.n_redox, lattice.n_reduced(counts[value]) or 0)]
-        filled += [(lattice.n_ion_sites, counts[value])] if analysis.sampled else []
-        found.append(sum(n * ideal_entropy(k / n) - log_binomial(n, k) for n, k in filled))
+        filled = [(lattice.blocks, lattice.n_reduced(counts[value]) or 0)]
+        if analysis.sampled:
+            filled += [(((lattice.n_ion_sites, 1),), counts[value])]
+        found.append(sum(lacking_entropy(blocks, count) for blocks, count in filled))
     return np.array(found) / lattice.formula_units
 
 
@@ -143,7 +144,7 @@ def lowest_energies(analysis: Analysis) -> dict[float, float]:
     lattice = analysis.lattice
     counts = {chain.n_ions: chain.x for chain in analysis.store.chains}
     return {
-        counts.get(n_ions, n_ions / lattice.n_redox): energy / lattice.formula_units
+        counts.get(n_ions, lattice.x_of(n_ions)): energy / lattice.formula_units
         for n_ions, (_, energy) in analysis.store.cache.lowest_states().items()
     }
 
@@ -167,7 +168,7 @@ def voltages(analysis: Analysis, records: list[Record]) -> list[Record]:
 
 
 def _plateaus(analysis: Analysis, temperature: float, energies: dict[float, float]) -> list[Record]:
-    if len(energies) < 2:
+    if len(energies) < 2 or not analysis.lattice.n_ion_sites:
         return []
     lattice, x = analysis.lattice, sorted(energies)
     ion = lattice.species[lattice.ion_sites[0]].charge

@@ -17,13 +17,14 @@ class Spectrum:
     """Known states of a state space: one ion order with all charge orders, or all of both.
 
     keys: canonical. degeneracies: occupancies of the space in each. energies: eV, nan where the
-    relaxation failed. n_states: size of the space, failed states included.
+    relaxation failed. n_states: size of the space, failed states included; None where it is not
+    known.
     """
 
     keys: list[str]
     degeneracies: list[int]
     energies: Floats
-    n_states: int
+    n_states: int | None
 
     @property
     def complete(self) -> bool:

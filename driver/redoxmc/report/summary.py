@@ -115,7 +115,7 @@ def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, An
     lattice = analysis.lattice
     return [
         {
-            "x": n_ions / lattice.n_redox,
+            "x": lattice.x_of(n_ions),
             "key": key,
             "energy_eV_per_fu": energy / lattice.formula_units,
             **_effort(analysis, n_ions, key),
@@ -138,7 +138,7 @@ def _effort(analysis: Analysis, n_ions: int, found: str) -> dict[str, int]:
 
 
 def _lowest_name(analysis: Analysis, n_ions: int) -> str:
-    return f"x{n_ions / analysis.lattice.n_redox:.6g}_lowest"
+    return f"x{analysis.lattice.x_of(n_ions):.6g}_lowest"
 
 
 def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:

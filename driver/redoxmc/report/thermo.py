@@ -9,8 +9,8 @@ from redoxmc.report.analysis import Analysis, number
 from redoxmc.report.averages import Thermal, thermal_averages
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import MIN_EFFECTIVE, split_r_hat, standard_error
-from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies, on_hull
+from redoxmc.thermo.levels import finite_size_entropy_of, ideal_entropy_of
 
 NO_ENERGY_ERROR = (
     f"the energies hold fewer than the {MIN_EFFECTIVE:.0f} independent samples of an error"
@@ -59,7 +59,7 @@ def _record(
         error = 0.0
     elif length >= 4:
         error = standard_error(together) / units
-    if length >= 4 and chains[0].n_ions > 0:
+    if length >= 4 and (chains[0].n_ions > 0 or not lattice.n_ion_sites):
         order = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
         order_r_hat = number(split_r_hat(order)) if np.isfinite(order).all() else None
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
@@ -80,8 +80,8 @@ def _record(
         "configurational_entropy_kB_per_site": number(thermal.entropy / sites),
         "configurational_entropy_standard_error": number(thermal.entropy_error / sites),
         "entropy_anchor": thermal.anchor or None,
-        "ideal_finite_size_kB_per_site": finite_size_entropy(sites, n_reduced),
-        "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
+        "ideal_finite_size_kB_per_site": finite_size_entropy_of(lattice.blocks, n_reduced),
+        "ideal_kB_per_site": ideal_entropy_of(lattice.blocks, n_reduced),
         "free_energy_eV_per_fu": number(thermal.free_energy / units),
         "free_energy_standard_error": number(thermal.free_energy_error / units),
         "formation_free_energy_eV_per_fu": None,
