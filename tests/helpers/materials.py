@@ -51,14 +51,16 @@ def nickelate():
     shifts = [(0, 0, 0), (2 / 3, 1 / 3, 1 / 3), (1 / 3, 2 / 3, 2 / 3)]
     basis = [("Li1", "Li", 0.5), ("Ni1", "Ni", 0.0), ("O1", "O", 0.2585), ("O1", "O", -0.2585)]
     sites = [
-        (label, symbol, (x, y, (z + own) % 1.0)) for label, symbol, own in basis for x, y, z in shifts
+        (label, symbol, (x, y, (z + own) % 1.0))
+        for label, symbol, own in basis
+        for x, y, z in shifts
     ]
     return Material(
         hexagonal(2.88, 14.2),
         sites,
         ("Li+", "Ni2+", "Ni3+", "Ni4+", "O2-"),
         '[redox]\nstates = ["Ni2+", "Ni3+", "Ni4+"]',
-        '[ions]\nspecies = "Li+"\nconcentrations = [0.5]',
+        '[ions]\nspecies = "Li+"\nconcentrations = [1.0]',
         (2, 1, 1),
     )
 

@@ -31,7 +31,26 @@ class MonteCarloSampler:
 
     def fresh(self, header: dict[str, Any]) -> Store:
         """A store of chains on random charge orders."""
-        return Store(header, ladders=_ladders(self._system))
+        system, sampling = self._system, self._system.config.sampling
+        ladders: list[Ladder] = []
+        for x, seed in product(system.counts, sampling.seeds):
+            ions = system.ions(x, seed)
+            potentials: Sequence[float | None] = sampling.chemical_potential or [None]
+            for potential in potentials:
+                chains = [
+                    make_chain(system.lattice, x, ions, temperature, seed, potential)
+                    for temperature in sampling.temperatures
+                ]
+                if sampling.annealing:
+                    for chain in chains:
+                        chain.anneal_from = sampling.annealing.start
+                        chain.anneal_steps = sampling.annealing.steps
+                groups = [chains] if sampling.tempering else [[chain] for chain in chains]
+                ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
+            if sampling.uniform_draws:
+                draws = make_chain(system.lattice, x, ions, inf, seed)
+                ladders.append(make_ladder([draws], sampling.exchange_interval))
+        return Store(header, ladders=ladders)
 
     def begin(self, store: Store, say: Callable[[str], None]) -> None:
         """Take up the energies that are known."""
@@ -66,26 +85,3 @@ class MonteCarloSampler:
 
     def close(self) -> None:
         """Nothing was taken."""
-
-
-def _ladders(system: System) -> list[Ladder]:
-    sampling = system.config.sampling
-    ladders: list[Ladder] = []
-    for x, seed in product(system.counts, sampling.seeds):
-        ions = system.ions(x, seed)
-        potentials: Sequence[float | None] = sampling.chemical_potential or [None]
-        for potential in potentials:
-            chains = [
-                make_chain(system.lattice, x, ions, temperature, seed, potential)
-                for temperature in sampling.temperatures
-            ]
-            if sampling.annealing:
-                for chain in chains:
-                    chain.anneal_from = sampling.annealing.start
-                    chain.anneal_steps = sampling.annealing.steps
-            groups = [chains] if sampling.tempering else [[chain] for chain in chains]
-            ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
-        if sampling.uniform_draws:
-            draws = make_chain(system.lattice, x, ions, inf, seed)
-            ladders.append(make_ladder([draws], sampling.exchange_interval))
-    return ladders

@@ -13,7 +13,6 @@ from redoxmc.campaign.parallel import Ranks
 from redoxmc.config.campaign import Config, load_config
 from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard, load_card
 from redoxmc.moves.electron_transfer import ElectronTransfer
@@ -24,20 +23,19 @@ from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnerg
 from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, compositions
 from redoxmc.structures.neighbours import neighbour_shells
-from redoxmc.structures.ordering import ion_order, random_ions
-from redoxmc.structures.random_levels import first_levels
+from redoxmc.structures.ordering import ion_order
 
 
 @dataclass
 class System:
-    """Everything that follows from a config. counts: number of ions of each concentration."""
+    """Everything that follows from a config."""
 
     config: Config
     card: ModelCard
     host: Host
-    mixture: WeightedMixture
-    counts: dict[float, int]
-    relaxer: HostRelaxer
+    mixture: WeightedMixture  # of moves
+    counts: dict[float, int]  # number of ions of each concentration
+    relaxer: HostRelaxer  # of host lattices; it makes the engines
 
     @property
     def lattice(self) -> Lattice:
@@ -94,16 +92,12 @@ class System:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
         return RelaxedEnergies(
             self.host,
-            self.engine(n_ions),
+            self.relaxer.engine(n_ions),
             cache,
             self.mixture.at_fixed_count() or ElectronTransfer(self.lattice.most),
             audit=self.config.sampling.audit,
             from_previous=self.config.relax.start == "previous",
         )
-
-    def engine(self, n_ions: int) -> RelaxedEngine:
-        """The engine of one concentration, whose host must have been relaxed."""
-        return self.relaxer.engine(n_ions)
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.
@@ -139,7 +133,7 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     counts = compositions(config, lattice)
     mixture = _moves(config, lattice)
     reachable = _reachable_counts(config, lattice, counts.values())
-    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])
+    refuse_idle_moves(mixture, lattice.n_redox, [lattice.packed(n) for n in reachable])
     if concentration is not None:
         counts = _only(counts, concentration, path)
     if concentration is not None and config.ions is not None:
@@ -192,12 +186,6 @@ def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -
         counts = range(lattice.n_ion_sites + 1)
         return [n for n in counts if lattice.n_reduced(n) is not None and lattice.holds(n)]
     return sorted(set(counts))
-
-
-def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
-    electrons = lattice.n_reduced(n_ions) or 0
-    ions = random_ions(lattice, n_ions, np.random.default_rng(0))
-    return np.concatenate([first_levels(lattice.most, electrons), ions])
 
 
 def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[float, int]:

@@ -19,8 +19,9 @@ def enumerate_(
     from redoxmc.campaign.enumeration import enumerate_states
     from redoxmc.campaign.parallel import is_root
     from redoxmc.report.tables import print_spectrum
+    from redoxmc.results.record import to_json
 
     result = enumerate_states(config)
     if is_root():
         print_spectrum(result)
-        write_json(json_file, result)
+        write_json(json_file, to_json(result))

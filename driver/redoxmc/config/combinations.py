@@ -44,6 +44,17 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.chemical_potential = {potential} has no meaning with sampling.ensemble = "
             f"'{sampling.ensemble}'; use 'semigrand' or leave it out"
         )
+    elif sampling.ensemble == "md" and ion_moves:
+        problem = (
+            f"sampling.moves has {ion_moves[0]!r}, which takes ions from site to site; with "
+            "sampling.ensemble = 'md' ions move by themselves and moves change charges only: use "
+            "charge_swap, neighbour_swap or charge_swap_2"
+        )
+    elif sampling.ensemble == "md" and sampling.tempering:
+        problem = (
+            "sampling.tempering = true: replicas of sampling.ensemble = 'md' do not exchange "
+            "temperatures; leave it out"
+        )
     elif ordering == "sampled" and not ion_moves:
         problem = (
             f"ions.ordering = 'sampled' needs the move ion_swap or ion_charge_swap in "

@@ -7,7 +7,7 @@ import numpy as np
 from redoxmc.structures.enumeration import charge_orders, ion_orders, n_ion_orders
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Lattice, Occupancy
-from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic, random_ions
+from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
 from redoxmc.structures.random_levels import random_levels
 from redoxmc.thermo.levels import count_orders
 
@@ -58,7 +58,7 @@ def _some_ions(lattice: Lattice, n_ions: int, rng: np.random.Generator) -> Itera
     if number is not None and number <= _ALL:
         every = np.array(list(ion_orders(lattice, n_ions)))
         return every[rng.permutation(len(every))]
-    return [random_ions(lattice, n_ions, rng) for _ in range(_ALL)]
+    return [lattice.random_ions(n_ions, rng) for _ in range(_ALL)]
 
 
 def _some_charges(

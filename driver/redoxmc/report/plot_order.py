@@ -34,17 +34,13 @@ SAME_LAYER = 0.5  # Å: redox sites closer along the view lie in one layer
 
 @dataclass(frozen=True)
 class ParameterCurve:
-    """Order parameters of one x against temperature: [n_T] in K, [n_T, n_shells] each.
-
-    redox: among the charge states, ions: between charge states and ions; with standard errors from
-    the spread of the replicas (0 of a single one). nan where unknown.
-    """
+    """Order parameters of one x against temperature: [n_T] in K, [n_T, n_shells] each."""
 
     x: float
     temperatures: ArrayLike
-    redox: Floats
-    redox_errors: Floats
-    ions: Floats
+    redox: Floats  # among the charge states; nan where unknown
+    redox_errors: Floats  # standard errors, from the spread of the replicas; 0 of a single one
+    ions: Floats  # between charge states and ions
     ions_errors: Floats
 
 

@@ -1,7 +1,6 @@
 """Plots of a campaign: pure functions from arrays to PNG files.
 
-Every function writes its file atomically and raises InputError where it cannot. Those of curves are
-in plot_curves.py and can be imported from here.
+Every function writes its file atomically and raises InputError where it cannot.
 """
 
 import math
@@ -15,15 +14,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from redoxmc.report.plot_curves import (
-    Curve,
-    Isotherm,
-    plot_entropy,
-    plot_heat_capacity,
-    plot_isotherms,
-    plot_phase_diagram,
-    plot_voltage,
-)
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
@@ -42,56 +32,37 @@ from redoxmc.report.plot_style import (
 )
 from redoxmc.thermo.hull import hull_vertices
 
-__all__ = [
-    "Curve",
-    "EnergyTrace",
-    "Isotherm",
-    "Points",
-    "StateHistogram",
-    "plot_entropy",
-    "plot_heat_capacity",
-    "plot_hull",
-    "plot_isotherms",
-    "plot_phase_diagram",
-    "plot_states",
-    "plot_traces",
-    "plot_voltage",
-]
-
 _MANY_STATES = 16  # above this a histogram over energies replaces one bar per state
 
 
 @dataclass(frozen=True)
 class Points:
-    """Formation energies from elsewhere (DFT, another model): [n], and [n] in eV/f.u."""
+    """Formation energies from elsewhere (DFT, another model)."""
 
     label: str
-    x: ArrayLike
-    energies: ArrayLike
+    x: ArrayLike  # [n]
+    energies: ArrayLike  # [n], eV/f.u.
 
 
 @dataclass(frozen=True)
 class EnergyTrace:
-    """The energies of one replica, [n_steps] in eV per formula unit."""
+    """The energies of one replica."""
 
     x: float
     temperature: float
     seed: int
-    energies: ArrayLike
+    energies: ArrayLike  # [n_steps], eV per formula unit
 
 
 @dataclass(frozen=True)
 class StateHistogram:
-    """Visits of each distinct state at one (x, T).
-
-    energies: [n_states], eV per formula unit. fractions: [n_states], share of the visits. expected:
-    [n_states], the exact Boltzmann probabilities where they are known.
-    """
+    """Visits of each distinct state at one (x, T)."""
 
     x: float
     temperature: float
-    energies: ArrayLike
-    fractions: ArrayLike
+    energies: ArrayLike  # [n_states], eV per formula unit
+    fractions: ArrayLike  # [n_states], share of the visits
+    # [n_states], the exact Boltzmann probabilities where they are known
     expected: ArrayLike | None = None
 
 

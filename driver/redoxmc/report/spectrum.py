@@ -14,16 +14,12 @@ from redoxmc.thermo.entropy import boltzmann_probabilities, split_entropy
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Known states of a state space: one ion order with all charge orders, or all of both.
+    """Known states of a state space: one ion order with all charge orders, or all of both."""
 
-    keys: canonical. degeneracies: occupancies of the space in each. energies: eV, nan where the
-    relaxation failed. n_states: size of the space, failed states included; None where it is not
-    known.
-    """
-
-    keys: list[str]
-    degeneracies: list[int]
-    energies: Floats
+    keys: list[str]  # canonical
+    degeneracies: list[int]  # occupancies of the space in each
+    energies: Floats  # eV, nan where the relaxation failed
+    # size of the space, failed states included; None where it is not known
     n_states: int | None
 
     @property

@@ -22,6 +22,7 @@ from redoxmc.model_card import ModelCard
 from redoxmc.species import Species
 from redoxmc.structures.exclusion import excluded_pairs
 from redoxmc.structures.independent import exclusion_graph
+from redoxmc.structures.random_levels import first_levels
 from redoxmc.structures.roles import States, listed_sites, redox_roles
 from redoxmc.thermo.levels import Blocks, blocks_of
 
@@ -34,26 +35,20 @@ MOST_SITES = 5_000_000  # of a supercell
 
 @dataclass(frozen=True)
 class Lattice:
-    """A supercell of the host with every ion site filled.
+    """A supercell of the host with every ion site filled."""
 
-    cell: (3, 3) Å, rows are vectors. scaled: (n_sites, 3) fractional positions.
-    species: of each site, redox sites as most reduced. redox_sites, ion_sites: indices of sites;
-    an occupancy lists the redox sites (the index of the charge state, 0 for the most oxidised one),
-    then the ion sites (1 occupied, 0 vacant). redox_states: of each redox site, its charge states,
-    most oxidised first; they all follow each other by the same number of electrons, so that neutral
-    occupancies are those with one sum over the redox sites.
-    formula: of the host with all sites filled, `formula_units` of them. excluded: (n_pairs, 2) ion
-    sites, counted from 0, that are too close to be occupied together.
-    """
-
-    cell: Floats
-    scaled: Floats
-    species: tuple[Species, ...]
-    redox_sites: Ints
-    ion_sites: Ints
+    cell: Floats  # (3, 3) Å, rows are vectors
+    scaled: Floats  # (n_sites, 3) fractional positions
+    species: tuple[Species, ...]  # of each site, redox sites as most reduced
+    redox_sites: Ints  # indices of sites: the first entries of an occupancy, numbers of a state
+    ion_sites: Ints  # the other entries (1 occupied, 0 vacant)
+    # of each redox site its charge states, most oxidised first: state 0, 1, … of an occupancy. They
+    # all follow each other by the same number of electrons, so that neutral occupancies of one
+    # number of ions are those with one sum over the redox sites
     redox_states: tuple[States, ...]
-    formula: str
-    formula_units: int
+    formula: str  # of the host with all sites filled, `formula_units` of them
+    formula_units: int  # in the supercell
+    # (n_pairs, 2) ion sites, counted from 0, that are too close to be occupied together
     excluded: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
 
     @property
@@ -65,6 +60,11 @@ class Lattice:
     def n_ion_sites(self) -> int:
         """Number of ion sites, occupied or not."""
         return len(self.ion_sites)
+
+    @property
+    def ion(self) -> Species | None:
+        """The working ion, None without ion sites."""
+        return self.species[self.ion_sites[0]] if self.n_ion_sites else None
 
     @cached_property
     def most(self) -> Ints:
@@ -173,6 +173,36 @@ class Lattice:
         excess = self.total_charge(empty)  # all redox sites oxidised
         count, rest = divmod(excess, self.step)
         return count if rest == 0 and 0 <= count <= self.most.sum() else None
+
+    def packed(self, n_ions: int) -> Occupancy:
+        """A neutral occupancy with n_ions ions: the first sites of each kind are taken.
+
+        Where ion sites exclude each other, some allowed ion order; InputError where none is found.
+        """
+        ions = np.zeros(self.n_ion_sites, dtype=np.int8)
+        ions[:n_ions] = 1
+        if len(self.excluded):
+            ions = self.random_ions(n_ions, np.random.default_rng(0))
+        return np.concatenate([first_levels(self.most, self.n_reduced(n_ions) or 0), ions])
+
+    def random_ions(self, n_ions: int, rng: np.random.Generator) -> Occupancy:
+        """A random ion order that is allowed, (n_ion_sites,): uniform where they can be counted.
+
+        InputError where none is found.
+        """
+        ions = np.zeros(self.n_ion_sites, dtype=np.int8)
+        if not len(self.excluded):
+            ions[rng.permutation(self.n_ion_sites)[:n_ions]] = 1
+            return ions
+        graph = exclusion_graph(self.n_ion_sites, self.excluded)
+        drawn = graph.draw(n_ions, rng)
+        drawn = graph.draw_somehow(n_ions, rng) if drawn is None else drawn
+        if drawn is None:
+            raise InputError(
+                f"ions.minimum_distance: no order of {n_ions} ions on {self.n_ion_sites} sites was "
+                "found that keeps it; take fewer ions or a smaller distance."
+            )
+        return drawn
 
     def atoms(self, occupancy: Occupancy) -> tuple[Ints, tuple[Species, ...]]:
         """Sites that carry an atom, in site order, and the species on each."""

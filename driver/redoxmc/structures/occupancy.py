@@ -5,7 +5,6 @@ The digit of a redox site counts its electrons above the most oxidised state.
 
 import numpy as np
 
-from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Lattice, Occupancy
 
 
@@ -32,15 +31,5 @@ def ions_of_key(key: str) -> int:
 
 
 def reduced_of_key(key: str) -> int:
-    """Number of electrons of a state above the most oxidised one: of a couple, reduced sites."""
-    return sum(map(int, split_key(key)[0]))
-
-
-def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
-    """Raise InputError where the total charge is not zero."""
-    charge = lattice.total_charge(occupancy)
-    if charge != 0:
-        key = occupancy_key(lattice, occupancy)
-        raise InputError(
-            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
-        )
+    """Number of reduced redox sites of a state."""
+    return split_key(key)[0].count("1")

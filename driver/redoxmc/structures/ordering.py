@@ -42,28 +42,10 @@ def ion_order(host: Host, n_ions: int, ordering: str, rng: np.random.Generator) 
     "random" and "sampled", and by the annealing that "ewald" falls back on for many ion orders.
     """
     if ordering in ("random", "sampled"):
-        return random_ions(host.lattice, n_ions, rng)
+        return host.lattice.random_ions(n_ions, rng)
     if ordering == "ewald":
         return lowest_electrostatic(host, n_ions)
     return ion_order_of_file(host.lattice, n_ions, Path(ordering))
-
-
-def random_ions(lattice: Lattice, n_ions: int, rng: np.random.Generator) -> Occupancy:
-    """A random ion order that is allowed, (n_ion_sites,): uniform where they can be counted.
-
-    InputError where none is found.
-    """
-    if not len(lattice.excluded):
-        return _occupied(lattice, rng.permutation(lattice.n_ion_sites)[:n_ions])
-    graph = exclusion_graph(lattice.n_ion_sites, lattice.excluded)
-    drawn = graph.draw(n_ions, rng)
-    drawn = graph.draw_somehow(n_ions, rng) if drawn is None else drawn
-    if drawn is None:
-        raise InputError(
-            f"ions.minimum_distance: no order of {n_ions} ions on {lattice.n_ion_sites} sites was "
-            "found that keeps it; take fewer ions or a smaller distance."
-        )
-    return drawn
 
 
 def lowest_order(host: Host, n_ions: int) -> Occupancy:
@@ -101,7 +83,7 @@ def lowest_electrostatic(host: Host, n_ions: int) -> Occupancy:
         _Orders(
             n_ion_orders(lattice, n_ions),
             lambda: ion_orders(lattice, n_ions),
-            lambda rng: random_ions(lattice, n_ions, rng),
+            lambda rng: lattice.random_ions(n_ions, rng),
             np.ones(lattice.n_ion_sites, dtype=np.int64),
             graph,
         ),

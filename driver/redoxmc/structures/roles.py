@@ -53,9 +53,9 @@ def _chosen(
 ) -> np.ndarray:
     """Which sites have one of the wanted labels, Wyckoff letters or numbers of ligands."""
     names: list[set[Any]] = [set() for _ in range(len(host))]
-    for site, row in enumerate(listed_sites(host, listed)):
+    for own_names, row in zip(names, listed_sites(host, listed), strict=True):
         if row is not None:
-            names[site].add(row.label)
+            own_names.add(row.label)
     for own_names, letter in zip(names, _wyckoff(host), strict=False):
         own_names.add(letter)
     if any(type(one) is int for one in wanted):

@@ -20,16 +20,13 @@ class SiteSymmetry:
 
     Any subgroup of them does: states that it does not bring together are told apart, and have
     energies of their own that agree to rounding.
-
-    rotations: (n_ops, 3, 3), translations: (n_ops, 3), fractional.
-    sites: (n_ops, n_sites); operation o brings site sites[o, i] onto site i.
-    occupancies: (n_ops, n_redox + n_ions), the same for entries of an occupancy, so that
-    occupancy[occupancies] is its whole orbit.
     """
 
-    rotations: Ints
-    translations: Floats
-    sites: Ints
+    rotations: Ints  # (n_ops, 3, 3), fractional
+    translations: Floats  # (n_ops, 3), fractional
+    sites: Ints  # (n_ops, n_sites); operation o brings site sites[o, i] onto site i
+    # (n_ops, n_redox + n_ions), the same for entries of an occupancy, so that
+    # occupancy[occupancies] is its whole orbit
     occupancies: Ints
 
     def orbit(self, occupancy: Occupancy) -> npt.NDArray[np.int8]:

@@ -17,16 +17,14 @@ _MAX_DENOMINATOR = 60  # of a component of q: repeats of the host cell
 
 @dataclass(frozen=True)
 class LayerOrder:
-    """How far a charge order is a stacking of layers.
+    """How far a charge order is a stacking of layers."""
 
-    indices: (h, k, l), normal to the layers, in reciprocal vectors of the host's unit cell.
-    layers: mean occupation of each layer in one repeat of the stacking, in order along the normal.
-    strength: adjusted R²: the part of the variance of the occupation that the layers explain,
-        beyond what as many random groups would; 1 for a perfect stacking, about 0 for none.
-    """
-
+    # (h, k, l), normal to the layers, in reciprocal vectors of the host's unit cell
     indices: tuple[int, int, int]
+    # mean occupation of each layer in one repeat of the stacking, in order along the normal
     layers: tuple[float, ...]
+    # adjusted R²: the part of the variance of the occupation that the layers explain, beyond what
+    # as many random groups would; 1 for a perfect stacking, about 0 for none
     strength: float
 
     @property

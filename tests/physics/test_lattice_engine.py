@@ -2,12 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
+from lattice_engine import crystal_engine, random_engine
 
 from redoxmc.species import Species
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine, random_engine
 
 A = 4.0
 
