@@ -82,6 +82,7 @@ def magnetite():
         sites,
         ("Fe2+", "Fe3+", "O2-"),
         '[[redox]]\nreduced = "Fe2+"\noxidised = "Fe3+"\nsites = [6]',
+        supercell=(2, 1, 1),
     )
 
 

@@ -1,5 +1,6 @@
 """Which sites of the host are redox sites, and of which charge states."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ def _wyckoff(host: Any) -> list[str]:
 
     cell = (host.cell.array, host.get_scaled_positions(), host.numbers)
     try:
-        dataset = spglib.get_symmetry_dataset(cell, symprec=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = spglib.get_symmetry_dataset(cell, symprec=1e-3)
     except Exception:  # spglib raises what it used to return as None
         dataset = None
     return [] if dataset is None else list(dataset.wyckoffs)
