@@ -40,7 +40,8 @@ def write_figures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) 
     diagram = summary.phase_diagram
 
     def draw_hull(path: Path, states: tuple[Floats, Floats]) -> None:
-        plot_hull(path, *states, _reference_points(analysis), ion.element if ion else "")
+        named = ion.element if ion else ""
+        plot_hull(path, *states, _reference_points(analysis), named, analysis.end_members)
 
     written = write_plots(
         folder,
@@ -72,18 +73,24 @@ def _isotherms(summary: MonteCarloSummary) -> list[Isotherm]:
 
 
 def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats] | None:
-    """x and formation energy (eV/f.u.) of every relaxed state; None without both end members."""
+    """x and formation energy (eV/f.u.) of every relaxed state, between the first and the last x.
+
+    None where one of these has no state that relaxes, or there is one x only.
+    """
     units = analysis.lattice.formula_units
     points = [
         (analysis.lattice.x_of(ions_of_key(key)), entry.energy / units)
         for key, entry in analysis.store.cache.entries.items()
         if entry.energy is not None
     ]
-    ends = {x: energy for x, energy in points if x in (0.0, 1.0)}
-    if len(ends) < 2:
+    met = {analysis.lattice.x_of(ions_of_key(key)) for key in analysis.store.cache.entries}
+    met |= set() if analysis.semigrand else {chain.x for chain in analysis.store.chains}
+    low, high = min(met, default=0.0), max(met, default=0.0)
+    ends = {end: min((e for x, e in points if x == end), default=np.nan) for end in (low, high)}
+    if len(ends) < 2 or not np.isfinite(list(ends.values())).all():
         return None
     x, energies = np.array(points).T
-    return x, formation_energies(x, energies, ends[0.0], ends[1.0])
+    return x, formation_energies(x, energies, ends[low], ends[high], (low, high))
 
 
 def _reference_points(analysis: Analysis) -> list[Points]:

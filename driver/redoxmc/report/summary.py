@@ -129,6 +129,7 @@ def _common(analysis: Analysis) -> dict[str, Any]:
         "model": store.header["model"],
         "host": HostRecord(
             formula=lattice.formula,
+            end_members=analysis.end_members,
             n_redox_sites=lattice.n_redox,
             n_ion_sites=lattice.n_ion_sites,
         ),

@@ -113,6 +113,14 @@ class Lattice:
             return n_ions / self.n_redox
         return (self.n_reduced(0) or 0) * self.step / self.n_redox
 
+    def formula_at(self, n_ions: int) -> str:
+        """The formula with so many ions in the supercell, such as Na0.5FePO4."""
+        counts = Counter(species.element for species in self.species)
+        if self.ion:
+            counts[self.ion.element] = n_ions
+        parts = [(element, n / self.formula_units) for element, n in counts.items() if n]
+        return "".join(f"{element}{'' if n == 1 else f'{n:.4g}'}" for element, n in parts)
+
     def to_data(self) -> dict[str, Any]:
         """As plain JSON data, so that results can be analysed without the host's file."""
         if self.one_couple:
