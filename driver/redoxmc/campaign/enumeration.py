@@ -45,7 +45,8 @@ def enumerate_states(config: Path) -> dict[str, Any]:
             if entry.energy is None:
                 result["failed"].append({**record, "reason": entry.reason})
             else:
-                result["states"].append({**record, "energy_eV": entry.energy})
+                found = {"energy_eV": entry.energy, "lost_charges": entry.lost_charges}
+                result["states"].append({**record, **found})
         result["thermo"].extend(_thermo(system, x, space, cache))
     return result
 

@@ -16,17 +16,27 @@ from redoxmc.errors import EngineError
 from redoxmc.species import Species
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats, Ints, Occupancy
+from redoxmc.structures.lost_charges import lost_charges
 from redoxmc.structures.symmetry import transform_cell
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """A relaxed state. energy: eV. cell: (3, 3) Å. positions: (n_atoms, 3) Å in site order."""
+    """A relaxed state.
+
+    energy: eV.
+    cell: (3, 3) Å.
+    positions: (n_atoms, 3) Å in site order.
+    force_evaluations: that it took.
+    lost_charges: redox ions with the bond lengths of the other charge state; None where no bond
+        lengths are known.
+    """
 
     energy: float
     cell: Floats
     positions: Floats
     force_evaluations: int
+    lost_charges: int | None = None
 
 
 class Engine(Protocol):
@@ -113,11 +123,18 @@ class RelaxedEngine:
         else:
             state = minimize(cell, start[sites], 1.0)
         strain = np.linalg.inv(self.geometry.cell) @ state.cell
-        sites_at = (self.geometry.positions @ strain)[sites]
+        everywhere = self.geometry.positions @ strain
         check_sites(
-            state.positions, sites_at, self.settings.site_tolerance, state.force_evaluations
+            state.positions,
+            everywhere[sites],
+            self.settings.site_tolerance,
+            state.force_evaluations,
         )
-        return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations)
+        everywhere[sites] = state.positions
+        bonds = self.distorter.mean_bonds(state.cell, everywhere)
+        charges = occupancy[: self.lattice.n_redox]
+        lost = int(lost_charges(bonds, charges, self.distorter.targets).sum())
+        return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations, lost)
 
     def _with_cell(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.report.html import Columns, figure, table, write_html
-from redoxmc.report.page import THERMO, unknown_notes
+from redoxmc.report.page import THERMO, remark_notes, unknown_notes
 
 _CAPTIONS = {
     "md_dynamics": "Potential energy above the lowest, temperature from the kinetic energy, and "
@@ -47,6 +47,7 @@ def write_md_page(
         "they are few enough for the length of the run.</p>",
         table(THERMO, summary["thermo"]),
         unknown_notes(summary["thermo"]),
+        remark_notes(summary),
     ]
     heading = f"Charge disorder of {summary['host']['formula']} at temperature"
     write_html(heading, summary, config, body, path)

@@ -12,6 +12,7 @@ from redoxmc.dynamics.replica import COLUMNS, MdChain
 from redoxmc.io.extxyz import write_labelled
 from redoxmc.report.analysis import MAX_COUNTED_STATES, number
 from redoxmc.report.order import OrderParameters
+from redoxmc.report.remarks import have_moved, ions_of, lost_in_dynamics
 from redoxmc.results import trajectory
 from redoxmc.results.store import Store
 from redoxmc.sampling.trace import Trace
@@ -82,7 +83,9 @@ def _run_record(
         "effective_samples": number(effective_samples(energies)) if known else None,
         "order": order.of_visits(trace.raw_keys),
         "path_audit_eV": {"checked": 0, "max": None},
-        "state_counts": _counts(trace.raw_keys, host),
+        "lost_orders": lost_in_dynamics(trace),
+        "ions": ions_of(trace),
+        "state_counts": None if have_moved(trace) else _counts(trace.raw_keys, host),
         "md": _dynamics(chain, trace, store.header["config"]["md"]),
     }
 

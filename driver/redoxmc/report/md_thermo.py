@@ -9,6 +9,7 @@ from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.analysis import number
 from redoxmc.report.averages import MAX_R_HAT, exceeds
 from redoxmc.report.order import OrderParameters
+from redoxmc.report.remarks import have_moved
 from redoxmc.report.thermo import Record, add_hull
 from redoxmc.results.store import Store
 from redoxmc.structures.host import Host
@@ -59,7 +60,9 @@ def _record(
         order_r_hat = number(split_r_hat([order.nearest(own) for own in keys]))
     r_hat = number(split_r_hat(together)) if known else None
     entropy, reason = _entropy(keys, host, n_reduced), None
-    if entropy is None:
+    if any(have_moved(trace) for trace in traces):
+        entropy, reason = None, "ions have left the sites that charge orders are named after"
+    elif entropy is None:
         reason = "the run is too short for the entropy of its visits"
     elif exceeds(r_hat) or exceeds(order_r_hat):
         entropy, reason = None, f"the replicas do not agree: R-hat is above {MAX_R_HAT:g}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.report.html import figure, table, write_html
+from redoxmc.report.remarks import remarks
 from redoxmc.report.tables import unknowns
 
 _CAPTIONS = {
@@ -103,6 +104,7 @@ def write_page(
         "<h2>Thermodynamics</h2>",
         table(_SEMIGRAND if semigrand else THERMO, summary["thermo"]),
         unknown_notes(summary["thermo"]),
+        remark_notes(summary),
         *[figure(plot, captions) for plot in plots if plot.stem not in pictures],
         *_boundaries(summary["phase_diagram"]),
         "<h2>Lowest states</h2>",
@@ -122,6 +124,13 @@ def unknown_notes(records: Sequence[dict[str, Any]]) -> str:
         return ""
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f"<p>Not known, and not drawn:</p><ul>{items}</ul>"
+
+
+def remark_notes(summary: dict[str, Any]) -> str:
+    """What must be known before the numbers are trusted; empty where there is nothing."""
+    notes = remarks(summary)
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<p>To be known:</p><ul>{items}</ul>" if notes else ""
 
 
 def _boundaries(diagram: Sequence[dict[str, Any]]) -> list[str]:

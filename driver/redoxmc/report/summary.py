@@ -16,6 +16,7 @@ from redoxmc.report.gaps import exchange_record
 from redoxmc.report.md_report import write_md_report
 from redoxmc.report.page import write_page
 from redoxmc.report.phases import phase_diagram, voltages
+from redoxmc.report.remarks import lost_in_states
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
@@ -84,6 +85,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
             for key, entry in store.cache.entries.items()
             if entry.energy is None
         ],
+        "lost_orders": lost_in_states(store.cache),
         "lowest_states": _lowest(analysis, structures),
         "starts": [] if analysis.semigrand else start_records(analysis, thermo),
         "exchanges": [exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],

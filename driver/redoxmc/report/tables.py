@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from redoxmc.report.remarks import remarks
+
 Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
 
 _THERMO: Columns = {
@@ -49,6 +51,8 @@ def print_thermo(summary: dict[str, Any]) -> None:
     print_records(title, _SEMIGRAND if semigrand else _THERMO, summary["thermo"])
     for note in unknowns(summary["thermo"]):
         print(f"not known, {note}")
+    for remark in remarks(summary):
+        print(remark)
 
 
 def unknowns(records: Sequence[dict[str, Any]]) -> list[str]:
@@ -70,6 +74,12 @@ def print_spectrum(result: dict[str, Any]) -> None:
     failed = len(result["failed"])
     title = "Distinct states" + (f" ({failed} more did not relax)" if failed else "")
     print_records(title, _STATES, result["states"])
+    lost = sum(bool(state.get("lost_charges")) for state in result["states"])
+    if lost:
+        print(
+            f"charge orders are lost: in {lost} of {len(result['states'])} states an ion has the "
+            "bond lengths of its other charge state"
+        )
     print_records("Exact averages", _EXACT, result["thermo"])
 
 
