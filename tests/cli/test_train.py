@@ -8,6 +8,7 @@ import pytest
 from models_helpers import labelled
 
 from redoxmc.cli.main import main
+from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
 from redoxmc.model_card import load_card
 
 MODEL = {
@@ -85,6 +86,47 @@ def test_fine_tuning_starts_from_the_weights_of_a_checkpoint(tmp_path, monkeypat
         torch.testing.assert_close(b[name], weight, atol=1e-8, rtol=0)
     other = write(tmp_path, "MACE", top=slow)
     assert redoxmc(monkeypatch, "train", other, "--out", tmp_path / "d") == 2
+
+
+def test_fine_tuning_starts_from_a_model_folder_on_another_energy_scale(tmp_path, monkeypatch):
+    first = write(tmp_path, "cPaiNN")
+    assert redoxmc(monkeypatch, "train", first, "--out", tmp_path / "a") == 0
+    best = tmp_path / "a" / "best.pt"
+    assert redoxmc(monkeypatch, "export", best, "--out", tmp_path / "m") == 0
+    frames = read_labelled(tmp_path / "train.extxyz")
+    scale = {"Fe2+": 3.0, "Fe3+": -1.0, "O2-": 0.5}  # eV
+    for frame in frames:
+        frame.calc.results["energy"] += sum(scale[s] for s in frame.arrays[COLUMN])
+    errors = {}
+    for matched in (True, False):
+        folder = tmp_path / f"{matched}"
+        folder.mkdir()
+        top = f'start = "../m"\nmatch_references = {str(matched).lower()}'
+        second = write(folder, "cPaiNN", top=top)
+        write_labelled(folder / "train.extxyz", frames)
+        write_labelled(folder / "valid.extxyz", frames)
+        text = second.read_text() + "learning_rate = 1e-12\nfinal_learning_rate = 1e-12\n"
+        second.write_text(text, encoding="utf-8")
+        assert redoxmc(monkeypatch, "train", second, "--out", folder / "b") == 0
+        errors[matched] = json.loads((folder / "b" / "history.json").read_text())[0]
+    assert errors[True]["force_meV_per_A"] == pytest.approx(errors[False]["force_meV_per_A"])
+    assert errors[False]["energy_meV_per_atom"] > 200
+    assert errors[True]["energy_meV_per_atom"] < 0.2 * errors[False]["energy_meV_per_atom"]
+
+
+def test_matching_references_needs_a_start(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path, "cPaiNN", top="match_references = true")
+    assert redoxmc(monkeypatch, "train", path, "--out", tmp_path / "a") == 2
+    assert "match_references = true needs a start" in capsys.readouterr().err
+
+
+def test_more_epochs_continue_a_finished_training(tmp_path, monkeypatch):
+    path = write(tmp_path, "cPaiNN")
+    assert redoxmc(monkeypatch, "train", path, "--out", tmp_path / "c") == 0
+    path.write_text(path.read_text().replace("epochs = 1", "epochs = 3"), encoding="utf-8")
+    assert redoxmc(monkeypatch, "train", path, "--out", tmp_path / "c") == 0
+    history = json.loads((tmp_path / "c" / "history.json").read_text())
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
 
 
 def test_a_stop_file_ends_it_after_an_epoch_and_the_same_command_continues(tmp_path, monkeypatch):

@@ -72,7 +72,10 @@ class TrainingConfig(_Table):
     """One training. Paths are absolute after loading.
 
     model: the settings of the architecture (MaceSettings, ...), checked when it is built.
-    start: a checkpoint whose weights and reference energies this training starts from.
+    start: a checkpoint, or the folder of an exported model, whose weights and reference energies
+        this training starts from.
+    match_references: change the reference energies of the start so that its energies of the
+        training frames are right in the mean of each species: for data of another energy scale.
     bonds: how many ligands of which species a redox species has, by name, for the model card.
     note: what else the card should say to whoever uses the model.
     """
@@ -84,6 +87,7 @@ class TrainingConfig(_Table):
     data: DataConfig
     model: dict[str, Any] = {}
     start: Path | None = None
+    match_references: bool = False
     loss: LossWeights = LossWeights()
     optimizer: OptimizerConfig = OptimizerConfig()
     bonds: dict[str, "LigandConfig"] = {}

@@ -8,6 +8,7 @@ import torch
 from redoxmc.errors import InputError
 from redoxmc.io.files import replace_atomically
 from redoxmc.models.architectures import build_model
+from redoxmc.models.export import load_script
 from redoxmc.models.model import Model
 from redoxmc.models.table import SpeciesRow
 from redoxmc.species import Species
@@ -71,6 +72,25 @@ def rebuild_model(description: dict[str, Any], weights: dict[str, torch.Tensor])
     )
     load_weights(model.module, weights)
     return model
+
+
+def load_start(path: Path) -> Model:
+    """The model of a checkpoint, or of the folder of an exported one; InputError for neither."""
+    if not path.is_dir():
+        content = load_checkpoint(path)
+        return rebuild_model(content["model"], content["weights"])
+    module, metadata = load_script(path / "model.pt")
+    table = [
+        {"name": t["name"], "row": t["row"], "reference": t["reference_energy_eV"]}
+        for t in metadata["species"]
+    ]
+    description = {
+        "architecture": metadata["architecture"],
+        "charge_aware": metadata["charge_aware"],
+        "settings": metadata["hyperparameters"],
+        "table": table,
+    }
+    return rebuild_model(description, dict(module.named_parameters()))
 
 
 def weights_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -107,13 +107,17 @@ def hash_files(paths: Sequence[Path]) -> str:
 
 
 def fit_references(
-    frames: Sequence[Frame], names: Sequence[str], keys: Sequence[str]
+    frames: Sequence[Frame],
+    names: Sequence[str],
+    keys: Sequence[str],
+    energies: npt.NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
-    """Fit one reference energy (eV) per key by least squares on the total energies.
+    """Fit one reference energy (eV) per key by least squares on total energies.
 
     names: the species; keys: the class each counts in (its own name, or its element in a blind
-    model). Species counts of neutral cells are linearly dependent: the solution of least norm is
-    taken. Raises InputError for a species outside the list.
+    model). energies: (n_frames,) eV, those of the frames where None. Species counts of neutral
+    cells are linearly dependent: the solution of least norm is taken. Raises InputError for a
+    species outside the list.
     """
     classes = list(dict.fromkeys(keys))
     column = {name: classes.index(key) for name, key in zip(names, keys, strict=True)}
@@ -123,7 +127,8 @@ def fit_references(
             if state not in column:
                 raise InputError(f"the data have {state}, which is not in species {list(names)}.")
             counts[n, column[state]] += 1
-    energies = np.array([frame.energy for frame in frames])
+    if energies is None:
+        energies = np.array([frame.energy for frame in frames])
     weights = 1 / counts.sum(1)
     solution = np.linalg.lstsq(counts * weights[:, None], energies * weights, rcond=1e-8)[0]
     return {name: float(solution[column[name]]) for name in names}

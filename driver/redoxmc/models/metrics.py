@@ -89,6 +89,19 @@ def measure_errors(
     )
 
 
+def energy_differences(
+    module: torch.nn.Module, samples: Sequence[Sample]
+) -> npt.NDArray[np.float64]:
+    """What the energy of the data lies above that of the model, (n_samples,) eV."""
+    parts: list[torch.Tensor] = []
+
+    def note(found: Evaluation, wanted: Sample) -> None:
+        parts.append(wanted.energy - found.energy)
+
+    measure_errors(module, samples, watch=note)
+    return np.asarray(torch.cat(parts).double().cpu().numpy())
+
+
 def _by_kind(values: npt.NDArray[np.float64], kind: npt.NDArray[np.int64]) -> dict[int, float]:
     kind, values = kind[np.isfinite(values)], values[np.isfinite(values)]
     return {int(k): float(values[kind == k].mean()) for k in np.unique(kind)}

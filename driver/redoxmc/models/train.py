@@ -17,6 +17,7 @@ from redoxmc.models.architectures import build_model, measured_settings, own_ref
 from redoxmc.models.checkpoint import (
     describe_model,
     load_checkpoint,
+    load_start,
     load_weights,
     rebuild_model,
     save_checkpoint,
@@ -36,7 +37,7 @@ from redoxmc.models.fused import Step, make_step
 from redoxmc.models.graph import Evaluation
 from redoxmc.models.loss import training_loss
 from redoxmc.models.memory import keep_freed_memory
-from redoxmc.models.metrics import measure_errors
+from redoxmc.models.metrics import energy_differences, measure_errors
 from redoxmc.models.model import Model
 from redoxmc.models.table import make_table
 
@@ -60,7 +61,11 @@ def prepare(config: TrainingConfig, source: Path) -> Prepared:
     frames = read_frames(config.data.train)
     if config.start is not None:
         model = _started(config, config.start)
+        if config.match_references:
+            model = _match_references(model, frames)
         return Prepared(model, _samples(frames, model), _samples(_valid(config), model))
+    if config.match_references:
+        raise InputError(f"{source}: match_references = true needs a start to match.")
     species = config.species_list()
     names = [str(s) for s in species]
     keys = names if config.charge_aware else [s.element for s in species]
@@ -91,8 +96,7 @@ def _samples(frames: Sequence[Frame], model: Model) -> list[Sample]:
 
 
 def _started(config: TrainingConfig, path: Path) -> Model:
-    content = load_checkpoint(path)
-    model = rebuild_model(content["model"], content["weights"])
+    model = load_start(path)
     names = [str(entry.species) for entry in model.table]
     wanted = (config.architecture, config.charge_aware, config.species)
     if (model.architecture, model.charge_aware, names) != wanted:
@@ -105,6 +109,17 @@ def _started(config: TrainingConfig, path: Path) -> Model:
         if kept != value:
             raise InputError(f"start: {path} has model.{key} = {kept}, not {value}.")
     return model
+
+
+def _match_references(model: Model, frames: Sequence[Frame]) -> Model:
+    """The model with reference energies that fit what its interactions leave of the energies."""
+    wrong = energy_differences(model.module, _samples(frames, model))
+    names = [str(entry.species) for entry in model.table]
+    shifts = fit_references(frames, names, [str(entry.row) for entry in model.table], wrong)
+    description = describe_model(model)
+    for entry in description["table"]:
+        entry["reference"] += shifts[entry["name"]]
+    return rebuild_model(description, weights_of(model.module))
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -202,15 +217,21 @@ def _train(config: TrainingConfig, source: Path, out: Path, progress: Progress |
 
 
 def training_identity(config: TrainingConfig) -> str:
-    """What must agree for a training to be continued: all but device, intervals and the card."""
+    """What must agree for a training to be continued.
+
+    All but its length, device, intervals and the card. More epochs continue a finished training,
+    at the learning rate that so long a training has there.
+    """
     data = config.model_dump(mode="json")
-    for key in ("device", "checkpoint_every"):
+    for key in ("device", "checkpoint_every", "epochs"):
         del data["optimizer"][key]
     if not data["optimizer"]["compile"]:  # trainings begun before there was such a key
         del data["optimizer"]["compile"]
     for key in ("train", "valid", "test"):
         data["data"][key] = [Path(p).name for p in data["data"][key]]
     del data["bonds"], data["note"]
+    if not data["match_references"]:
+        del data["match_references"]
     data["start"] = data["start"] and Path(data["start"]).name
     return json.dumps(data, sort_keys=True)
 
@@ -229,8 +250,9 @@ def _resume(
     module: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> _State:
-    if content["identity"] != identity:
-        ours, theirs = json.loads(identity), json.loads(content["identity"])
+    ours, theirs = json.loads(identity), json.loads(content["identity"])
+    theirs["optimizer"].pop("epochs", None)  # checkpoints from before more epochs were possible
+    if ours != theirs:
         differing = sorted(k for k in ours if ours[k] != theirs.get(k))
         raise InputError(
             f"{path} belongs to a training with another {', '.join(differing)}; choose another "
