@@ -22,6 +22,7 @@ from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
+from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
 from redoxmc.results.store import Store, load_last_good
 
@@ -101,7 +102,8 @@ def run_system(
         store.complete = finished
         ranks.share(lambda: checkpoint(store, path))
         display.say("writing the report")
-        ranks.share(lambda: write_report(store, out))
+        for remark in ranks.share(lambda: remarks(write_report(store, out).runs)):
+            display.say(remark)
         display.say("done" if finished else "stopped; continue with --resume")
     refuse_no_result([*store.chains, *store.md_chains], ranks)
     return finished

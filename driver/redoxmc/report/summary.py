@@ -20,6 +20,7 @@ from redoxmc.report.md_summary import md_run_record, write_md_structures
 from redoxmc.report.md_thermo import md_thermo_records
 from redoxmc.report.page import monte_carlo_page
 from redoxmc.report.phases import phase_diagram, voltages
+from redoxmc.report.remarks import lost_in_states
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
@@ -97,6 +98,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
             for key, entry in store.cache.entries.items()
             if entry.energy is None
         ],
+        lost_orders=lost_in_states(store.cache),
         lowest_states=_lowest(analysis, structures),
         starts=start_records(analysis, points),
         exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],

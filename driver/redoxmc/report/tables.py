@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from redoxmc.report.remarks import remarks
 from redoxmc.results.record import Record, columns_of
 from redoxmc.results.summary import Enumeration, Summary
 
@@ -47,6 +48,8 @@ def print_thermo(summary: Summary) -> None:
     print_records(f"{summary.host.formula}, model {summary.model['name']}", summary.thermo)
     for note in unknowns(summary.thermo):
         print(f"not known, {note}")
+    for remark in remarks(summary.runs):
+        print(remark)
 
 
 def print_spectrum(result: Enumeration) -> None:
@@ -54,6 +57,12 @@ def print_spectrum(result: Enumeration) -> None:
     failed = len(result.failed)
     title = "Distinct states" + (f" ({failed} more did not relax)" if failed else "")
     print_records(title, result.states)
+    lost = sum(bool(state.lost_charges) for state in result.states)
+    if lost:
+        print(
+            f"charge orders are lost: in {lost} of {len(result.states)} states an ion has the "
+            "bond lengths of its other charge state"
+        )
     print_records("Exact averages", result.thermo)
 
 

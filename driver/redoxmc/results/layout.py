@@ -3,8 +3,9 @@
 Attributes: schema, ensemble, complete, and as JSON identity, config (with all defaults), versions,
 lattice, model.
 /states: key (canonical), energy_eV (nan where failed), reason, force_evaluations, audit_eV (nan
-where none), audited. /geometries/N: relaxed states with N ions: state (index into /states), cell_A,
-positions_A. /hosts/N: the host lattice with N ions.
+where none), audited, lost_charges (-1 where not known; absent in earlier files). /geometries/N:
+relaxed states with N ions: state (index into /states), cell_A, positions_A. /hosts/N: the host
+lattice with N ions.
 /replicas/NAME, an item for each step: energy_eV, and of Monte Carlo `state` (index into /states:
 canonical); of dynamics `raw_state` (index into the replica's own raw_key: symmetric images are told
 apart) and the columns of `dynamics.replica`. Besides what a resumed run goes on from: `checkpoint`
@@ -95,6 +96,8 @@ def _write_states(file: Any, cache: EnergyCache) -> None:
     put(group, "energy_eV", _floats(e.energy for e in entries))
     put(group, "audit_eV", _floats(e.audit for e in entries))
     put(group, "audited", np.array([e.audit is not None for e in entries], dtype=bool))
+    lost = [-1 if e.lost_charges is None else e.lost_charges for e in entries]
+    put(group, "lost_charges", np.array(lost, dtype=int))
     put(group, "force_evaluations", np.array([e.force_evaluations for e in entries], dtype=int))
     by_count: dict[int, list[int]] = {}
     for n, (key, entry) in enumerate(cache.entries.items()):
@@ -120,6 +123,7 @@ def _read_states(file: Any) -> tuple[list[str], dict[str, Entry]]:
         rows = zip(group["state"][:], group["cell_A"][:], group["positions_A"][:], strict=True)
         geometry.update({int(n): (cell, positions) for n, cell, positions in rows})
     columns = [states[c][:] for c in ("energy_eV", "audit_eV", "audited", "force_evaluations")]
+    columns.append(states["lost_charges"][:] if "lost_charges" in states else -np.ones(len(keys)))
     entries = {
         key: Entry(
             energy=None if np.isnan(energy) else float(energy),
@@ -128,8 +132,9 @@ def _read_states(file: Any) -> tuple[list[str], dict[str, Entry]]:
             positions=geometry.get(n, (None, None))[1],
             reason=reason.decode(),
             audit=float(audit) if audited else None,
+            lost_charges=int(lost) if lost >= 0 else None,
         )
-        for n, (key, reason, energy, audit, audited, evaluations) in enumerate(
+        for n, (key, reason, energy, audit, audited, evaluations, lost) in enumerate(
             zip(keys, states["reason"][:], *columns, strict=True)
         )
     }

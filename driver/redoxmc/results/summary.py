@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redoxmc.results.record import Record, shown
-from redoxmc.results.runs import Run
+from redoxmc.results.runs import LostOrders, Run
 
 
 @dataclass(kw_only=True)
@@ -247,6 +247,7 @@ class MonteCarloSummary(Summary):
     runs: list[Run]
     distinct_states: int  # how many states have been relaxed
     failed_states: list[FailedState]  # those of them that did not relax
+    lost_orders: LostOrders  # of the distinct states
     lowest_states: list[LowestState]  # of each x
     starts: list[Start]  # of each x and seed, where there are several
     exchanges: list[Exchange]  # of each ladder of temperatures
@@ -270,6 +271,7 @@ class EnumeratedState(Record):
     x: float = shown("x", "{:.4g}")  # ions per redox site
     degeneracy: int = shown("degeneracy")  # equivalent states
     energy_eV: float = shown("E (eV)", "{:.6f}")  # relaxed
+    lost_charges: int | None  # ions with the bonds of another charge state; None: not known
 
 
 @dataclass(kw_only=True)
