@@ -86,9 +86,9 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
     if not spectrum.complete:
         count = _log_count(analysis, spectrum)
         sampled_at, series = _series(analysis, spectrum)
-        agreed = _starts_agree(series)
         if not series or series[0].shape[1] < MIN_LADDER_STEPS:
             return unknown(f"the chains are shorter than {MIN_LADDER_STEPS} steps after burn-in")
+        agreed = _starts_agree(series)
         if count is None and not agreed:
             return unknown("states fail to relax, and without uniform draws their share is unknown")
         apart = _disagreement(analysis, spectrum)

@@ -24,9 +24,10 @@ def start_records(analysis: Analysis, thermo: Sequence[ThermoPoint]) -> list[Sta
     records = []
     for x, seeds in sorted(groups.items()):
         lowest = {seed: _lowest(analysis, chains) for seed, chains in seeds.items()}
-        floor = np.nanmin(list(lowest.values())) if len(seeds) > 1 else np.nan
-        if not np.isfinite(floor):
+        found = [energy for energy in lowest.values() if np.isfinite(energy)]
+        if len(seeds) == 1 or not found:
             continue
+        floor = min(found)
         r_hats = [r for p in thermo if p.x == x for r in (p.r_hat, p.r_hat_order)]
         worst = max((r for r in r_hats if r is not None), default=None)
         for seed, chains in sorted(seeds.items()):
