@@ -140,6 +140,9 @@ class SamplingConfig(Table):
     burn_in: Share = 0.1  # fraction of the steps left out of averages
     audit: Fraction = 0.02  # fraction of energies recomputed
     moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
+    # half of the attempts are walks on a pair model fitted to relaxed energies before the first
+    # move: exact, and the way to sample ion orders at low temperature
+    surrogate: bool = False
 
     @field_validator("chemical_potential", mode="before")
     @classmethod
@@ -212,7 +215,7 @@ class Config(Table):
         del data["parallel"], data["report"], data["model"], data["md"]
         for name in ("steps", "burn_in", "standard_error"):
             del data["sampling"][name]
-        for name in ("chemical_potential", "annealing", "uniform_draws"):
+        for name in ("chemical_potential", "annealing", "uniform_draws", "surrogate"):
             if not data["sampling"][name]:  # results from before these keys stay resumable
                 del data["sampling"][name]
         data["host"]["structure"] = host_text

@@ -89,6 +89,13 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
         "lowest_states": _lowest(analysis, structures),
         "starts": [] if analysis.semigrand else start_records(analysis, thermo),
         "exchanges": [exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        "surrogates": [
+            {
+                "x": n_ions / lattice.n_redox,
+                "error_eV_per_fu": fitted.error / lattice.formula_units,
+            }
+            for n_ions, fitted in sorted(store.surrogates.items())
+        ],
         "uniform_draws": [
             {
                 "x": chain.x,
