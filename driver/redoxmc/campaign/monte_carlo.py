@@ -89,6 +89,8 @@ def _ladders(system: System) -> list[Ladder]:
                 make_chain(system.lattice, x, ions, temperature, seed, potential)
                 for temperature in sampling.temperatures
             ]
+            for chain in chains:
+                chain.stiffness = sampling.variance_constraint or 0.0
             if sampling.annealing:
                 for chain in chains:
                     chain.anneal_from = sampling.annealing.start
