@@ -77,7 +77,7 @@ def run_system(
     sampler: Sampler[Any] = (
         DynamicsSampler(system, ranks, out)
         if system.config.sampling.ensemble == "md"
-        else MonteCarloSampler(system)
+        else MonteCarloSampler(system, ranks)
     )
     path = out / "results.h5"
     ranks.share(lambda: _refuse_existing(path, resume))

@@ -25,11 +25,15 @@ from redoxmc.config.values import (
     Seed,
     Share,
     SpeciesName,
+    Stiffness,
     Table,
     Tolerance,
     Weight,
 )
 
+_LATER = (
+    "chemical_potential", "annealing", "uniform_draws", "surrogate", "variance_constraint",
+)  # fmt: skip
 LARGEST_REPEAT = 1_000  # of a host along one of its axes
 
 
@@ -132,6 +136,10 @@ class SamplingConfig(Table):
     # eV per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
     # of the model: (energy of an atom of the ion's metal) − (charge of the ion) × voltage
     chemical_potential: list[Energy] | None = Field(default=None, min_length=1)
+    # eV per redox site, of the semigrand ensemble: holds the variance of x, so that each potential
+    # has a composition of its own inside a miscibility gap, too. Beyond the curvature of the free
+    # energy, some 1 eV, it serves
+    variance_constraint: Stiffness | None = None
     tempering: bool = False
     exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
     annealing: AnnealingConfig | None = None
@@ -140,6 +148,9 @@ class SamplingConfig(Table):
     burn_in: Share = 0.1  # fraction of the steps left out of averages
     audit: Fraction = 0.02  # fraction of energies recomputed
     moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
+    # half of the attempts are walks on a pair model fitted to relaxed energies before the first
+    # move: exact, and the way to sample ion orders at low temperature
+    surrogate: bool = False
 
     @field_validator("chemical_potential", mode="before")
     @classmethod
@@ -212,7 +223,7 @@ class Config(Table):
         del data["parallel"], data["report"], data["model"], data["md"]
         for name in ("steps", "burn_in", "standard_error"):
             del data["sampling"][name]
-        for name in ("chemical_potential", "annealing", "uniform_draws"):
+        for name in _LATER:
             if not data["sampling"][name]:  # results from before these keys stay resumable
                 del data["sampling"][name]
         data["host"]["structure"] = host_text

@@ -33,6 +33,7 @@ from redoxmc.results.summary import (
     MdSummary,
     MonteCarloSummary,
     Summary,
+    SurrogateRecord,
     UniformDraws,
 )
 from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
@@ -102,6 +103,13 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
         lowest_states=_lowest(analysis, structures),
         starts=start_records(analysis, points),
         exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        surrogates=[
+            SurrogateRecord(
+                x=n_ions / analysis.lattice.n_redox,
+                error_eV_per_fu=fitted.error / analysis.lattice.formula_units,
+            )
+            for n_ions, fitted in sorted(store.surrogates.items())
+        ],
         uniform_draws=[
             UniformDraws(
                 x=chain.x,

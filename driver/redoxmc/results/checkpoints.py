@@ -17,7 +17,12 @@ _BOTH = (
     "x", "n_ions", "temperature", "seed", "energy", "step", "force_evaluations", "wall", "failure",
 )  # fmt: skip
 _MC = ("key", "relaxations", "cache_hits")
-_MC_LATER = ("chemical_potential", "anneal_from", "anneal_steps")  # absent in older files
+_MC_LATER = (
+    "chemical_potential",
+    "stiffness",
+    "anneal_from",
+    "anneal_steps",
+)  # absent in older files
 _MD = ("length", "strain", "drift", "time")
 _ARRAYS = {"cell": "cell_A", "positions": "positions_A", "velocities": "velocities_A_per_ps"}
 _LADDER = ("interval", "exchanges", "tried", "accepted", "walkers", "ends", "round_trips")

@@ -55,7 +55,11 @@ class SemigrandPoint(Record):
     x_standard_error: float | None = shown("± x", "{:.4f}")  # of it
     energy_eV_per_fu: float | None = shown("E (eV/f.u.)", "{:.5f}")  # mean
     energy_standard_error_eV_per_fu: float | None  # of it
-    # against the metal, (E_metal − μ)/z; None without its energy
+    # derivative of the free energy by the number of ions at the mean x: μ itself, and μ − 2 κ x
+    # where the variance is constrained (Sadigh & Erhart 2012, eq. 11)
+    internal_potential_eV: float | None
+    internal_potential_standard_error_eV: float | None
+    # against the metal, (E_metal − internal potential)/z; None without its energy
     voltage_V: float | None = shown("V", "{:.3f}")
     formation_energy_eV_per_fu: None = None
     on_hull: None = None
@@ -206,6 +210,14 @@ class SemigrandExchange(Exchange):
 
 
 @dataclass(kw_only=True)
+class SurrogateRecord(Record):
+    """The pair model that walks go by."""
+
+    x: float  # ions per redox site
+    error_eV_per_fu: float  # of its energies
+
+
+@dataclass(kw_only=True)
 class UniformDraws(Record):
     """States drawn at random, which anchor the entropy."""
 
@@ -251,6 +263,7 @@ class MonteCarloSummary(Summary):
     lowest_states: list[LowestState]  # of each x
     starts: list[Start]  # of each x and seed, where there are several
     exchanges: list[Exchange]  # of each ladder of temperatures
+    surrogates: list[SurrogateRecord]  # of each x, where walks go by them
     uniform_draws: list[UniformDraws]  # of each x and seed
     curves: list[Curve]  # between the temperatures of each x
     phase_diagram: list[Phases]  # of each temperature
