@@ -51,7 +51,13 @@ def enumerate_states(config: Path) -> Enumeration:
                 )
             else:
                 result.states.append(
-                    EnumeratedState(key=key, x=x, degeneracy=degeneracy, energy_eV=entry.energy)
+                    EnumeratedState(
+                        key=key,
+                        x=x,
+                        degeneracy=degeneracy,
+                        energy_eV=entry.energy,
+                        lost_charges=entry.lost_charges,
+                    )
                 )
         result.thermo.extend(_thermo(system, x, space, cache))
     return result
