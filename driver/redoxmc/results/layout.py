@@ -73,8 +73,8 @@ def read(file: Any) -> dict[str, Any]:
         if chains[name].name != name:
             raise ValueError(f"replica {name} holds the chain {chains[name].name}")
         trace = traces[name] = _read_trace(group, states, isinstance(chains[name], MdChain))
-        lists = [trace.keys or trace.raw_keys, *trace.columns.values()]
-        if any(len(one) != len(trace.energies) for one in lists):
+        lengths = {len(trace.keys or trace.raw_keys), *map(len, trace.columns.values())}
+        if lengths != {len(trace.energies)}:
             raise ValueError(f"the history of replica {name} lacks something")
     if file.attrs["schema"] == 1:  # without a digest
         for name, trace in traces.items():
