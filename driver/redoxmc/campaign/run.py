@@ -21,6 +21,7 @@ from redoxmc.campaign.rounds import checkpoint, run_rounds
 from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
+from redoxmc.config.campaign import Source
 from redoxmc.errors import InputError
 from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
@@ -32,7 +33,7 @@ STOPPED = 75  # exit code: stopped on request, resumable
 
 
 def run_campaign(
-    config: Path,
+    config: Source,
     out: Path,
     *,
     resume: bool = False,
@@ -53,7 +54,7 @@ def run_campaign(
     return 0 if finished else STOPPED
 
 
-def prepare(config: Path, concentration: float | None = None) -> tuple[System, Ranks]:
+def prepare(config: Source, concentration: float | None = None) -> tuple[System, Ranks]:
     """Load the system on every rank, with a LAMMPS session on this rank's group."""
     system = load_system(config, concentration)
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
