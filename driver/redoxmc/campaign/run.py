@@ -23,6 +23,7 @@ from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
 from redoxmc.report.summary import write_report
+from redoxmc.report.tables import failures
 from redoxmc.results.store import Store, load_last_good
 
 STOPPED = 75  # exit code: stopped on request, resumable
@@ -101,7 +102,8 @@ def run_system(
         store.complete = finished
         ranks.share(lambda: checkpoint(store, path))
         display.say("writing the report")
-        ranks.share(lambda: write_report(store, out))
+        for note in ranks.share(lambda: failures(write_report(store, out))):
+            display.remark(f"left out, {note}")
         display.say("done" if finished else "stopped; continue with --resume")
     refuse_no_result([*store.chains, *store.md_chains], ranks)
     return finished

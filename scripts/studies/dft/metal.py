@@ -3,7 +3,7 @@
 python scripts/studies/dft/metal.py --settings potentials/data/dft/gpaw.toml \
     --out potentials/data/dft/metal.json
 
-bcc, two atoms, k-points 12x12x12, no spin; energies at five lattice constants and the minimum of an
+bcc, one atom, k-points 12x12x12, no spin; energies at five lattice constants and the minimum of an
 equation of state (Birch-Murnaghan).
 """
 
@@ -24,7 +24,7 @@ from redoxmc.io.extxyz import COLUMN
 from redoxmc.io.files import write_atomically
 
 CHANGED = {
-    "kpts": {"size": [12, 12, 12]},
+    "kpts": {"size": [12, 12, 12], "gamma": True},
     "occupations": {"name": "fermi-dirac", "width": 0.05},
     "mixer": {},  # the joint one is for two spins
     "symmetry": {},  # all of it: a charge order has none
@@ -43,12 +43,12 @@ def main() -> None:
     python = find_python("gpaw")
     volumes, energies = [], []
     for a in options.lattice * np.linspace(0.98, 1.02, 5):
-        atoms = bulk(options.element, "bcc", a=a, cubic=True)
-        atoms.arrays[COLUMN] = np.array([options.element] * 2)
+        atoms = bulk(options.element, "bcc", a=a, cubic=False)
+        atoms.arrays[COLUMN] = np.array([options.element])
         with tempfile.TemporaryDirectory() as folder:
             ((_, (frame,)),) = compute_batch([atoms], settings, python, Path(folder), "metal")
-        volumes.append(atoms.get_volume() / 2)
-        energies.append(frame.get_potential_energy() / 2)
+        volumes.append(atoms.get_volume())
+        energies.append(frame.get_potential_energy())
     volume, energy, bulk_modulus = EquationOfState(volumes, energies, "birchmurnaghan").fit()
     result = {
         "species": options.element,
