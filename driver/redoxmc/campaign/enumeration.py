@@ -6,8 +6,8 @@ import numpy as np
 
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.campaign.progress import track
-from redoxmc.campaign.run import prepare
-from redoxmc.campaign.system import System
+from redoxmc.campaign.run import join_ranks
+from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
 from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.results.summary import (
@@ -31,7 +31,8 @@ def enumerate_states(config: Path) -> Enumeration:
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
     Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
     """
-    system, ranks = prepare(config)
+    system = load_system(config)
+    ranks = join_ranks(system)
     if system.config.sampling.ensemble == "semigrand":
         raise InputError(
             f"{config}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = 'relaxed'."
