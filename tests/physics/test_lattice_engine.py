@@ -23,8 +23,7 @@ def rock_salt(n=(1, 1, 1)):
         tuple(Species.parse(name) for name in names),
         np.flatnonzero(cation & plane),
         np.flatnonzero(cation & ~plane),
-        Species.parse("Mn2+"),
-        Species.parse("Mn3+"),
+        ((Species.parse("Mn3+"), Species.parse("Mn2+")),) * int(np.sum(cation & plane)),
         "LiMnOF",
         int(np.sum(cation & plane)),
     )

@@ -50,9 +50,7 @@ class DynamicsSampler:
         """A store of replicas on random charge orders, without geometry yet."""
         system, sampling = self._system, self._system.config.sampling
         chains = []
-        for x, seed, temperature in product(
-            system.config.ions.concentrations, sampling.seeds, sampling.temperatures
-        ):
+        for x, seed, temperature in product(system.counts, sampling.seeds, sampling.temperatures):
             first = make_chain(system.lattice, x, system.ions(x, seed), temperature, seed)
             chains.append(MdChain(x, first.n_ions, temperature, seed, first.rng, first.occupancy))
         return Store(header, md_chains=chains)

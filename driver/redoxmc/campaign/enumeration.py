@@ -67,11 +67,12 @@ def enumerate_states(config: Path) -> Enumeration:
 def _space(system: System, x: float) -> dict[str, int]:
     """Canonical keys and degeneracies of all states of a concentration, in a fixed order."""
     n_ions = system.counts[x]
-    sampled = system.config.ions.ordering == "sampled"
+    sampled = system.config.samples_ions
     size = n_orders(system.host, n_ions, ions_fixed=not sampled)
-    if size > MAX_STATES:
+    if size is None or size > MAX_STATES:
+        number = "too many" if size is None else size
         raise InputError(
-            f"x = {x:g} has {size} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
+            f"x = {x:g} has {number} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
             "take a smaller supercell, or sample with 'redoxmc run'."
         )
     ions = None if sampled else system.ions(x, system.config.sampling.seeds[0])
@@ -99,7 +100,7 @@ def _thermo(
         sum(space.values()),
     )
     levels, degeneracies = spectrum.valid()
-    sampled = system.config.ions.ordering == "sampled"
+    sampled = system.config.samples_ions
     records = []
     for temperature in system.config.sampling.temperatures if len(levels) else []:
         averages = canonical_averages(levels, degeneracies, temperature)

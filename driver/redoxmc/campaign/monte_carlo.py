@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from math import comb, inf
+from math import inf
 from typing import Any
 
 from redoxmc.campaign.parallel import Ranks
@@ -14,6 +14,7 @@ from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
+from redoxmc.structures.enumeration import n_charge_orders
 
 WALKS = 0.5  # of all attempts, with sampling.surrogate
 
@@ -38,7 +39,7 @@ class MonteCarloSampler:
         """A store of chains on random charge orders."""
         system, sampling = self._system, self._system.config.sampling
         ladders: list[Ladder] = []
-        for x, seed in product(system.config.ions.concentrations, sampling.seeds):
+        for x, seed in product(system.counts, sampling.seeds):
             ions = system.ions(x, seed)
             potentials: Sequence[float | None] = sampling.chemical_potential or [None]
             for potential in potentials:
@@ -86,7 +87,7 @@ class MonteCarloSampler:
                 bundles.setdefault(ladder.chains[0].n_ions, []).append((ladder, target))
 
         def cost(n_ions: int) -> int:
-            return comb(lattice.n_redox, lattice.n_reduced(n_ions) or 0)
+            return n_charge_orders(lattice, n_ions)
 
         return [bundles[n] for n in sorted(bundles, key=lambda n: (-cost(n), n))]
 

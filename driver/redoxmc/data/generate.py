@@ -23,7 +23,7 @@ from redoxmc.errors import EngineError, InputError
 from redoxmc.io.extxyz import read_labelled, species_of
 from redoxmc.model_card import load_card
 from redoxmc.structures.host import Host
-from redoxmc.structures.lattice import Occupancy, build_lattice, ion_count
+from redoxmc.structures.lattice import Occupancy, build_lattice, compositions
 from redoxmc.structures.occupancy import occupancy_key
 
 _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
@@ -68,8 +68,7 @@ def generate(path: Path, plan: Extent, variety: Variety) -> Generated:
     maker = _Maker(config, plan)
     result = Generated()
     try:
-        for x in config.ions.concentrations:
-            n_ions = ion_count(maker.host.lattice, x)
+        for x, n_ions in compositions(config, maker.host.lattice).items():
             rng = np.random.default_rng([plan.seed, n_ions])
             for occupancy in choose_orders(
                 maker.host, n_ions, plan.ion_orders, plan.charge_orders, rng

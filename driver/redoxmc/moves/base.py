@@ -1,7 +1,8 @@
 """What a move is: occupancies, proposals, and what detailed balance asks of both.
 
-An occupancy is a 1-D int8 array. Entries [0:n_redox] are the redox sites (1 reduced, 0 oxidised),
-entries [n_redox:] are the ion sites (1 occupied, 0 vacant).
+An occupancy is a 1-D int8 array. Entries [0:n_redox] are the redox sites (electrons above the most
+oxidised state: of a couple 1 reduced, 0 oxidised), entries [n_redox:] are the ion sites (1
+occupied, 0 vacant).
 """
 
 from abc import ABC, abstractmethod

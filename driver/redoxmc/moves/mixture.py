@@ -112,9 +112,10 @@ def build_moves(weights: Mapping[str, float], sites: Sites) -> WeightedMixture:
         raise InputError(f"sampling.moves has two moves of one name, {names}; rename one of them.")
     mixture = WeightedMixture(moves, list(positive.values()))
     if not mixture.connects_all:
+        ergodic = "charge_swap" if sites.one_couple else "electron_transfer"
         raise InputError(
-            f"sampling.moves.{names[0]} without charge_swap cannot reach all charge orders:"
-            f" {moves[0].obstacle}; add charge_swap with a small weight."
+            f"sampling.moves.{names[0]} without {ergodic} cannot reach all charge orders:"
+            f" {moves[0].obstacle}; add {ergodic} with a small weight."
         )
     return mixture
 

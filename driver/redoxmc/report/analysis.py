@@ -62,7 +62,8 @@ class Analysis:
     @property
     def sampled(self) -> bool:
         """Whether ion orders are sampled too."""
-        return bool(self.config["ions"]["ordering"] == "sampled")
+        ions = self.config["ions"]
+        return bool(ions and ions["ordering"] == "sampled")
 
     @property
     def semigrand(self) -> bool:
@@ -130,6 +131,23 @@ class Analysis:
             chemical_potential_eV=chain.chemical_potential,
             mean_x=mean_of(self.concentrations(keys), known),
         )
+
+    def failed_share(self, n_ions: int | None = None) -> float:
+        """The share of the distinct states known with n_ions ions (None: any) that do not relax."""
+        energies = [
+            entry.energy
+            for key, entry in self.store.cache.entries.items()
+            if n_ions in (None, ions_of_key(key))
+        ]
+        return energies.count(None) / len(energies) if energies else 0.0
+
+    @property
+    def end_members(self) -> list[str]:
+        """Formulas at the first and the last sampled x; none where there is one x only."""
+        chains = self.store.chains or self.store.md_chains
+        counts = sorted({chain.n_ions for chain in chains})
+        ends = (counts[0], counts[-1]) if len(counts) > 1 else ()
+        return [self.lattice.formula_at(n_ions) for n_ions in ends]
 
     def concentrations(self, keys: list[str]) -> Floats:
         """Ions per redox site of each of the states."""

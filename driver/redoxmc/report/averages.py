@@ -181,6 +181,8 @@ def _log_count(analysis: Analysis, spectrum: Spectrum) -> tuple[float, float] | 
 
     Without failed states it is the size of the space. With them, uniform draws tell their share.
     """
+    if spectrum.n_states is None:
+        return None
     log_all = math.log(spectrum.n_states)
     if not spectrum.some_failed:
         return log_all, 0.0

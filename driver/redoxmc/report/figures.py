@@ -29,17 +29,19 @@ from redoxmc.report.plots import (
 from redoxmc.results.summary import MonteCarloSummary
 from redoxmc.structures.lattice import Floats
 from redoxmc.structures.occupancy import ions_of_key
-from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
+from redoxmc.thermo.entropy import boltzmann_probabilities
 from redoxmc.thermo.hull import formation_energies
+from redoxmc.thermo.levels import finite_size_entropy_of, ideal_entropy_of
 
 
 def write_figures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) -> list[Path]:
     """Write the plots of a campaign that have data into folder; returns their paths."""
-    ion = analysis.lattice.species[analysis.lattice.ion_sites[0]].element
+    ion = analysis.lattice.ion
     diagram = summary.phase_diagram
 
     def draw_hull(path: Path, states: tuple[Floats, Floats]) -> None:
-        plot_hull(path, *states, _reference_points(analysis), ion)
+        named = ion.element if ion else ""
+        plot_hull(path, *states, _reference_points(analysis), named, analysis.end_members)
 
     written = write_plots(
         folder,
@@ -74,18 +76,24 @@ def _isotherms(summary: MonteCarloSummary) -> list[Isotherm]:
 
 
 def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats] | None:
-    """x and formation energy (eV/f.u.) of every relaxed state; None without both end members."""
-    redox, units = analysis.lattice.n_redox, analysis.lattice.formula_units
+    """x and formation energy (eV/f.u.) of every relaxed state, between the first and the last x.
+
+    None where one of these has no state that relaxes, or there is one x only.
+    """
+    units = analysis.lattice.formula_units
     points = [
-        (ions_of_key(key) / redox, entry.energy / units)
+        (analysis.lattice.x_of(ions_of_key(key)), entry.energy / units)
         for key, entry in analysis.store.cache.entries.items()
         if entry.energy is not None
     ]
-    ends = {x: energy for x, energy in points if x in (0.0, 1.0)}
-    if len(ends) < 2:
+    met = {analysis.lattice.x_of(ions_of_key(key)) for key in analysis.store.cache.entries}
+    met |= set() if analysis.semigrand else {chain.x for chain in analysis.store.chains}
+    low, high = min(met, default=0.0), max(met, default=0.0)
+    ends = {end: min((e for x, e in points if x == end), default=np.nan) for end in (low, high)}
+    if len(ends) < 2 or not np.isfinite(list(ends.values())).all():
         return None
     x, energies = np.array(points).T
-    return x, formation_energies(x, energies, ends[0.0], ends[1.0])
+    return x, formation_energies(x, energies, ends[low], ends[high], (low, high))
 
 
 def _reference_points(analysis: Analysis) -> list[Points]:
@@ -162,15 +170,16 @@ def _histograms(analysis: Analysis) -> list[StateHistogram]:
 
 def _entropy_curves(analysis: Analysis, summary: MonteCarloSummary) -> list[Curve]:
     """Electronic entropy against temperature for every x that has it between its temperatures."""
-    sites = analysis.lattice.n_redox
+    blocks, most = analysis.lattice.blocks, analysis.lattice.most.sum()
     curves = []
     for record in summary.curves:
         values = record.electronic_entropy_kB_per_site
         n_reduced = _n_reduced(analysis, record.x)
-        if n_reduced in (0, sites) or None in values:
+        if n_reduced in (0, most) or None in values:
             continue
         errors = [error or 0.0 for error in record.electronic_entropy_standard_error]
-        ideal, finite = ideal_entropy(n_reduced / sites), finite_size_entropy(sites, n_reduced)
+        ideal = ideal_entropy_of(blocks, n_reduced)
+        finite = finite_size_entropy_of(blocks, n_reduced)
         entropies = np.array(values, dtype=float)
         curves.append(Curve(record.x, record.temperature_K, entropies, errors, ideal, finite))
     return curves
@@ -179,7 +188,7 @@ def _entropy_curves(analysis: Analysis, summary: MonteCarloSummary) -> list[Curv
 def _capacity_curves(analysis: Analysis, summary: MonteCarloSummary) -> list[Curve]:
     """Heat capacity, mean over seeds, for every x that has it at two temperatures or more."""
     by_x: dict[float, dict[float, list[float]]] = {}
-    ends = (0, analysis.lattice.n_redox)
+    ends = (0, analysis.lattice.most.sum())
     for record in summary.runs:
         value = record.heat_capacity_kB_per_site
         if value is not None and _n_reduced(analysis, record.x) not in ends:

@@ -114,6 +114,8 @@ def _config_lines(config: Mapping[str, Any]) -> str:
     """A config much as the file that it came from."""
     lines = []
     for table, values in config.items():
-        lines.append(f"[{table}]")
-        lines.extend(f"{key} = {value!r}" for key, value in values.items())
+        several = isinstance(values, list)
+        for one in values if several else [values] if values is not None else []:
+            lines.append(f"[[{table}]]" if several else f"[{table}]")
+            lines.extend(f"{key} = {value!r}" for key, value in one.items())
     return "\n".join(lines)

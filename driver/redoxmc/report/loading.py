@@ -9,6 +9,7 @@ from redoxmc.report.summary import summarize
 from redoxmc.results.record import Record, to_dataframe
 from redoxmc.results.store import Store, load
 from redoxmc.results.summary import KnownState, Summary
+from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.occupancy import ions_of_key
 
 
@@ -32,10 +33,13 @@ class Results:
         return to_dataframe(records)
 
     def _states(self) -> list[Record]:
-        n_redox = self.summary.host.n_redox_sites
+        lattice = Lattice.from_data(self.store.header["lattice"])
         return [
             KnownState(
-                key=key, x=ions_of_key(key) / n_redox, energy_eV=entry.energy, reason=entry.reason
+                key=key,
+                x=lattice.x_of(ions_of_key(key)),
+                energy_eV=entry.energy,
+                reason=entry.reason,
             )
             for key, entry in self.store.cache.entries.items()
         ]

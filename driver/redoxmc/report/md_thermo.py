@@ -1,7 +1,6 @@
 """Thermodynamics of a campaign of molecular dynamics: what its averages alone can tell."""
 
 from collections.abc import Hashable
-from math import comb
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from redoxmc.results.summary import ThermoPoint
 from redoxmc.structures.host import Host
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.thermo.correlation import split_r_hat, standard_error
-from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
+from redoxmc.thermo.levels import count_orders, finite_size_entropy_of, ideal_entropy_of
 from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
 
 LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
@@ -47,15 +46,15 @@ def _record(analysis: Analysis, x: float, temperature: float, chains: list[MdCha
     keys = [trace.raw_keys[:length] for trace in traces]
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
     order_r_hat, known = None, length >= 4
-    if known and 0 < n_reduced < sites:
+    if known and 0 < n_reduced < lattice.most.sum():
         order_r_hat = split_r_hat([analysis.order.nearest(own) for own in keys])
     point = ThermoPoint(
         x=x,
         temperature_K=temperature,
         energy_eV_per_fu=together.mean() / units if length else None,
         energy_standard_error_eV_per_fu=standard_error(together) / units if known else None,
-        ideal_finite_size_kB_per_site=finite_size_entropy(sites, n_reduced),
-        ideal_kB_per_site=ideal_entropy(n_reduced / sites),
+        ideal_finite_size_kB_per_site=finite_size_entropy_of(lattice.blocks, n_reduced),
+        ideal_kB_per_site=ideal_entropy_of(lattice.blocks, n_reduced),
         r_hat=split_r_hat(together) if known else None,
         r_hat_order=order_r_hat,
     )
@@ -82,7 +81,7 @@ def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntr
     if not chains or not chains[0]:
         return None
     lattice = host.lattice
-    if comb(lattice.n_redox, n_reduced) == 1:
+    if count_orders(lattice.blocks, n_reduced) == 1:
         return VisitedEntropy(0.0, 0.0, 0.0)
     known: dict[str, str] = {}
     degeneracies: dict[Hashable, int] = {}

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class OrderParameters:
         sites = lattice.scaled @ lattice.cell
         redox, ions = sites[lattice.redox_sites], sites[lattice.ion_sites]
         own, _ = neighbour_shells(lattice.cell, redox, N_SHELLS)
-        cross, _ = neighbour_shells(lattice.cell, redox, N_SHELLS, others=ions)
+        cross = neighbour_shells(lattice.cell, redox, N_SHELLS, others=ions)[0] if len(ions) else []
         diagonal = not isinstance(supercell[0], Sequence)
         a, b, c = supercell if diagonal else (1, 1, 1)
         return cls(lattice, own, cross, (a, b, c))
@@ -104,5 +105,7 @@ class OrderParameters:
 
     def _ions(self, key: str) -> list[float]:
         occupancy = occupancy_of_key(key)
+        if not self.ion_shells:
+            return [nan] * N_SHELLS
         redox, ions = np.split(occupancy, [self.lattice.n_redox])
         return cross_warren_cowley(redox, ions, self.ion_shells)

@@ -26,7 +26,8 @@ def _pictures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) -> l
     written = []
     for record in summary.lowest_states:
         occupancy = occupancy_of_key(record.key)
-        if 0 < occupancy[: analysis.lattice.n_redox].sum() < analysis.lattice.n_redox:
+        charges = occupancy[: analysis.lattice.n_redox]
+        if 0 < charges.sum() < analysis.lattice.most.sum():
             written.append(folder / f"lowest_x{record.x:.6g}.png")
             draw_order(written[-1], analysis.lattice, occupancy)
     return written

@@ -2,6 +2,7 @@
 
 from redoxmc.report.html import Page, Section
 from redoxmc.report.remarks import remarks
+from redoxmc.report.tables import failures
 from redoxmc.results.summary import MonteCarloSummary
 
 _CAPTIONS = {
@@ -20,6 +21,12 @@ _CAPTIONS = {
 }
 
 
+def _between(summary: MonteCarloSummary) -> list[str]:
+    """Which formation energies are meant."""
+    ends = summary.host.end_members
+    return [f"formation energies: from {ends[0]} and {ends[1]}"] if ends else []
+
+
 def monte_carlo_page(summary: MonteCarloSummary) -> Page:
     """What the page of a campaign shows."""
     audits = [run.path_audit_eV.max for run in summary.runs if run.path_audit_eV.checked]
@@ -27,6 +34,8 @@ def monte_carlo_page(summary: MonteCarloSummary) -> Page:
     facts = [
         f"{summary.distinct_states} distinct states, {len(summary.failed_states)} of them failed to"
         " relax",
+        *failures(summary),
+        *_between(summary),
         "path audit: "
         + ("no energy was recomputed" if largest is None else f"at most {largest:.1e} eV"),
     ]

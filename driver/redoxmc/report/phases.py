@@ -9,8 +9,8 @@ from redoxmc.report.analysis import Analysis
 from redoxmc.results.summary import Curve, PhaseBoundary, Phases, ThermoPoint, VoltagePlateau
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.boundaries import Boundary, phase_boundaries
-from redoxmc.thermo.entropy import ideal_entropy, log_binomial
 from redoxmc.thermo.hull import two_phase_regions
+from redoxmc.thermo.levels import lacking_entropy
 from redoxmc.thermo.voltage import voltage_profile
 from redoxmc.units import KB
 
@@ -90,9 +90,10 @@ def _lacking(analysis: Analysis, x: Sequence[float]) -> Floats:
     counts: Mapping[float, int] = {chain.x: chain.n_ions for chain in analysis.store.chains}
     found = []
     for value in x:
-        filled = [(lattice.n_redox, lattice.n_reduced(counts[value]) or 0)]
-        filled += [(lattice.n_ion_sites, counts[value])] if analysis.sampled else []
-        found.append(sum(n * ideal_entropy(k / n) - log_binomial(n, k) for n, k in filled))
+        filled = [(lattice.blocks, lattice.n_reduced(counts[value]) or 0)]
+        if analysis.sampled:
+            filled += [(((lattice.n_ion_sites, 1),), counts[value])]
+        found.append(sum(lacking_entropy(blocks, count) for blocks, count in filled))
     return np.array(found) / lattice.formula_units
 
 
@@ -148,7 +149,7 @@ def lowest_energies(analysis: Analysis) -> dict[float, float]:
     lattice = analysis.lattice
     counts = {chain.n_ions: chain.x for chain in analysis.store.chains}
     return {
-        counts.get(n_ions, n_ions / lattice.n_redox): energy / lattice.formula_units
+        counts.get(n_ions, lattice.x_of(n_ions)): energy / lattice.formula_units
         for n_ions, (_, energy) in analysis.store.cache.lowest_states().items()
     }
 
@@ -173,14 +174,14 @@ def voltages(analysis: Analysis, records: Sequence[ThermoPoint]) -> list[Voltage
 def _plateaus(
     analysis: Analysis, temperature: float, energies: dict[float, float]
 ) -> list[VoltagePlateau]:
-    if len(energies) < 2:
+    if len(energies) < 2 or analysis.lattice.ion is None:
         return []
     lattice, x = analysis.lattice, sorted(energies)
-    ion = lattice.species[lattice.ion_sites[0]].charge
+    charge = analysis.lattice.ion.charge
     # x counts ions per redox site; a formula unit holds one redox site or more
     per_unit = lattice.n_redox / lattice.formula_units
     metal = analysis.config["ions"]["metal_energy"]
-    plateaus = voltage_profile([v * per_unit for v in x], [energies[v] for v in x], metal, ion)
+    plateaus = voltage_profile([v * per_unit for v in x], [energies[v] for v in x], metal, charge)
     return [
         VoltagePlateau(
             x_low=p.x_low / per_unit,

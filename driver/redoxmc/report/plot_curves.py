@@ -66,7 +66,7 @@ def plot_voltage(path: Path, plateaus: Sequence[VoltagePlateau]) -> None:
             x = np.array([(p.x_low, p.x_high) for p in own]).ravel()
             volts = np.repeat([p.voltage_V for p in own], 2)
             axes.plot(x, volts, color=colour, label=f"{temperature:g} K")
-        axes.set_xlim(0.0, 1.0)
+        axes.set_xlim(min(p.x_low for p in plateaus), max(p.x_high for p in plateaus))
         axes.margins(y=0.15)
         axes.set_xlabel("$x$ (ions per redox site)")
         axes.set_ylabel("Voltage against the ion metal (V)")
@@ -86,7 +86,7 @@ def plot_isotherms(path: Path, isotherms: Sequence[Isotherm]) -> None:
                 fmt="o-", markersize=4, capsize=2, color=colours[own.temperature],
                 label=f"{own.temperature:g} K",
             )  # fmt: skip
-        axes.set_ylim(-0.04, 1.04)
+        axes.margins(y=0.04)
         axes.set_xlabel("Chemical potential of the ion (eV)")
         axes.set_ylabel("$x$ (ions per redox site)")
         axes.legend(loc="best")
@@ -126,7 +126,9 @@ def plot_phase_diagram(path: Path, diagram: Sequence[Phases]) -> None:
             axes.set_ylim(bottom, top)
         if ends or boundaries:
             figure.legend(loc="outside upper center", ncols=2, columnspacing=1.0)
-        axes.set_xlim(-0.02, 1.02)
+        low, high = (end((x for x, _ in ends), default=0.0) for end in (min, max))
+        if high > low:
+            axes.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         axes.margins(y=0.12)
         axes.set_xlabel("$x$ (ions per redox site)")
         axes.set_ylabel("Temperature (K)")

@@ -4,6 +4,7 @@ Every function writes its file atomically and raises InputError where it cannot.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,11 +73,13 @@ def plot_hull(
     energies: ArrayLike,
     references: Sequence[Points] = (),
     ion: str = "",
+    end_members: Sequence[str] = (),
 ) -> None:
     """Draw formation energies against x with their lower convex hull.
 
     x: [n], ions per redox site; energies: [n], formation energies of all relaxed states in eV per
-    formula unit. references: points to compare with. ion: its symbol, for the axis.
+    formula unit. references: points to compare with. ion: its symbol, for the axis. end_members:
+    formulas at the first and the last x.
     """
     fraction, values = finite(x, energies)
     with matplotlib.rc_context(STYLE):
@@ -100,7 +103,15 @@ def plot_hull(
                 xs, 1e3 * es, s=26, marker=marker, facecolors="none", edgecolors=colour,
                 linewidths=1.2, label=points.label, zorder=4,
             )  # fmt: skip
-        axes.set_xlim(-0.04, 1.04)
+        every = np.concatenate([fraction, *(finite(p.x, p.energies)[0] for p in references)])
+        low, high = float(every.min()), float(every.max())
+        margin = 0.04 * (high - low)
+        axes.set_xlim(low - margin, high + margin)
+        for name, x_end, side in zip(end_members, (low, high), ("left", "right"), strict=False):
+            axes.annotate(
+                re.sub(r"([\d.]+)", r"$_{\1}$", name), (x_end, 0.0), xytext=(0, 3),
+                textcoords="offset points", ha=side, fontsize=7.5, color=GREY,
+            )  # fmt: skip
         axes.set_xlabel(f"$x$ ({ion + ' ' if ion else ''}ions per redox site)")
         axes.set_ylabel("Formation energy (meV/f.u.)")
         axes.margins(y=0.12)

@@ -42,6 +42,7 @@ def _record(
         energy_eV_per_fu=energies.mean() if known else None,
         energy_standard_error_eV_per_fu=standard_error(energies) if known else None,
         voltage_V=None if metal is None else (metal - internal) / charge,
+        failed_share=analysis.failed_share(),
         r_hat=split_r_hat(x) if known else None,
     )
     if point.x_standard_error is None:

@@ -19,7 +19,8 @@ class Spectrum:
     keys: list[str]  # canonical
     degeneracies: list[int]  # occupancies of the space in each
     energies: Floats  # eV, nan where the relaxation failed
-    n_states: int  # size of the space, failed states included
+    # size of the space, failed states included; None where it is not known
+    n_states: int | None
 
     @property
     def complete(self) -> bool:

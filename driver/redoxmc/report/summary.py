@@ -139,6 +139,7 @@ def _common(analysis: Analysis) -> dict[str, Any]:
         "model": store.header["model"],
         "host": HostRecord(
             formula=lattice.formula,
+            end_members=analysis.end_members,
             n_redox_sites=lattice.n_redox,
             n_ion_sites=lattice.n_ion_sites,
         ),
@@ -150,7 +151,7 @@ def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[LowestState]
     lattice = analysis.lattice
     return [
         LowestState(
-            x=n_ions / lattice.n_redox,
+            x=lattice.x_of(n_ions),
             key=key,
             energy_eV_per_fu=energy / lattice.formula_units,
             **_effort(analysis, n_ions, key),
@@ -173,7 +174,7 @@ def _effort(analysis: Analysis, n_ions: int, found: str) -> dict[str, int]:
 
 
 def _lowest_name(analysis: Analysis, n_ions: int) -> str:
-    return f"x{n_ions / analysis.lattice.n_redox:.6g}_lowest"
+    return f"x{analysis.lattice.x_of(n_ions):.6g}_lowest"
 
 
 def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:

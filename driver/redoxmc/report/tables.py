@@ -6,6 +6,7 @@ from typing import Any
 from redoxmc.report.remarks import remarks
 from redoxmc.results.record import Record, columns_of
 from redoxmc.results.summary import Enumeration, Summary
+from redoxmc.structures.occupancy import ions_of_key
 
 UNKNOWN = "–"
 
@@ -43,11 +44,43 @@ def unknowns(points: Iterable[Any]) -> list[str]:
     ]
 
 
+def failures(summary: Summary) -> list[str]:
+    """How many states of each x did not relax, an example, and what to change; a sentence each.
+
+    Nothing for dynamics, which relaxes no states.
+    """
+    failed = getattr(summary, "failed_states", [])
+    shares = {
+        getattr(point, "x", None): point.failed_share for point in summary.thermo
+        if point.failed_share
+    }  # fmt: skip
+    if not failed or not shares:
+        return []
+    advice = (
+        "; if it left its site, look at relax.site_tolerance, at the model, or for ions at "
+        "ions.minimum_distance"
+    )
+    sites = summary.host.n_redox_sites
+    found = []
+    for x, share in sorted(shares.items(), key=lambda pair: (pair[0] is None, pair[0])):
+        own = [one for one in failed if x is not None and ions_of_key(one.key) == round(x * sites)]
+        example = (own or failed)[0]
+        found.append(
+            f"x = {x:.4g}: {share:.1%} of the distinct states met did not relax and are left out, "
+            f"such as {example.key} ({example.reason}){advice}"
+            if x is not None
+            else f"{share:.1%} of the distinct states met did not relax ({example.reason}){advice}"
+        )
+    return found
+
+
 def print_thermo(summary: Summary) -> None:
     """Print the thermodynamics of a summary, one line for each (x, T)."""
     print_records(f"{summary.host.formula}, model {summary.model['name']}", summary.thermo)
     for note in unknowns(summary.thermo):
         print(f"not known, {note}")
+    for note in failures(summary):
+        print(f"left out, {note}")
     for remark in remarks(summary.runs):
         print(remark)
 

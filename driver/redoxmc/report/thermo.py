@@ -9,8 +9,8 @@ from redoxmc.report.averages import Thermal, thermal_averages
 from redoxmc.results.summary import Curve, ThermoPoint
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import MIN_EFFECTIVE, split_r_hat, standard_error
-from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
 from redoxmc.thermo.hull import formation_energies, on_hull
+from redoxmc.thermo.levels import finite_size_entropy_of, ideal_entropy_of
 
 NO_ENERGY_ERROR = (
     f"the energies hold fewer than the {MIN_EFFECTIVE:.0f} independent samples of an error"
@@ -58,10 +58,11 @@ def _record(
         error = 0.0
     elif length >= 4:
         error = standard_error(together) / units
-    if length >= 4 and chains[0].n_ions > 0:
+    if length >= 4 and (chains[0].n_ions > 0 or not lattice.n_ion_sites):
         order = np.array([analysis.order.nearest(keys[:length]) for _, keys in kept])
         order_r_hat = split_r_hat(order) if np.isfinite(order).all() else None
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
+    failed = analysis.failed_share(chains[0].n_ions)
     reasons = [thermal.reason] if thermal.reason else []
     reasons += [] if np.isfinite(error) else [NO_ENERGY_ERROR]
     return ThermoPoint(
@@ -71,23 +72,27 @@ def _record(
         energy_standard_error_eV_per_fu=error,
         electronic_entropy_kB_per_site=thermal.electronic / sites,
         electronic_entropy_standard_error=_known_with(
-            thermal.electronic, thermal.entropy_error / sites
+            thermal.electronic, thermal.entropy_error / sites, failed > 0
         ),
         ionic_entropy_kB_per_site=thermal.ionic / sites,
         configurational_entropy_kB_per_site=thermal.entropy / sites,
         configurational_entropy_standard_error=thermal.entropy_error / sites,
         entropy_anchor=thermal.anchor or None,
-        ideal_finite_size_kB_per_site=finite_size_entropy(sites, n_reduced),
-        ideal_kB_per_site=ideal_entropy(n_reduced / sites),
+        ideal_finite_size_kB_per_site=finite_size_entropy_of(lattice.blocks, n_reduced),
+        ideal_kB_per_site=ideal_entropy_of(lattice.blocks, n_reduced),
         free_energy_eV_per_fu=thermal.free_energy / units,
         free_energy_standard_error=thermal.free_energy_error / units,
+        failed_share=failed,
         r_hat=split_r_hat(together) if length >= 4 else None,
         r_hat_order=order_r_hat,
         why_unknown="; ".join(reasons) or None,
     )
 
 
-def _known_with(value: float, error: float) -> float | None:
+def _known_with(value: float, error: float, some_failed: bool = False) -> float | None:
+    """The error of a value that is known; that of states left out is not 0."""
+    if some_failed and error == 0.0:
+        return None
     return error if np.isfinite(value) else None
 
 
@@ -109,7 +114,10 @@ def _curve(
 
 
 def add_hulls(records: Sequence[ThermoPoint]) -> None:
-    """Add formation energies and hulls of each temperature that knows both end members."""
+    """Add formation energies and hulls of each temperature that knows both end members.
+
+    They are the first and the last x that were sampled.
+    """
     for temperature in {record.temperature_K for record in records}:
         together = [record for record in records if record.temperature_K == temperature]
         _add_hull(together, "energy_eV_per_fu", "formation_energy_eV_per_fu", "on_hull")
@@ -124,12 +132,13 @@ def add_hulls(records: Sequence[ThermoPoint]) -> None:
 def _add_hull(records: Sequence[ThermoPoint], value: str, formed: str, flag: str) -> None:
     """Add what the fields `formed` and `flag` say of the energies in the field `value`."""
     known = [record for record in records if getattr(record, value) is not None]
-    ends = {record.x: getattr(record, value) for record in known if record.x in (0.0, 1.0)}
+    low, high = (end(record.x for record in records) for end in (min, max))
+    ends = {record.x: getattr(record, value) for record in known if record.x in (low, high)}
     if len(ends) < 2:
         return
     x = [record.x for record in known]
     energies = [getattr(record, value) for record in known]
-    formation = formation_energies(x, energies, ends[0.0], ends[1.0])
+    formation = formation_energies(x, energies, ends[low], ends[high], (low, high))
     for record, energy, stable in zip(known, formation, on_hull(x, formation), strict=True):
         setattr(record, formed, float(energy))
         setattr(record, flag, bool(stable))

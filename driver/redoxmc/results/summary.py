@@ -35,6 +35,8 @@ class ThermoPoint(Record):
     # against the end members at this temperature
     formation_free_energy_eV_per_fu: float | None = None
     on_free_energy_hull: bool | None = None  # whether it lies on the hull of free energies
+    # of the distinct states met at this x, how many do not relax; None in dynamics
+    failed_share: float | None = shown("failed", "{:.1%}", None)
     r_hat: float | None = shown("R-hat", "{:.3f}", None)  # of the energies, over the seeds
     r_hat_order: float | None = None  # of the nearest neighbours of charge states
     why_unknown: str | None = None  # a sentence on what is None and should not be
@@ -68,6 +70,7 @@ class SemigrandPoint(Record):
     ideal_finite_size_kB_per_site: None = None
     free_energy_eV_per_fu: None = None
     free_energy_standard_error: None = None
+    failed_share: float | None = None  # of the distinct states met at any x
     r_hat: float | None = shown("R-hat", "{:.3f}")  # of x, over the starts
     why_unknown: str | None = None  # a sentence on what is None and should not be
 
@@ -236,6 +239,8 @@ class HostRecord(Record):
     formula: str  # with all ion sites filled
     n_redox_sites: int  # of the supercell
     n_ion_sites: int
+    # formulas between which formation energies are: at the first and the last sampled x
+    end_members: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

@@ -12,6 +12,7 @@ from redoxmc.sampling.energies import Energies, Lookup
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.occupancy import ions_of_key, sites_of_key
+from redoxmc.structures.random_levels import random_levels
 from redoxmc.units import KB
 
 INITIAL_TRIES = 50  # random states tried for one that relaxes
@@ -139,13 +140,14 @@ def seed_words(value: float | None) -> tuple[int, ...]:
 def _random_occupancy(lattice: Lattice, ions: Occupancy, rng: np.random.Generator) -> Occupancy:
     n_reduced = lattice.n_reduced(int(ions.sum()))
     assert n_reduced is not None  # ion_count has refused such an x
-    charges = np.zeros(lattice.n_redox, dtype=np.int8)
-    charges[rng.permutation(lattice.n_redox)[:n_reduced]] = 1
-    return np.concatenate([charges, ions])
+    return np.concatenate([random_levels(lattice.most, n_reduced, rng), ions])
 
 
-def start(chain: Chain, energies: Energies) -> None:
-    """Give the chain an initial state with an energy; it has failed where none is found."""
+def start(chain: Chain, energies: Energies, *, any_ions: bool = False) -> None:
+    """Give the chain an initial state with an energy; it has failed where none is found.
+
+    any_ions: whether a state that does not relax is followed by one of another ion order too.
+    """
     if chain.uniform:
         return  # it needs none
     reason = ""
@@ -156,6 +158,8 @@ def start(chain: Chain, energies: Energies) -> None:
             return
         reason = answer.entry.reason
         ions = chain.occupancy[energies.lattice.n_redox :]
+        if any_ions:
+            ions = energies.lattice.random_ions(int(ions.sum()), chain.rng)
         chain.occupancy = _random_occupancy(energies.lattice, ions, chain.rng)
     chain.failure = f"no state of {INITIAL_TRIES} random ones relaxes: {reason}"
 
@@ -199,7 +203,9 @@ def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
     """A uniform draw of the charge order, and of the ion order where the moves change it."""
     lattice = energies.lattice
     ions = chain.occupancy[lattice.n_redox :]
-    if mixture.changes_ions:
+    if mixture.changes_ions and len(lattice.excluded):
+        ions = lattice.random_ions(int(ions.sum()), chain.rng)
+    elif mixture.changes_ions:
         ions = chain.rng.permutation(ions)
     chain.occupancy = _random_occupancy(lattice, ions, chain.rng)
     answer = _look_up(chain, energies, chain.occupancy)

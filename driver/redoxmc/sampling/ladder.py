@@ -78,7 +78,7 @@ def advance(
         target = min(steps, boundary) if exchanging else steps
         for chain in alive:
             if not chain.started and not chain.uniform:
-                start(chain, energies)
+                start(chain, energies, any_ions=mixture.changes_ions)
                 if stop():
                     return
             while not chain.failure and chain.step < target:

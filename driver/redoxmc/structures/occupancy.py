@@ -1,4 +1,7 @@
-"""An occupancy as text: its key, such as '0110|1100'. Redox sites stand before the bar."""
+"""An occupancy as text: its key, such as '0210|1100'. Redox sites stand before the bar.
+
+The digit of a redox site counts its electrons above the most oxidised state.
+"""
 
 import numpy as np
 
@@ -7,8 +10,8 @@ from redoxmc.structures.lattice import Lattice, Occupancy
 
 def occupancy_key(lattice: Lattice, occupancy: Occupancy) -> str:
     """Write an occupancy as text."""
-    bits = "".join("1" if value else "0" for value in occupancy)
-    return bits[: lattice.n_redox] + "|" + bits[lattice.n_redox :]
+    digits = "".join(map(str, occupancy.tolist()))
+    return digits[: lattice.n_redox] + "|" + digits[lattice.n_redox :]
 
 
 def occupancy_of_key(key: str) -> Occupancy:

@@ -96,8 +96,12 @@ def _operations(lattice: Lattice) -> tuple[Ints, Floats]:
     """Rotations (n_ops, 3, 3) and translations (n_ops, 3) of the sites, from spglib."""
     import spglib
 
-    elements = {s.element: n for n, s in enumerate(lattice.species, start=1)}
-    numbers = [elements[s.element] for s in lattice.species]
+    # sites of one element may have several roles: two couples, or a couple and the framework
+    roles: list[Any] = [(s.element, None) for s in lattice.species]
+    for site, states in zip(lattice.redox_sites, lattice.redox_states, strict=True):
+        roles[site] = (lattice.species[site].element, states)
+    kinds = {role: n for n, role in enumerate(roles, start=1)}
+    numbers = [kinds[role] for role in roles]
     # From 2.7 on spglib raises what it used to return as None, where it is told to; the switch is
     # one for the whole process and other libraries rely on the old way, so it is put back.
     errors: Any = getattr(spglib, "error", None)

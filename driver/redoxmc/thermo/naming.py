@@ -42,7 +42,8 @@ def dominant_layers(
 ) -> LayerOrder | None:
     """Find the family of lattice planes whose layers explain a charge order best.
 
-    occupancy: [n], 1 reduced and 0 oxidised. fractional: [n, 3], in vectors of the supercell.
+    occupancy: [n], electrons above the most oxidised state: of a couple 1 reduced, 0 oxidised.
+    fractional: [n, 3], in vectors of the supercell.
     repeats: unit cells of the host along each of them. max_index: largest h, k, l tried, in
     reciprocal vectors of the host cell. tolerance: sites whose phases differ by less than this
     share of a plane spacing lie in one layer, so that puckering does not split it.
