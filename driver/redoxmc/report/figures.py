@@ -9,6 +9,7 @@ import numpy as np
 from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.order_figures import order_figures
+from redoxmc.report.plot_hysteresis import plot_energy_branches, plot_isotherm_branches
 from redoxmc.report.plots import (
     Curve,
     EnergyTrace,
@@ -79,6 +80,10 @@ def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) ->
     if analysis.semigrand and len({r["chemical_potential_eV"] for r in summary["thermo"]}) > 1:
         written.append(folder / "isotherms.png")
         plot_isotherms(written[-1], _isotherms(summary))
+    if summary["hysteresis"]:
+        written.append(folder / "hysteresis.png")
+        plot = plot_isotherm_branches if analysis.semigrand else plot_energy_branches
+        plot(written[-1], summary["hysteresis"])
     return written
 
 

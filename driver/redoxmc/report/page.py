@@ -21,6 +21,8 @@ _CAPTIONS = {
     "The bracket of a boundary holds two standard errors, with and without the ideal entropy that "
     "a cell of this size lacks.",
     "voltage": "Equilibrium voltage against the ion metal; 0 K: from the lowest energies known.",
+    "hysteresis": "Starts from order (as in heating) and from disorder (as in cooling), or from "
+    "the least and the greatest x; rings mark points where they differ by more than two errors.",
     "isotherms": "Mean x against the chemical potential of the ion.",
 }
 THERMO = {

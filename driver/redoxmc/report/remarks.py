@@ -71,13 +71,25 @@ def remarks(summary: Record) -> list[str]:
                 "orders are named after sites that the ions have left, so that their counts and "
                 "their entropy are not given"
             )
+    for loop in summary.get("hysteresis", []):
+        if loop["open"]:
+            what = "x" if "chemical_potential_eV" in loop else "energy"
+            unit = "" if what == "x" else " eV/f.u."
+            said.append(
+                f"{_point(loop)}: the {what} depends on the start, by "
+                f"{loop['difference']:+.2g}{unit}: hysteresis, not equilibrium"
+            )
     return said
 
 
 def _where(run: Record) -> str:
-    potential = run.get("chemical_potential_eV")
-    first = f"x = {run['x']:.4g}" if potential is None else f"μ = {potential:g} eV"
-    return f"{first}, {run['temperature_K']:g} K, seed {run['seed']}"
+    return f"{_point(run)}, seed {run['seed']}"
+
+
+def _point(record: Record) -> str:
+    potential = record.get("chemical_potential_eV")
+    first = f"x = {record['x']:.4g}" if potential is None else f"μ = {potential:g} eV"
+    return f"{first}, {record['temperature_K']:g} K"
 
 
 def _share(checked: int, lost: int) -> Record:

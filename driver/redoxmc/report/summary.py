@@ -13,6 +13,7 @@ from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
+from redoxmc.report.hysteresis import hysteresis_records
 from redoxmc.report.md_report import write_md_report
 from redoxmc.report.page import write_page
 from redoxmc.report.phases import phase_diagram, voltages
@@ -88,6 +89,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
         "lost_orders": lost_in_states(store.cache),
         "lowest_states": _lowest(analysis, structures),
         "starts": [] if analysis.semigrand else start_records(analysis, thermo),
+        "hysteresis": hysteresis_records(analysis),
         "exchanges": [exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
         "surrogates": [
             {
