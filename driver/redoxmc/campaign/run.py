@@ -122,7 +122,7 @@ def run_system(
 
 def _notes(summary: Summary) -> tuple[list[str], list[str]]:
     """What was left out, and what else a reader must know."""
-    return failures(summary), remarks(summary.runs)
+    return failures(summary), remarks(summary)
 
 
 def _refuse_existing(path: Path, resume: bool) -> None:
