@@ -21,6 +21,7 @@ from redoxmc.campaign.rounds import checkpoint, run_rounds
 from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
+from redoxmc.config.campaign import Source
 from redoxmc.errors import InputError
 from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
@@ -32,7 +33,7 @@ STOPPED = 75  # exit code: stopped on request, resumable
 
 
 def run_campaign(
-    config: Path,
+    config: Source,
     out: Path,
     *,
     resume: bool = False,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -317,15 +317,28 @@ class Config(Table):
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def load_config(path: Path) -> Config:
-    """Read, check and complete a campaign file; relative paths become absolute from its folder."""
-    config = parse_table(Config, read_toml(path), path)
+Source = Path | str | Mapping[str, Any]  # of a campaign: its file, or the tables of one
+
+
+def name_of(source: Source) -> Path:
+    """What messages call a campaign."""
+    return Path("the config" if isinstance(source, Mapping) else source)
+
+
+def load_config(source: Source) -> Config:
+    """Read, check and complete a campaign.
+
+    Relative paths become absolute from the folder of the file, or from the working directory.
+    """
+    path = name_of(source)
+    tables = dict(source) if isinstance(source, Mapping) else read_toml(path)
+    config = parse_table(Config, tables, path)
     if "moves" not in config.sampling.model_fields_set and not config.one_couple:
         moves = {"electron_transfer": 1.0}
         sampling = config.sampling.model_copy(update={"moves": moves})
         config = config.model_copy(update={"sampling": sampling})
     check_combinations(config, path)
-    base = path.resolve().parent
+    base = path.resolve().parent  # of tables the working directory
     ions = config.ions
     if ions and ions.ordering not in ("ewald", "random", "sampled"):
         ions = ions.model_copy(update={"ordering": str(base / ions.ordering)})

@@ -145,3 +145,25 @@ class MdRun(Run):
     ions: IonHops
     md: DynamicsRecord  # what only dynamics has
     final_structure: str | None  # file of the last moment
+
+
+@dataclass(kw_only=True)
+class Step(Record):
+    """One step of a replica."""
+
+    replica: str  # its name
+    step: int  # from 0
+    energy_eV: float | None  # of the state; in dynamics the potential energy
+    key: str  # of the state: canonical, but as it stands in dynamics
+
+
+@dataclass(kw_only=True)
+class Observation(Record):
+    """The average of an observer over one replica after burn-in."""
+
+    x: float = shown("x", "{:.4g}")  # ions per redox site, at the start
+    temperature_K: float = shown("T (K)", "{:g}")  # of the ensemble
+    seed: int = shown("seed")  # of the campaign
+    mean: float | None = shown("mean", "{:.6g}")  # over the steps
+    standard_error: float | None = shown("±", "{:.2g}")  # of it
+    states: int = shown("states")  # distinct states in it
