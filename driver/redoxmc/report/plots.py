@@ -104,7 +104,8 @@ def plot_hull(
                 linewidths=1.2, label=points.label, zorder=4,
             )  # fmt: skip
         every = np.concatenate([fraction, *(finite(p.x, p.energies)[0] for p in references)])
-        low, high = float(every.min()), float(every.max())
+        several = len(np.unique(every)) > 1
+        low, high = (float(every.min()), float(every.max())) if several else (0.0, 1.0)
         margin = 0.04 * (high - low)
         axes.set_xlim(low - margin, high + margin)
         for name, x_end, side in zip(end_members, (low, high), ("left", "right"), strict=False):
