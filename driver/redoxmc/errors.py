@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+NO_MPI = (
+    "no MPI library was found (libmpi.so.12 of MPICH, Intel MPI, Cray MPICH or MVAPICH): "
+    "pip install mpich, or load the cluster's module and build mpi4py against it."
+)
+
 
 class InputError(ValueError):
     """Bad input. The message is one sentence: file, key, what was received, what would be right.
@@ -36,3 +41,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "valid are " + ", ".join(repr(option) for option in options)
+
+
+def cut(value: object, length: int = 60) -> str:
+    """A value as text, short enough to stand in a sentence."""
+    text = str(value)
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from redoxmc.errors import InputError
+from redoxmc.errors import InputError, cut
 
 _NAME = re.compile(r"([A-Z][a-z]?)(?:([0-9]?)([+-]))?")
 
@@ -26,7 +26,8 @@ class Species:
         match = _NAME.fullmatch(name.strip())
         if match is None or match[1] not in atomic_numbers:
             raise InputError(
-                f"{name!r} is not a charge-state species; write element, charge, sign as in 'Fe2+'."
+                f"{cut(name)!r} is not a charge-state species; write element, charge, sign as in "
+                "'Fe2+'."
             )
         magnitude = int(match[2] or 1) if match[3] else 0
         return cls(match[1], -magnitude if match[3] == "-" else magnitude)

@@ -77,3 +77,18 @@ def test_signs_of_life_are_given(tmp_path, monkeypatch):
                 break
             lock.time.sleep(0.01)
         assert os.stat(tmp_path / "LOCK").st_mtime > 0
+
+
+def test_a_full_disk_leaves_no_lock_behind(tmp_path, monkeypatch):
+    """An empty one would refuse every later run."""
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("pathlib.Path.write_text", full)
+        with pytest.raises(InputError, match="cannot be written: No space left"), locked(tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    with locked(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["LOCK"]

@@ -93,3 +93,11 @@ def test_a_structure_without_a_cell_is_refused(structure):
     write_labelled(structure, [atoms])
     with pytest.raises(InputError, match="cell"):
         energy(structure, REFERENCE)
+
+
+def test_a_left_handed_structure_is_told_what_to_exchange(structure):
+    (atoms,) = read_labelled(structure)
+    atoms.set_cell(atoms.cell[[1, 0, 2]], scale_atoms=False)
+    write_labelled(structure, [atoms])
+    with pytest.raises(InputError, match=r"is left-handed .* exchange two cell vectors"):
+        energy(structure, REFERENCE)

@@ -43,7 +43,7 @@ def run(path, out, stop_after=None, resume=False):
 
 
 def test_it_samples_what_is_enumerated(config, tmp_path):
-    exact = enumerate_states(config())["thermo"][0]["energy_eV_per_fu"]
+    exact = enumerate_states(config()).thermo[0].energy_eV_per_fu
     assert run(config(), tmp_path / "out")
     store = load(tmp_path / "out" / "results.h5")
     energies = np.array(store.kept(store.chains[0]).energies) / 4

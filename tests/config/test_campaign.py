@@ -76,6 +76,11 @@ INSERTION = "[sampling.moves]\ninsertion_removal = 1.0\ncharge_swap = 1.0"
         ),
         ({"ordering": "sampled"}, "needs the move ion_swap or ion_charge_swap"),
         (
+            {"more": "ensemble = 'md'\n[sampling.moves]\nion_swap = 1.0", "ordering": "sampled"},
+            "'ion_swap', which takes ions from site to site",
+        ),
+        ({"more": "ensemble = 'md'\ntempering = true"}, "do not exchange temperatures"),
+        (
             {"more": "[sampling.moves]\ncharge_swap = 1.0\nion_charge_swap = 1.0"},
             "ion_charge_swap changes the ion order",
         ),

@@ -55,6 +55,7 @@ def edited(path, old, new):
         ({"supercell": "[true, 1, 1]"}, "write three repeats as [1, 2, 2]"),
         ({"supercell": "[1.0, 1, 1]"}, "write three repeats as [1, 2, 2]"),
         ({"supercell": "[[1, 0, 0], [0, 1, 0], [1, 1, 0]]"}, "its determinant is 0"),
+        ({"supercell": "[[0, 1, 0], [1, 0, 0], [0, 0, 1]]"}, "left-handed: exchange two rows"),
         ({"supercell": "[[0, 1, 0], [1, 0, 0], [0, 0, 1]]"}, "exchange two rows"),
         ({"supercell": "[1000000, 1000000, 1000000]"}, "no entry may be larger than 1000"),
         ({"supercell": "3"}, "write three repeats as [1, 2, 2]"),

@@ -18,7 +18,7 @@ def system(campaign):
 
 
 def test_relaxations_end_where_they_did_in_far_fewer_evaluations(system):
-    quick = system.engine(2)
+    quick = system.relaxer.engine(2)
     slow = RelaxedEngine(system.host, 2, system.session, quick.settings)
     assert quick.constants is not None
     for key in KEYS:
@@ -31,7 +31,7 @@ def test_relaxations_end_where_they_did_in_far_fewer_evaluations(system):
 
 def test_they_are_of_the_host_and_positive(system):
     """Every operation of the host leaves them as they are."""
-    matrix = system.engine(2).constants.matrix
+    matrix = system.relaxer.engine(2).constants.matrix
     n_sites = len(system.lattice.species)
     assert np.linalg.eigvalsh(matrix).min() > 0.4
     blocks = matrix.reshape(n_sites, 3, n_sites, 3)

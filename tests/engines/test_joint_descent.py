@@ -26,7 +26,7 @@ def system(campaign):
 
 def in_turns(system, n_ions):
     """An engine that relaxes the ions at every cell: no metric of the strain."""
-    quick = system.engine(n_ions)
+    quick = system.relaxer.engine(n_ions)
     constants = replace(quick.constants, elastic=None)
     return RelaxedEngine(system.host, n_ions, system.session, quick.settings, constants)
 
@@ -34,7 +34,7 @@ def in_turns(system, n_ions):
 @pytest.mark.parametrize("key", ["0011|0110", "0101|0110", "1001|0011"])
 def test_it_ends_where_relaxing_in_turns_does_in_fewer_evaluations(system, key):
     occupancy = occupancy_of_key(key)
-    quick, slow = system.engine(2).relax(occupancy), in_turns(system, 2).relax(occupancy)
+    quick, slow = system.relaxer.engine(2).relax(occupancy), in_turns(system, 2).relax(occupancy)
     assert quick.energy == pytest.approx(slow.energy, abs=2e-5)
     assert quick.energy < slow.energy + 1e-6
     assert np.abs(quick.cell @ quick.cell.T - slow.cell @ slow.cell.T).max() < 0.05
@@ -53,7 +53,7 @@ def test_a_descent_that_fails_is_made_in_turns_and_its_cost_is_counted(system, m
     occupancy = occupancy_of_key("0011|0110")
     alone = in_turns(system, 2).relax(occupancy)
     monkeypatch.setattr(relaxed_module, "descend_with_cell", broken)
-    found = system.engine(2).relax(occupancy)
+    found = system.relaxer.engine(2).relax(occupancy)
     assert found.energy == alone.energy
     assert found.force_evaluations == alone.force_evaluations + 7
 
@@ -82,7 +82,7 @@ def test_the_elastic_part_is_measured_exactly(system):
 
 def test_the_elastic_part_is_of_the_host(system):
     """Forces by a strain obey every operation of the host, and those of a shift add up to 0."""
-    elastic, symmetry = system.engine(2).constants.elastic, system.host.symmetry
+    elastic, symmetry = system.relaxer.engine(2).constants.elastic, system.host.symmetry
     cell = system.host.geometries[2].cell
     blocks = elastic.coupling.reshape(-1, 3, 6)
     assert np.abs(blocks).max() > 1.0
@@ -96,7 +96,7 @@ def test_the_elastic_part_is_of_the_host(system):
 
 def test_the_path_audit_passes_through_other_cells(system):
     """There and back by a swap: the state on the way has a cell of its own, the energy returns."""
-    engine, old, new = system.engine(2), *map(occupancy_of_key, ("0011|0110", "0101|0110"))
+    engine, old, new = system.relaxer.engine(2), *map(occupancy_of_key, ("0011|0110", "0101|0110"))
     here = engine.relax(old)
     away = engine.relax_from(new, here, old)
     assert np.abs(away.cell - here.cell).max() > 0.01
@@ -144,7 +144,7 @@ def test_the_default_cell_favours_no_state_and_costs_little(default, supercell):
     system = load_system(default(supercell))
     system.relax_hosts(split_ranks(1))
     (n_ions,), (x,) = system.counts.values(), system.counts
-    engine, rng = system.engine(n_ions), np.random.default_rng(1)
+    engine, rng = system.relaxer.engine(n_ions), np.random.default_rng(1)
     n, spent = system.lattice.n_redox, [0, 0]
     settings = [engine.settings.model_copy(update={"cell": cell}) for cell in ("full", "fixed")]
     slow, fixed = (

@@ -22,7 +22,14 @@ SITES = np.array([[5.0, 5.0, 5.0], [12.0, 5.0, 5.0], [8.0, 12.0, 5.0]])
 
 def toy_lattice():
     return Lattice(
-        CELL, SITES / 20.0, (FE2, FE2, NA), np.array([0, 1]), np.array([2]), FE2, FE3, "Fe2Na", 1
+        CELL,
+        SITES / 20.0,
+        (FE2, FE2, NA),
+        np.array([0, 1]),
+        np.array([2]),
+        ((FE3, FE2),) * 2,
+        "Fe2Na",
+        1,
     )
 
 

@@ -10,11 +10,11 @@ from ase.neighborlist import primitive_neighbor_list
 
 from mace import modules  # isort: skip
 from e3nn import o3
+from kernel_calls import NodeGraph
 
 from redoxmc.models.export import export_model, load_script
 from redoxmc.models.mace import EdgeMace, MaceSettings, build_mace
 from redoxmc.species import Species
-from redoxmc.testing.native_model import NodeGraph
 
 NAMES = ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")
 SPACING = 2.3  # Å

@@ -4,8 +4,10 @@ import pytest
 from redoxmc.errors import InputError
 from redoxmc.moves.base import Proposal
 from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.ion_charge_swap import IonChargeSwap
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
+from redoxmc.moves.neighbour_swap import NeighbourSwap
 from redoxmc.moves.sites import Sites
 
 
@@ -60,9 +62,21 @@ def test_bad_weights_are_refused_with_a_sentence(weights, sites, words):
 def test_a_move_idle_at_every_concentration_is_refused():
     mixture = WeightedMixture([ChargeSwap(2), IonSwap(2, 2)], [1.0, 1.0])
     end, middle = occupancy(1, 1, 1, 1), occupancy(1, 0, 1, 0)
-    refuse_idle_moves(mixture, [end, middle])
+    refuse_idle_moves(mixture, 2, [end, middle])
     with pytest.raises(InputError, match="charge_swap can never apply"):
-        refuse_idle_moves(mixture, [end, occupancy(0, 0, 0, 0)])
+        refuse_idle_moves(mixture, 2, [end, occupancy(0, 0, 0, 0)])
+
+
+def test_a_move_is_judged_by_all_orders_of_a_concentration():
+    """The packed order has its charges, and its ions, where these moves cannot use them."""
+    packed = occupancy(1, 1, 0, 0, 1, 1, 0, 0)
+    hop = NeighbourSwap(4, np.array([[0, 1], [2, 3]]))  # unlike neighbours in 1010, not in 1100
+    coupled = IonChargeSwap(4, 4, np.array([[2, 0], [3, 1], [0, 2], [1, 3]]))
+    for move in (hop, coupled):
+        assert not move.applies(packed)
+        refuse_idle_moves(WeightedMixture([move], [1.0]), 4, [packed])
+        with pytest.raises(InputError, match=f"{move.name} can never apply"):
+            refuse_idle_moves(WeightedMixture([move], [1.0]), 4, [np.ones_like(packed)])
 
 
 def test_a_mixture_needs_as_many_weights_as_moves():

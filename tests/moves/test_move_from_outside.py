@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from cycle_move import Cycle
+from lattice_engine import random_engine
 
 from redoxmc.campaign.enumeration import enumerate_states
 from redoxmc.campaign.run import run_campaign
@@ -14,10 +15,10 @@ from redoxmc.moves import mixture
 from redoxmc.moves.catalogue import make_move
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.sites import Sites
+from redoxmc.results.record import to_json
 from redoxmc.results.store import load
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
-from redoxmc.testing.lattice_engine import random_engine
 from redoxmc.thermo.entropy import canonical_averages
 
 ENGINE = random_engine(5, 0.03, seed=4)
@@ -43,7 +44,7 @@ def test_a_campaign_samples_with_it_what_enumeration_gives(campaign, tmp_path):
     for run in summary["runs"]:
         assert set(run["moves"]) == {"cycle"}
         assert run["moves"]["cycle"]["accepted"] > 100
-    states = enumerate_states(config)["states"]
+    states = to_json(enumerate_states(config))["states"]
     energies, degeneracies = zip(*((s["energy_eV"], s["degeneracy"]) for s in states), strict=True)
     exact = canonical_averages(energies, degeneracies, 1200.0).mean_energy
     traces = load(tmp_path / "run" / "results.h5").traces.values()

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from lattice_engine import random_engine
 
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.ion_swap import IonSwap
@@ -12,7 +13,6 @@ from redoxmc.moves.pair_model import PairModel
 from redoxmc.moves.surrogate_walk import SurrogateWalk
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
-from redoxmc.testing.lattice_engine import random_engine
 
 ENGINE = random_engine(8, 0.02, seed=3)
 STATES = [

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernel_calls import NativeModel
 from native_models import export
 
 from redoxmc.native.build import library_name, native_library
 from redoxmc.native.compiler import find_compiler
 from redoxmc.native.errors import NativeUnavailableError
-from redoxmc.testing.native_model import NativeModel
 
 
 @pytest.fixture(scope="module")

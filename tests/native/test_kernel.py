@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from conftest import REPO
+from kernel_calls import NativeModel
 from native_models import compare, export, make_cell, reference, torch_energies_and_gradients
 
 from redoxmc.native.build import native_library
-from redoxmc.testing.native_model import NativeModel
 
 # energy in eV/atom, forces in eV/Å, virial relative
 LIMITS = {"float64": (1e-8, 1e-5, 1e-6), "float32": (1e-5, 1e-3, 1e-4)}

@@ -8,13 +8,13 @@ from native_models import compare, edge_mace, mace_module, make_cell, torch_ener
 
 from mace import modules  # isort: skip
 from e3nn import o3
+from kernel_calls import NativeModel
 
 from redoxmc.native.build import compile_source
 from redoxmc.native.compiler import Compiler, find_compiler
 from redoxmc.native.emit import emit
 from redoxmc.native.errors import CannotGenerateError
 from redoxmc.native.reader import read_plan
-from redoxmc.testing.native_model import NativeModel
 
 LIMITS = (1e-8, 1e-5, 1e-6)  # eV/atom, eV/Å, virial relative
 

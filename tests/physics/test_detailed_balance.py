@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from lattice_engine import random_engine
 
 from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.insertion import InsertionRemoval
@@ -15,7 +16,6 @@ from redoxmc.moves.neighbour_swap import NeighbourSwap
 from redoxmc.moves.sites import Sites
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
-from redoxmc.testing.lattice_engine import random_engine
 
 # An irregular graph on 5 redox sites, and which of them neighbour each of 4 ion sites.
 REDOX = np.array([[0, 1], [1, 0], [1, 2], [2, 3], [3, 4], [1, 3], [2, 2]])

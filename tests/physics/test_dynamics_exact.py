@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from conftest import REFERENCE, REPO
+from thermodynamic_integration import integrate
 
 from redoxmc.campaign.system import load_system
 from redoxmc.config.dynamics import MdConfig
@@ -16,7 +17,6 @@ from redoxmc.dynamics.start import prepare
 from redoxmc.dynamics.step import step
 from redoxmc.sampling.chain import make_chain
 from redoxmc.structures.occupancy import occupancy_of_key
-from redoxmc.testing.integration import integrate
 from redoxmc.thermo.correlation import standard_error
 from redoxmc.units import KB
 

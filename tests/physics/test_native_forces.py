@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kernel_calls import NativeModel, NodeGraph
 from native_models import export, make_cell
 
 from redoxmc.native.build import native_library
-from redoxmc.testing.native_model import NativeModel, NodeGraph
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from lattice_engine import crystal_engine
 
 from redoxmc.config.campaign import load_config
 from redoxmc.model_card import load_card
 from redoxmc.moves.mixture import build_moves
 from redoxmc.moves.sites import Sites
+from redoxmc.results.record import to_json
 from redoxmc.sampling.cache import Entry
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.energies import Lookup
@@ -17,7 +19,6 @@ from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.lattice import build_lattice
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy
 from redoxmc.thermo.ladder import ladder_averages
 
@@ -153,7 +154,7 @@ def test_errors_are_honest_on_the_reference_potential(lattice, campaign):
     """Fifty tempering runs on LAMMPS' relaxed energies: 90 to 99 % of the intervals cover."""
     from redoxmc.campaign.enumeration import enumerate_states
 
-    found = enumerate_states(campaign(supercell=[1, 2, 1], temperatures=TEMPERATURES))
+    found = to_json(enumerate_states(campaign(supercell=[1, 2, 1], temperatures=TEMPERATURES)))
     symmetry = find_symmetry(lattice)
     energies = {}
     ions = occupancy_of_key(found["states"][0]["key"])[lattice.n_redox :]

@@ -6,6 +6,7 @@ import pytest
 
 from redoxmc.campaign.system import load_system
 from redoxmc.dynamics.replica import MdChain
+from redoxmc.report.analysis import Analysis
 from redoxmc.report.md_plots import (
     MdSeries,
     plot_dynamics,
@@ -93,40 +94,39 @@ def records(system, steps, failed=False, sticking=False, hops=None):
     header = {"config": {"sampling": {"burn_in": 0.1}}}
     store = Store(header, traces=traces, md_chains=chains)
     order = OrderParameters.of(system.lattice, [1, 1, 1])
-    found = md_thermo_records(store, system.host, order)
-    return {record["x"]: record for record in found}
+    return {record.x: record for record in md_thermo_records(Analysis(store, system.host, order))}
 
 
 def test_entropy_and_hull_where_the_run_is_long_enough(system):
     found = records(system, 2000)
     half = found[0.5]
-    assert half["formation_energy_eV_per_fu"] == pytest.approx(-0.25, abs=0.01)
-    assert [found[x]["on_hull"] for x in (0.0, 0.5, 1.0)] == [True, True, True]
-    error = half["electronic_entropy_standard_error"]
-    assert abs(half["electronic_entropy_kB_per_site"] - np.log(6) / 4) < 3 * error < 0.01
-    assert half["ideal_kB_per_site"] == pytest.approx(np.log(2))
-    assert half["r_hat"] < 1.05
-    assert half["r_hat_order"] < 1.05
-    assert found[0.0]["electronic_entropy_kB_per_site"] == 0.0  # a single charge order
-    assert found[0.0]["electronic_entropy_standard_error"] == 0.0
+    assert half.formation_energy_eV_per_fu == pytest.approx(-0.25, abs=0.01)
+    assert [found[x].on_hull for x in (0.0, 0.5, 1.0)] == [True, True, True]
+    error = half.electronic_entropy_standard_error
+    assert abs(half.electronic_entropy_kB_per_site - np.log(6) / 4) < 3 * error < 0.01
+    assert half.ideal_kB_per_site == pytest.approx(np.log(2))
+    assert half.r_hat < 1.05
+    assert half.r_hat_order < 1.05
+    assert found[0.0].electronic_entropy_kB_per_site == 0.0  # a single charge order
+    assert found[0.0].electronic_entropy_standard_error == 0.0
 
 
 def test_states_that_hardly_change_and_a_failed_run_tell_nothing(system):
     stuck = records(system, 2000, sticking=True)[0.5]
-    assert stuck["electronic_entropy_kB_per_site"] is None
-    assert stuck["electronic_entropy_standard_error"] is None
-    assert stuck["energy_eV_per_fu"] is not None
+    assert stuck.electronic_entropy_kB_per_site is None
+    assert stuck.electronic_entropy_standard_error is None
+    assert stuck.energy_eV_per_fu is not None
     failed = records(system, 200, failed=True)[0.5]
-    assert failed["energy_eV_per_fu"] is None
-    assert failed["r_hat"] is None
-    assert failed["electronic_entropy_kB_per_site"] is None
-    assert failed["formation_energy_eV_per_fu"] is None
+    assert failed.energy_eV_per_fu is None
+    assert failed.r_hat is None
+    assert failed.electronic_entropy_kB_per_site is None
+    assert failed.formation_energy_eV_per_fu is None
 
 
 def test_charge_orders_on_sites_that_ions_have_left_tell_no_entropy(system):
     never, once = [0.0] * 2000, [0.0] * 1900 + [1.0] + [0.0] * 99
-    assert records(system, 2000, hops=never)[0.5]["electronic_entropy_kB_per_site"] is not None
+    assert records(system, 2000, hops=never)[0.5].electronic_entropy_kB_per_site is not None
     half = records(system, 2000, hops=once)[0.5]
-    assert half["electronic_entropy_kB_per_site"] is None
-    assert "ions have left the sites" in half["why_unknown"]
-    assert half["energy_eV_per_fu"] is not None
+    assert half.electronic_entropy_kB_per_site is None
+    assert "ions have left the sites" in half.why_unknown
+    assert half.energy_eV_per_fu is not None

@@ -30,12 +30,12 @@ def test_the_bracket_holds_the_boundary_of_a_large_crystal():
     infinite = boundary_of(ideal_entropy(0.25))
     cell = boundary_of(finite_size_entropy(SITES, 3))
     assert cell > 1.2 * infinite
-    assert found["x"] == 0.25
-    assert found["stable_above"]
-    assert found["temperature_K"] == pytest.approx(cell, abs=0.1)
-    assert found["corrected_K"] == pytest.approx(infinite, abs=0.1)
-    assert found["low_K"] == pytest.approx(infinite, abs=0.1)
-    assert found["high_K"] == pytest.approx(cell, abs=0.1)
+    assert found.x == 0.25
+    assert found.stable_above
+    assert found.temperature_K == pytest.approx(cell, abs=0.1)
+    assert found.corrected_K == pytest.approx(infinite, abs=0.1)
+    assert found.low_K == pytest.approx(infinite, abs=0.1)
+    assert found.high_K == pytest.approx(cell, abs=0.1)
 
 
 def test_standard_errors_widen_the_bracket():
@@ -43,13 +43,13 @@ def test_standard_errors_widen_the_bracket():
     (found,) = boundary_records(X, GRID, free, np.full_like(free, 2e-4), np.zeros(3))
     per_kelvin = KB * ideal_entropy(0.25)
     width = 2 * 2e-4 * np.sqrt(1 + 0.75**2 + 0.25**2) / per_kelvin
-    assert found["high_K"] - found["temperature_K"] == pytest.approx(width, rel=0.01)
-    assert found["temperature_K"] - found["low_K"] == pytest.approx(width, rel=0.01)
+    assert found.high_K - found.temperature_K == pytest.approx(width, rel=0.01)
+    assert found.temperature_K - found.low_K == pytest.approx(width, rel=0.01)
 
 
 def test_a_boundary_that_the_lacking_entropy_moves_out_of_the_temperatures_is_open_there():
     free = regular_solution(ideal_entropy)
     (found,) = boundary_records(X, GRID, free, np.zeros_like(free), np.array([0.0, 1.0, 0.0]))
-    assert found["low_K"] is None
-    assert found["corrected_K"] is None
-    assert found["high_K"] == pytest.approx(found["temperature_K"], abs=0.1)
+    assert found.low_K is None
+    assert found.corrected_K is None
+    assert found.high_K == pytest.approx(found.temperature_K, abs=0.1)

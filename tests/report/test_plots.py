@@ -3,22 +3,24 @@ import numpy as np
 import pytest
 
 from redoxmc.errors import InputError
-from redoxmc.report.plots import (
+from redoxmc.report.plot_curves import (
     Curve,
-    EnergyTrace,
     Isotherm,
-    Points,
-    StateHistogram,
     plot_entropy,
     plot_heat_capacity,
-    plot_hull,
     plot_isotherms,
     plot_phase_diagram,
-    plot_states,
-    plot_traces,
     plot_voltage,
 )
-from redoxmc.thermo.voltage import Plateau
+from redoxmc.report.plots import (
+    EnergyTrace,
+    Points,
+    StateHistogram,
+    plot_hull,
+    plot_states,
+    plot_traces,
+)
+from redoxmc.results.summary import Phases, VoltagePlateau
 
 
 def has_colour(path, colour, at_least=20):
@@ -85,10 +87,13 @@ def test_a_path_that_cannot_be_written_is_a_sentence(tmp_path):
 
 
 def test_voltage_leaves_unknown_plateaus_out(tmp_path):
-    known = [Plateau(0.0, 0.5, 3.0), Plateau(0.5, 1.0, 2.8)]
-    plot_voltage(tmp_path / "v.png", [(300.0, known), (900.0, known[:1])])
+    def plateau(low, high, temperature, voltage):
+        return VoltagePlateau(x_low=low, x_high=high, temperature_K=temperature, voltage_V=voltage)
+
+    known = [plateau(0.0, 0.5, 300.0, 3.0), plateau(0.5, 1.0, 300.0, 2.8)]
+    plot_voltage(tmp_path / "v.png", [*known, plateau(0.0, 0.5, 900.0, 3.0)])
     assert has_colour(tmp_path / "v.png", "#440154")
-    plot_voltage(tmp_path / "none.png", [(300.0, [Plateau(0.0, 1.0, None)])])
+    plot_voltage(tmp_path / "none.png", [plateau(0.0, 1.0, 300.0, None)])
     assert (tmp_path / "none.png").exists()
 
 
@@ -101,8 +106,19 @@ def test_isotherms(tmp_path):
     assert not has_colour(tmp_path / "one.png", "#440154", at_least=1)
 
 
+def phases(temperature, apart, unresolved):
+    return Phases(
+        temperature_K=temperature,
+        two_phase=apart,
+        unresolved=unresolved,
+        stable=sorted({x for region in apart + unresolved for x in region}),
+        boundaries=[],
+    )
+
+
 def test_phase_diagram(tmp_path):
-    plot_phase_diagram(tmp_path / "p.png", [(300.0, [(0.0, 0.5)], [(0.5, 1.0)]), (900.0, [], [])])
+    hot = phases(900.0, [], [])
+    plot_phase_diagram(tmp_path / "p.png", [phases(300.0, [[0.0, 0.5]], [[0.5, 1.0]]), hot])
     assert has_colour(tmp_path / "p.png", "#56B4E9", at_least=500)
-    plot_phase_diagram(tmp_path / "none.png", [(900.0, [], [])])
+    plot_phase_diagram(tmp_path / "none.png", [hot])
     assert not has_colour(tmp_path / "none.png", "#56B4E9", at_least=1)

@@ -11,6 +11,7 @@ from redoxmc.campaign.run import run_campaign
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.averages import log_share_that_relaxes, thermal_averages
 from redoxmc.report.summary import write_report
+from redoxmc.results.record import to_json
 from redoxmc.results.store import load
 from redoxmc.sampling.cache import Entry
 
@@ -39,7 +40,7 @@ def test_a_failed_replica_leaves_the_others_their_results(run):
     failed = next(c for c in store.chains if (c.x, c.seed) == (0.5, 2))
     failed.failure, failed.step = "no state of 50 random ones relaxes: told to", 0
     store.traces.pop(failed.name)
-    summary = write_report(store, out)
+    summary = to_json(write_report(store, out))
     records = {(r["x"], r["seed"]): r for r in summary["runs"]}
     assert records[0.5, 2]["failure"].startswith("no state")
     assert records[0.5, 2]["energy_eV_per_fu"] == dict.fromkeys(("mean", "standard_error", "min"))
@@ -59,7 +60,7 @@ def test_all_replicas_of_an_x_failed(run):
             chain.failure, chain.step = "told to", 0
             store.traces.pop(chain.name)
     store.cache.entries = {k: e for k, e in store.cache.entries.items() if k.count("1") != 4}
-    summary = write_report(store, out)
+    summary = to_json(write_report(store, out))
     (half,) = [r for r in summary["thermo"] if r["x"] == 0.5]
     for key in ("energy_eV_per_fu", "formation_energy_eV_per_fu", "free_energy_eV_per_fu", "r_hat"):
         assert half[key] is None
@@ -290,7 +291,7 @@ def test_several_starts_are_compared(run):
             keep = [n for n, energy in enumerate(trace.energies) if energy > lowest + 1e-4]
             trace.energies = [trace.energies[n] for n in keep]
             trace.keys = [trace.keys[n] for n in keep]
-    starts = write_report(store, out)["starts"]
+    starts = to_json(write_report(store, out))["starts"]
     assert starts[0]["lowest_above_meV_per_fu"] == 0.0
     assert starts[1]["lowest_above_meV_per_fu"] > 0.01
 
@@ -314,7 +315,8 @@ def test_chains_that_do_not_agree_have_no_free_energy(run):
         assert np.isnan(thermal.free_energy)
         assert np.isnan(thermal.entropy)
         assert thermal.reason.startswith("the energies of the chains at 300 K do not agree: R-hat")
-    record = next(r for r in write_report(store, out)["thermo"] if r["temperature_K"] == 300.0)
+    thermo = to_json(write_report(store, out))["thermo"]
+    record = next(r for r in thermo if r["temperature_K"] == 300.0)
     assert record["entropy_anchor"] == "all states"  # what is exact does not ask the chains
     assert record["why_unknown"] is None or "free" not in record["why_unknown"]
 

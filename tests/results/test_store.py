@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import h5py
 import numpy as np
@@ -159,3 +160,22 @@ def test_the_last_good_checkpoint_is_kept_and_taken(run):
     assert run_campaign(config(200), out.parent / "whole", progress=False) == 0
     grown, fresh = load(path), load(out.parent / "whole" / "results.h5")
     assert grown.traces == fresh.traces
+
+
+def test_a_kill_between_the_two_names_of_a_checkpoint_leaves_nothing_behind(run, monkeypatch):
+    """Both names are those of one file then, and to rename one to the other does nothing."""
+    _, out = run
+    path, store = out / "results.h5", load(out / "results.h5")
+    earlier(path).unlink(missing_ok=True)
+    os.link(path, earlier(path))
+    save(store, path)
+    assert earlier(path).is_file()
+    assert not earlier(path).samefile(path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        save(store, path)
+    assert [p.name for p in out.iterdir() if p.name.startswith(".")] == []

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from lattice_engine import crystal_engine, random_engine
 from scipy.stats import chisquare
 
 from redoxmc.campaign.system import load_system
@@ -16,7 +17,6 @@ from redoxmc.sampling.chain import make_chain, start, step
 from redoxmc.sampling.energies import RelaxedEnergies
 from redoxmc.sampling.ladder import advance, make_ladder
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
-from redoxmc.testing.lattice_engine import crystal_engine, random_engine
 
 
 class Engine:

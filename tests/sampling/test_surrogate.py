@@ -82,6 +82,12 @@ def test_a_field_is_what_a_site_adds(host):
     assert model.field(state)[empty] == pytest.approx(added, abs=1e-9)
 
 
+def test_ions_that_exclude_each_other_are_refused(host):
+    lattice = replace(host.lattice, excluded=np.array([[0, 1]]))
+    with pytest.raises(InputError, match=r"is for one couple of charge states"):
+        make_basis(replace(host, lattice=lattice))
+
+
 def test_too_many_sites_are_refused(host, monkeypatch):
     monkeypatch.setattr(surrogate, "MOST_ENTRIES", 10)
     with pytest.raises(InputError, match=r"has 16 redox and ion sites.*at most 10"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO
+from faults import FAULTS, meet
 
 BIN = Path(sys.executable).parent
 REDOXMC = BIN / "redoxmc"
@@ -30,6 +31,18 @@ parallel.AGREEMENT_SECONDS = 1.0
 advance, MonteCarloSampler.advance = MonteCarloSampler.advance, fail
 main()
 """
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if fault.slow else [])
+        for fault in FAULTS
+    ],
+)
+def test_a_run_survives(fault, tmp_path):
+    """All of them, with a table: scripts/faults."""
+    meet(fault, tmp_path)
 
 
 def ranks(*command):

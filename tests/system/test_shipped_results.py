@@ -56,7 +56,7 @@ def test_runs_of_different_concentrations_come_together(campaign, tmp_path):
         assert run_campaign(campaign(x=[x]), tmp_path / str(n), progress=False) == 0
     ship([tmp_path / "0", tmp_path / "1"], tmp_path / "both" / "results.h5")
     summary = analyze([tmp_path / "both"], tmp_path / "out")
-    assert [record["x"] for record in summary["thermo"]] == [0.25, 0.5]
+    assert [record.x for record in summary.thermo] == [0.25, 0.5]
 
 
 def test_a_folder_without_results_is_a_sentence(tmp_path):

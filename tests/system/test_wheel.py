@@ -90,6 +90,7 @@ def bare(elsewhere, request):
         "XDG_CACHE_HOME": str(elsewhere / "cache"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
         "OMP_NUM_THREADS": "1",
+        "MPI4PY_LIBMPI": str(Path(sys.prefix, "lib", "libmpi.so.12")),  # of the package mpich
     }
 
     def run(*arguments):

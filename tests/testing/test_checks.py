@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from conftest import REFERENCE
+from lattice_engine import random_engine
 
 from redoxmc.moves.base import Move, Proposal
 from redoxmc.moves.charge_swap import ChargeSwap
@@ -16,7 +17,6 @@ from redoxmc.testing import (
     assert_detailed_balance,
     assert_model_consistent,
 )
-from redoxmc.testing.lattice_engine import random_engine
 
 STATES = list(occupancies(6, 3))
 ENGINE = random_engine(6, 0.03, seed=1)

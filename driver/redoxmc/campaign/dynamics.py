@@ -26,7 +26,7 @@ from redoxmc.sampling.chain import make_chain
 
 
 class DynamicsSampler:
-    """Sampler of replicas of dynamics. Raises InputError for keys that it cannot follow.
+    """Sampler of replicas of dynamics.
 
     out: the folder of the results, for trajectories.
     """
@@ -35,7 +35,6 @@ class DynamicsSampler:
     may_change = "sampling.steps and burn_in, [parallel], [report] and md.trajectory_interval"
 
     def __init__(self, system: System, ranks: Ranks, out: Path):
-        _refuse(system)
         self._system, self._ranks = system, ranks
         self._folder = out / "trajectories"
         self._session = MdSession(system.card, ranks.group)
@@ -51,9 +50,7 @@ class DynamicsSampler:
         """A store of replicas on random charge orders, without geometry yet."""
         system, sampling = self._system, self._system.config.sampling
         chains = []
-        for x, seed, temperature in product(
-            system.config.ions.concentrations, sampling.seeds, sampling.temperatures
-        ):
+        for x, seed, temperature in product(system.counts, sampling.seeds, sampling.temperatures):
             first = make_chain(system.lattice, x, system.ions(x, seed), temperature, seed)
             chains.append(MdChain(x, first.n_ions, temperature, seed, first.rng, first.occupancy))
         return Store(header, md_chains=chains)
@@ -148,18 +145,3 @@ class DynamicsSampler:
         problem = self._ranks.world.bcast(problem)
         if problem:
             raise InputError(problem)
-
-
-def _refuse(system: System) -> None:
-    moves = [move.name for move in system.mixture.moves if move.changes_ions]
-    if moves:
-        raise InputError(
-            f"sampling.moves has {moves[0]!r}, which takes ions from site to site; with "
-            "sampling.ensemble = 'md' ions move by themselves and moves change charges only: use "
-            "charge_swap, neighbour_swap or charge_swap_2."
-        )
-    if system.config.sampling.tempering:
-        raise InputError(
-            "sampling.tempering = true: replicas of sampling.ensemble = 'md' do not exchange "
-            "temperatures; leave it out."
-        )

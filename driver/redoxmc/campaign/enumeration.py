@@ -1,7 +1,6 @@
 """Every distinct state of a small cell, relaxed, with exact Boltzmann averages."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,12 @@ from redoxmc.campaign.run import prepare
 from redoxmc.campaign.system import System
 from redoxmc.errors import InputError
 from redoxmc.report.spectrum import Spectrum, split_entropies
+from redoxmc.results.summary import (
+    EnumeratedState,
+    Enumeration,
+    ExactPoint,
+    FailedEnumeratedState,
+)
 from redoxmc.sampling.cache import EnergyCache, Entry
 from redoxmc.structures.enumeration import distinct_orders, n_orders, orders_with
 from redoxmc.structures.occupancy import occupancy_of_key
@@ -19,11 +24,10 @@ from redoxmc.thermo.entropy import canonical_averages
 MAX_STATES = 200_000
 
 
-def enumerate_states(config: Path) -> dict[str, Any]:
+def enumerate_states(config: Path) -> Enumeration:
     """Relax every distinct state of every concentration; every MPI rank calls it.
 
-    Returns {"states": …, "failed": …, "thermo": …}, energies in eV. The ion
-    order is that of the first seed, or all of them with ordering = "sampled". A state whose
+    The ion order is that of the first seed, or all of them with ordering = "sampled". A state whose
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
     Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
     """
@@ -37,28 +41,37 @@ def enumerate_states(config: Path) -> dict[str, Any]:
     cache = EnergyCache()
     for x, space in spaces.items():
         _relax_all(system, ranks, x, list(space), cache)
-    result: dict[str, Any] = {"states": [], "failed": [], "thermo": []}
+    result = Enumeration()
     for x, space in spaces.items():
         for key, degeneracy in space.items():
             entry = cache[key]
-            record = {"key": key, "x": x, "degeneracy": degeneracy}
             if entry.energy is None:
-                result["failed"].append({**record, "reason": entry.reason})
+                result.failed.append(
+                    FailedEnumeratedState(key=key, x=x, degeneracy=degeneracy, reason=entry.reason)
+                )
             else:
-                found = {"energy_eV": entry.energy, "lost_charges": entry.lost_charges}
-                result["states"].append({**record, **found})
-        result["thermo"].extend(_thermo(system, x, space, cache))
+                result.states.append(
+                    EnumeratedState(
+                        key=key,
+                        x=x,
+                        degeneracy=degeneracy,
+                        energy_eV=entry.energy,
+                        lost_charges=entry.lost_charges,
+                    )
+                )
+        result.thermo.extend(_thermo(system, x, space, cache))
     return result
 
 
 def _space(system: System, x: float) -> dict[str, int]:
     """Canonical keys and degeneracies of all states of a concentration, in a fixed order."""
     n_ions = system.counts[x]
-    sampled = system.config.ions.ordering == "sampled"
+    sampled = system.config.samples_ions
     size = n_orders(system.host, n_ions, ions_fixed=not sampled)
-    if size > MAX_STATES:
+    if size is None or size > MAX_STATES:
+        number = "too many" if size is None else size
         raise InputError(
-            f"x = {x:g} has {size} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
+            f"x = {x:g} has {number} states; 'redoxmc enumerate' relaxes at most {MAX_STATES}: "
             "take a smaller supercell, or sample with 'redoxmc run'."
         )
     ions = None if sampled else system.ions(x, system.config.sampling.seeds[0])
@@ -76,7 +89,7 @@ def _relax_all(system: System, ranks: Ranks, x: float, keys: list[str], cache: E
 
 def _thermo(
     system: System, x: float, space: dict[str, int], cache: EnergyCache
-) -> list[dict[str, Any]]:
+) -> list[ExactPoint]:
     lattice = system.lattice
     energies = [cache[key].energy for key in space]
     spectrum = Spectrum(
@@ -86,7 +99,7 @@ def _thermo(
         sum(space.values()),
     )
     levels, degeneracies = spectrum.valid()
-    sampled = system.config.ions.ordering == "sampled"
+    sampled = system.config.samples_ions
     records = []
     for temperature in system.config.sampling.temperatures if len(levels) else []:
         averages = canonical_averages(levels, degeneracies, temperature)
@@ -95,14 +108,14 @@ def _thermo(
             ionic, electronic = split_entropies(spectrum, system.host, temperature)
             ionic /= lattice.n_redox
         records.append(
-            {
-                "x": x,
-                "temperature_K": temperature,
-                "energy_eV_per_fu": averages.mean_energy / lattice.formula_units,
-                "heat_capacity_kB_per_site": averages.heat_capacity / lattice.n_redox,
-                "electronic_entropy_kB_per_site": electronic / lattice.n_redox,
-                "ionic_entropy_kB_per_site": ionic,
-                "free_energy_eV_per_fu": averages.free_energy / lattice.formula_units,
-            }
+            ExactPoint(
+                x=x,
+                temperature_K=temperature,
+                energy_eV_per_fu=averages.mean_energy / lattice.formula_units,
+                heat_capacity_kB_per_site=averages.heat_capacity / lattice.n_redox,
+                electronic_entropy_kB_per_site=electronic / lattice.n_redox,
+                ionic_entropy_kB_per_site=ionic,
+                free_energy_eV_per_fu=averages.free_energy / lattice.formula_units,
+            )
         )
     return records

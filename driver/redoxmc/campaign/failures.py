@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.errors import NoResultError
 from redoxmc.results.replica import AnyChain
+from redoxmc.results.summary import Enumeration
 
 
 def failed_concentrations(chains: Iterable[AnyChain]) -> dict[float, str]:
@@ -13,6 +14,17 @@ def failed_concentrations(chains: Iterable[AnyChain]) -> dict[float, str]:
     for chain in chains:
         reasons.setdefault(chain.x, []).append(chain.failure)
     return {x: every[0] for x, every in reasons.items() if all(every)}
+
+
+def refuse_empty(result: Enumeration) -> None:
+    """Raise NoResultError where no state of a concentration relaxes."""
+    known = {state.x for state in result.states}
+    for state in result.failed:
+        if state.x not in known:
+            raise NoResultError(
+                f"there is no result for x = {state.x:g}, as none of its states relaxes (such as "
+                f"{state.key}: {state.reason}); look at [relax], at the host and at the model."
+            )
 
 
 def refuse_no_result(chains: Iterable[AnyChain], ranks: Ranks) -> None:

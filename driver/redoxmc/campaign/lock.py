@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from redoxmc.errors import InputError
+from redoxmc.io.files import beside, remove_left_overs
 
 BEAT_SECONDS = 15.0  # between two signs of life
 STALE_SECONDS = 120.0  # without one, the run of another host is taken for dead
@@ -22,8 +23,8 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a folder, which is made where it is missing.
 
     A lock of this host is stale where its process is gone, one of another host where it has given
-    no sign of life for two minutes; a stale lock is taken over. Raises InputError where another run
-    holds the folder.
+    no sign of life for two minutes; a stale lock is taken over, and what killed runs left half
+    written in the folder is removed. Raises InputError where another run holds the folder.
     """
     path, mine = folder / "LOCK", _whoami()
     try:
@@ -31,6 +32,7 @@ def locked(folder: Path) -> Iterator[None]:
         _take(path, mine)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    remove_left_overs(folder)
     over = threading.Event()
     threading.Thread(target=_beat, args=(path, over), daemon=True).start()
     try:
@@ -51,8 +53,7 @@ def check_lock(folder: Path) -> None:
 def _take(path: Path, mine: dict[str, Any]) -> None:
     for _ in range(2):
         try:
-            with path.open("x", encoding="utf-8") as file:
-                json.dump(mine, file)
+            _write_new(path, json.dumps(mine))
             return
         except FileExistsError:
             holder = _holder(path)
@@ -63,6 +64,22 @@ def _take(path: Path, mine: dict[str, Any]) -> None:
         f"{path.parent} is in use by {_words(holder)}; wait for it, choose another --out, or "
         f"remove {path} if that run is gone."
     )
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Make a file that is whole when it appears; FileExistsError where there is one."""
+    whole = beside(path, "lock")
+    try:
+        whole.write_text(text, encoding="utf-8")
+        try:
+            os.link(whole, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a filesystem without hard links
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def _whoami() -> dict[str, Any]:
@@ -98,7 +115,7 @@ def _stale(path: Path, holder: dict[str, Any]) -> bool:
     if holder.get("host") == socket.gethostname():
         return _start_of(int(holder["pid"])) != str(holder.get("started"))
     # by the clock of the filesystem: those of two hosts may differ
-    probe = path.with_name(f".{path.name}.{os.getpid()}")
+    probe = beside(path, "tmp")
     probe.touch()
     now = probe.stat().st_mtime
     probe.unlink()

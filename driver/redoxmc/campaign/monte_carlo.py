@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from math import comb, inf
+from math import inf
 from typing import Any
 
 from redoxmc.campaign.parallel import Ranks
@@ -14,6 +14,7 @@ from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
+from redoxmc.structures.enumeration import n_charge_orders
 
 WALKS = 0.5  # of all attempts, with sampling.surrogate
 
@@ -36,7 +37,32 @@ class MonteCarloSampler:
 
     def fresh(self, header: dict[str, Any]) -> Store:
         """A store of chains on random charge orders."""
-        return Store(header, ladders=_ladders(self._system))
+        system, sampling = self._system, self._system.config.sampling
+        ladders: list[Ladder] = []
+        for x, seed in product(system.counts, sampling.seeds):
+            ions = system.ions(x, seed)
+            potentials: Sequence[float | None] = sampling.chemical_potential or [None]
+            for potential in potentials:
+                chains = [
+                    make_chain(system.lattice, x, ions, temperature, seed, potential)
+                    for temperature in sampling.temperatures
+                ]
+                if seed in sampling.ordered_seeds:
+                    first = system.ordered_state(x, seed)
+                    for chain in chains:
+                        chain.occupancy = first.copy()
+                for chain in chains:
+                    chain.stiffness = sampling.variance_constraint or 0.0
+                if sampling.annealing:
+                    for chain in chains:
+                        chain.anneal_from = sampling.annealing.start
+                        chain.anneal_steps = sampling.annealing.steps
+                groups = [chains] if sampling.tempering else [[chain] for chain in chains]
+                ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
+            if sampling.uniform_draws:
+                draws = make_chain(system.lattice, x, ions, inf, seed)
+                ladders.append(make_ladder([draws], sampling.exchange_interval))
+        return Store(header, ladders=ladders)
 
     def begin(self, store: Store, say: Callable[[str], None]) -> None:
         """Take up the energies that are known; fit the surrogates that walks go by."""
@@ -65,7 +91,7 @@ class MonteCarloSampler:
                 bundles.setdefault(ladder.chains[0].n_ions, []).append((ladder, target))
 
         def cost(n_ions: int) -> int:
-            return comb(lattice.n_redox, lattice.n_reduced(n_ions) or 0)
+            return n_charge_orders(lattice, n_ions)
 
         return [bundles[n] for n in sorted(bundles, key=lambda n: (-cost(n), n))]
 
@@ -76,32 +102,3 @@ class MonteCarloSampler:
 
     def close(self) -> None:
         """Nothing was taken."""
-
-
-def _ladders(system: System) -> list[Ladder]:
-    sampling = system.config.sampling
-    ladders: list[Ladder] = []
-    for x, seed in product(system.config.ions.concentrations, sampling.seeds):
-        ions = system.ions(x, seed)
-        potentials: Sequence[float | None] = sampling.chemical_potential or [None]
-        for potential in potentials:
-            chains = [
-                make_chain(system.lattice, x, ions, temperature, seed, potential)
-                for temperature in sampling.temperatures
-            ]
-            if seed in sampling.ordered_seeds:
-                first = system.ordered_state(x, seed)
-                for chain in chains:
-                    chain.occupancy = first.copy()
-            for chain in chains:
-                chain.stiffness = sampling.variance_constraint or 0.0
-            if sampling.annealing:
-                for chain in chains:
-                    chain.anneal_from = sampling.annealing.start
-                    chain.anneal_steps = sampling.annealing.steps
-            groups = [chains] if sampling.tempering else [[chain] for chain in chains]
-            ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
-        if sampling.uniform_draws:
-            draws = make_chain(system.lattice, x, ions, inf, seed)
-            ladders.append(make_ladder([draws], sampling.exchange_interval))
-    return ladders

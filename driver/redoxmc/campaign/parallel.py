@@ -18,24 +18,21 @@ _LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 
 @dataclass(frozen=True)
 class Ranks:
-    """world: all ranks. group: the ranks that share one replica. index: of this group, of n_groups.
+    """The ranks of MPI, and what this one is among them."""
 
-    leader: whether this rank speaks for its group. root: whether it speaks for the campaign.
-    """
-
-    world: Any
-    group: Any
-    index: int
+    world: Any  # all ranks
+    group: Any  # the ranks that share one replica
+    index: int  # of this group
     n_groups: int
 
     @property
     def leader(self) -> bool:
-        """First rank of its group."""
+        """Whether this rank, the first of its group, speaks for it."""
         return bool(self.group.Get_rank() == 0)
 
     @property
     def root(self) -> bool:
-        """First rank of all."""
+        """Whether this rank, the first of all, speaks for the campaign."""
         return bool(self.world.Get_rank() == 0)
 
     def scatter(self, work: Sequence[T] | None) -> T:

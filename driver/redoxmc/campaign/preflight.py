@@ -1,7 +1,5 @@
 """One evaluation of the host before anything is run: does the model load, does it fit the host."""
 
-import numpy as np
-
 from redoxmc.engines.lammps import LammpsError, LammpsSession
 from redoxmc.errors import EngineError, InputError
 from redoxmc.structures.lattice import Lattice
@@ -14,10 +12,7 @@ def check_model(session: LammpsSession, lattice: Lattice, n_ions: int) -> None:
     Raises InputError where LAMMPS refuses the model or the structure, as it would at every
     state.
     """
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
-    occupancy[: lattice.n_reduced(n_ions)] = 1
-    occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
-    sites, species = lattice.atoms(occupancy)
+    sites, species = lattice.atoms(lattice.packed(n_ions))
     try:
         session.evaluate(lattice.cell, (lattice.scaled @ lattice.cell)[sites], species)
     except LammpsError as error:

@@ -62,6 +62,17 @@ class Progress:
             self._bar.update(self._task, description=what)
         elif self._show:
             print(f"redoxmc: {what}", file=sys.stderr)
+        self._write(what)
+
+    def remark(self, what: str) -> None:
+        """Say something that stays on the terminal."""
+        if self._bar is not None:
+            self._bar.console.print(what, markup=False, highlight=False)
+        elif self._show:
+            print(f"redoxmc: {what}", file=sys.stderr)
+        self._write(what)
+
+    def _write(self, what: str) -> None:
         if self._root:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
             line = f"{stamp} {time.monotonic() - self._begin:9.1f} s  {what}\n"

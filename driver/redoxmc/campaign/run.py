@@ -22,9 +22,11 @@ from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
 from redoxmc.errors import InputError
-from redoxmc.report.remarks import remarks
+from redoxmc.report.remarks import loops, remarks
 from redoxmc.report.summary import write_report
+from redoxmc.report.tables import failures
 from redoxmc.results.store import Store, load_last_good
+from redoxmc.results.summary import Summary
 
 STOPPED = 75  # exit code: stopped on request, resumable
 
@@ -102,11 +104,19 @@ def run_system(
         store.complete = finished
         ranks.share(lambda: checkpoint(store, path))
         display.say("writing the report")
-        for remark in ranks.share(lambda: remarks(write_report(store, out))):
-            display.say(remark)
+        left_out, seen = ranks.share(lambda: _notes(write_report(store, out)))
+        for note in left_out:
+            display.remark(f"left out, {note}")
+        for note in seen:
+            display.say(note)
         display.say("done" if finished else "stopped; continue with --resume")
     refuse_no_result([*store.chains, *store.md_chains], ranks)
     return finished
+
+
+def _notes(summary: Summary) -> tuple[list[str], list[str]]:
+    """What was left out, and what else a reader must know."""
+    return failures(summary), [*remarks(summary.runs), *loops(summary)]
 
 
 def _refuse_existing(path: Path, resume: bool) -> None:

@@ -13,30 +13,29 @@ from redoxmc.campaign.parallel import Ranks
 from redoxmc.config.campaign import Config, load_config
 from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
-from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard, load_card
-from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.electron_transfer import ElectronTransfer
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
 from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.structures.host import Host, HostGeometry
-from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, ion_counts
+from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, compositions
 from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ion_order, lowest_charge_order, lowest_order
 
 
 @dataclass
 class System:
-    """Everything that follows from a config. counts: number of ions of each concentration."""
+    """Everything that follows from a config."""
 
     config: Config
     card: ModelCard
     host: Host
-    mixture: WeightedMixture
-    counts: dict[float, int]
-    relaxer: HostRelaxer
+    mixture: WeightedMixture  # of moves
+    counts: dict[float, int]  # number of ions of each concentration
+    relaxer: HostRelaxer  # of host lattices; it makes the engines
 
     @property
     def lattice(self) -> Lattice:
@@ -74,8 +73,9 @@ class System:
     def ions(self, x: float, seed: int) -> Occupancy:
         """The ion order of a concentration; "random" and "sampled" depend on the seed."""
         n_ions = self.counts[x]
+        ordering = self.config.ions.ordering if self.config.ions else "ewald"
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
-        return ion_order(self.host, n_ions, self.config.ions.ordering, rng)
+        return ion_order(self.host, n_ions, ordering, rng)
 
     def ordered_state(self, x: float, seed: int) -> Occupancy:
         """The state of lowest electrostatic energy, of the charges alone where ions are fixed."""
@@ -98,16 +98,12 @@ class System:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
         return RelaxedEnergies(
             self.host,
-            self.engine(n_ions),
+            self.relaxer.engine(n_ions),
             cache,
-            self.mixture.at_fixed_count() or ChargeSwap(self.lattice.n_redox),
+            self.mixture.at_fixed_count() or ElectronTransfer(self.lattice.most),
             audit=self.config.sampling.audit,
             from_previous=self.config.relax.start == "previous",
         )
-
-    def engine(self, n_ions: int) -> RelaxedEngine:
-        """The engine of one concentration, whose host must have been relaxed."""
-        return self.relaxer.engine(n_ions)
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.
@@ -140,12 +136,13 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     config = load_config(path)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
-    counts = ion_counts(lattice, config.ions.concentrations)
+    counts = compositions(config, lattice)
     mixture = _moves(config, lattice)
     reachable = _reachable_counts(config, lattice, counts.values())
-    refuse_idle_moves(mixture, [_some_occupancy(lattice, n) for n in reachable])
+    refuse_idle_moves(mixture, lattice.n_redox, [lattice.packed(n) for n in reachable])
     if concentration is not None:
         counts = _only(counts, concentration, path)
+    if concentration is not None and config.ions is not None:
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
         config = config.model_copy(update={"ions": ions})
     host = Host.of(lattice, card.bonds)
@@ -157,15 +154,21 @@ def _moves(config: Config, lattice: Lattice) -> WeightedMixture:
     sites = lattice.scaled @ lattice.cell
     redox, ions = sites[lattice.redox_sites], sites[lattice.ion_sites]
     semigrand = config.sampling.ensemble == "semigrand"
+    ion_pairs = np.empty((0, 2), dtype=np.int64)
+    if len(ions):
+        ion_pairs = neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0]
     return build_moves(
         config.sampling.moves,
         Sites(
             lattice.n_redox,
             lattice.n_ion_sites,
             redox_pairs=neighbour_shells(lattice.cell, redox, 1)[0][0],
-            ion_pairs=neighbour_shells(lattice.cell, redox, 1, others=ions)[0][0],
+            ion_pairs=ion_pairs,
             electrons=_electrons(lattice) if semigrand else 1,
             semigrand=semigrand,
+            most=lattice.most,
+            one_couple=lattice.one_couple,
+            excluded=lattice.excluded,
         ),
     )
 
@@ -174,11 +177,11 @@ def _electrons(lattice: Lattice) -> int:
     """Redox sites that one ion reduces; InputError where that is no whole number."""
     ion = lattice.species[lattice.ion_sites[0]]
     number: int
-    number, rest = divmod(ion.charge, lattice.oxidised.charge - lattice.reduced.charge)
+    number, rest = divmod(ion.charge, lattice.step)
     if rest or number < 1:
+        states = lattice.ladders[0]
         raise InputError(
-            f"ions.species = '{ion}' does not reduce a whole number of {lattice.oxidised} to "
-            f"{lattice.reduced}."
+            f"ions.species = '{ion}' does not reduce a whole number of {states[0]} to {states[1]}."
         )
     return number
 
@@ -186,15 +189,9 @@ def _electrons(lattice: Lattice) -> int:
 def _reachable_counts(config: Config, lattice: Lattice, counts: Iterable[int]) -> list[int]:
     """Numbers of ions that chains of the campaign may have."""
     if config.sampling.ensemble == "semigrand":
-        return [n for n in range(lattice.n_ion_sites + 1) if lattice.n_reduced(n) is not None]
+        counts = range(lattice.n_ion_sites + 1)
+        return [n for n in counts if lattice.n_reduced(n) is not None and lattice.holds(n)]
     return sorted(set(counts))
-
-
-def _some_occupancy(lattice: Lattice, n_ions: int) -> Occupancy:
-    occupancy = np.zeros(lattice.n_redox + lattice.n_ion_sites, dtype=np.int8)
-    occupancy[: lattice.n_reduced(n_ions)] = 1
-    occupancy[lattice.n_redox : lattice.n_redox + n_ions] = 1
-    return occupancy
 
 
 def _only(counts: dict[float, int], concentration: float, path: Path) -> dict[float, int]:

@@ -23,10 +23,11 @@ def analyze(
     """
     from redoxmc.report.summary import analyze as recompute
     from redoxmc.report.tables import print_thermo
+    from redoxmc.results.record import to_json
 
     summary = recompute(folders, out)
     print_thermo(summary)
-    write_json(json_file, summary)
+    write_json(json_file, to_json(summary))
 
 
 def report(

@@ -17,10 +17,13 @@ def enumerate_(
     Example: redoxmc enumerate campaign.toml --json exact.json
     """
     from redoxmc.campaign.enumeration import enumerate_states
+    from redoxmc.campaign.failures import refuse_empty
     from redoxmc.campaign.parallel import is_root
     from redoxmc.report.tables import print_spectrum
+    from redoxmc.results.record import to_json
 
     result = enumerate_states(config)
     if is_root():
         print_spectrum(result)
-        write_json(json_file, result)
+        write_json(json_file, to_json(result))
+    refuse_empty(result)

@@ -20,7 +20,10 @@ from redoxmc.cli import (
     run,
     train,
 )
-from redoxmc.errors import InputError, NoResultError
+from redoxmc.engines.load_model import lammps_reason
+from redoxmc.errors import NO_MPI, InputError, NoResultError
+
+LAMMPS_ENDED = "LAMMPS failed on one rank of a replica, and the others cannot go on without it"
 
 app = typer.Typer(
     name="redoxmc",
@@ -65,6 +68,10 @@ def main() -> None:
         # typer's usage errors: their class lies in click or in typer, depending on the version
         if hasattr(error, "format_message"):
             sys.exit(_complain(error.format_message()))
+        if "MPI library" in str(error) or "libmpi" in str(error):  # of mpi4py, LAMMPS, the linker
+            sys.exit(_complain(NO_MPI))
+        if type(error).__name__ == "MPIAbortException":  # of the lammps module
+            end_all_ranks(f"{LAMMPS_ENDED} ({lammps_reason(error)}); continue with --resume.", 1)
         end_all_ranks(traceback.format_exc(), 1)
         raise
     sys.exit(code or 0)

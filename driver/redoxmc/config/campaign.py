@@ -4,13 +4,20 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from redoxmc.config.combinations import check_combinations
 from redoxmc.config.dynamics import MdConfig
-from redoxmc.config.messages import shown
+from redoxmc.config.messages import ONE_TABLE, SEVERAL_TABLES, shown
 from redoxmc.config.reading import parse_table, read_toml
 from redoxmc.config.values import (
     Concentration,
@@ -30,12 +37,14 @@ from redoxmc.config.values import (
     Tolerance,
     Weight,
 )
+from redoxmc.species import Species
 
 _LATER = (
     "chemical_potential", "annealing", "uniform_draws", "surrogate", "variance_constraint",
     "ordered_seeds",
 )  # fmt: skip
 LARGEST_REPEAT = 1_000  # of a host along one of its axes
+MOST_STATES = 10  # of a redox ion: a key has one digit for each
 
 
 class HostConfig(Table):
@@ -79,10 +88,57 @@ def _list(value: Any) -> list[Any]:
 
 
 class RedoxConfig(Table):
-    """[redox]: the two charge states of the redox ion, as species."""
+    """[redox]: the charge states of a redox ion: two, or all of them, most reduced first.
 
-    reduced: SpeciesName
-    oxidised: SpeciesName
+    sites: which sites of its element are meant, each a CIF label, a Wyckoff letter or a number of
+    ligands; all of them, but those of other tables, without it.
+    """
+
+    reduced: SpeciesName | None = None
+    oxidised: SpeciesName | None = None
+    states: list[SpeciesName] | None = Field(default=None, min_length=2, max_length=MOST_STATES)
+    sites: list[Any] | None = None
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _some(cls, value: Any) -> Any:
+        sites = _list(value)
+        good = all(type(one) is int or (isinstance(one, str) and one.strip()) for one in sites)
+        if not sites or not good:
+            raise ValueError(
+                'write CIF labels as ["Fe1"], a Wyckoff letter as "d", or a number of ligands as 6'
+            )
+        return sites
+
+    @model_validator(mode="after")
+    def _complete(self) -> "RedoxConfig":
+        pair = [state for state in (self.reduced, self.oxidised) if state is not None]
+        if self.states is not None and pair:
+            raise ValueError("give either reduced and oxidised, or states, and not both")
+        if self.states is None and len(pair) < 2:
+            raise ValueError("reduced and oxidised are needed, or states")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, write: Any) -> dict[str, Any]:
+        return {key: value for key, value in write(self).items() if value is not None}
+
+    @property
+    def ladder(self) -> tuple[Species, ...]:
+        """The charge states, most oxidised first."""
+        names = self.states or [str(self.reduced), str(self.oxidised)]
+        return tuple(Species.parse(name) for name in reversed(names))
+
+
+def _kind_of_redox(value: Any) -> str:
+    return SEVERAL_TABLES if isinstance(value, list) else ONE_TABLE
+
+
+RedoxTables = Annotated[
+    Annotated[RedoxConfig, Tag(ONE_TABLE)]
+    | Annotated[list[RedoxConfig], Field(min_length=1), Tag(SEVERAL_TABLES)],
+    Discriminator(_kind_of_redox),
+]
 
 
 class IonsConfig(Table):
@@ -92,12 +148,20 @@ class IonsConfig(Table):
     concentrations: list[Concentration] = Field(min_length=1)
     ordering: str = Field(default="ewald", min_length=1)
     metal_energy: Energy | None = None  # eV per atom of the ion metal: the reference of voltages
+    minimum_distance: Distance | None = None  # Å between occupied ion sites
 
     @field_validator("concentrations")
     @classmethod
     def _distinct(cls, value: list[float]) -> list[float]:
         _refuse_twice("concentrations", value, (f"{x:.6g}" for x in value))
         return value
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, write: Any) -> dict[str, Any]:
+        data: dict[str, Any] = write(self)
+        if data["minimum_distance"] is None:  # results from before this key stay resumable
+            del data["minimum_distance"]
+        return data
 
 
 class ModelConfig(Table):
@@ -198,14 +262,29 @@ class Config(Table):
     """One campaign. Paths are absolute after loading."""
 
     host: HostConfig
-    redox: RedoxConfig
-    ions: IonsConfig
+    redox: RedoxTables
+    ions: IonsConfig | None = None  # without: charge order at a fixed composition
     model: ModelConfig
     relax: RelaxConfig = RelaxConfig()
     sampling: SamplingConfig
     parallel: ParallelConfig = ParallelConfig()
     report: ReportConfig = ReportConfig()
     md: MdConfig = MdConfig()  # of sampling.ensemble = "md"
+
+    @property
+    def couples(self) -> list[RedoxConfig]:
+        """The redox tables, one or several."""
+        return self.redox if isinstance(self.redox, list) else [self.redox]
+
+    @property
+    def one_couple(self) -> bool:
+        """Whether there is one table, of two charge states."""
+        return len(self.couples) == 1 and len(self.couples[0].ladder) == 2
+
+    @property
+    def samples_ions(self) -> bool:
+        """Whether moves change the ion order."""
+        return self.ions is not None and self.ions.ordering == "sampled"
 
     @model_validator(mode="before")
     @classmethod
@@ -241,17 +320,21 @@ class Config(Table):
 def load_config(path: Path) -> Config:
     """Read, check and complete a campaign file; relative paths become absolute from its folder."""
     config = parse_table(Config, read_toml(path), path)
+    if "moves" not in config.sampling.model_fields_set and not config.one_couple:
+        moves = {"electron_transfer": 1.0}
+        sampling = config.sampling.model_copy(update={"moves": moves})
+        config = config.model_copy(update={"sampling": sampling})
     check_combinations(config, path)
     base = path.resolve().parent
-    ordering = config.ions.ordering
-    if ordering not in ("ewald", "random", "sampled"):
-        ordering = str(base / ordering)
+    ions = config.ions
+    if ions and ions.ordering not in ("ewald", "random", "sampled"):
+        ions = ions.model_copy(update={"ordering": str(base / ions.ordering)})
     points = config.report.hull_points
     return config.model_copy(
         update={
             "host": config.host.model_copy(update={"structure": base / config.host.structure}),
             "model": ModelConfig(path=base / config.model.path),
-            "ions": config.ions.model_copy(update={"ordering": ordering}),
+            "ions": ions,
             "report": ReportConfig(hull_points=base / points if points else None),
         }
     )

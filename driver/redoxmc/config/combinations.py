@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from redoxmc.config.redox import redox_problem
 from redoxmc.config.unread import unread_key
 from redoxmc.errors import InputError
 from redoxmc.moves.catalogue import find_move
-from redoxmc.species import Species
 
 if TYPE_CHECKING:
     from redoxmc.config.campaign import Config
@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 def check_combinations(config: "Config", source: Path) -> None:
     """Raise InputError for keys that do not go together."""
-    sampling, ordering = config.sampling, config.ions.ordering
+    sampling = config.sampling
+    ordering = config.ions.ordering if config.ions else None
     moves = {name: find_move(name) for name in sampling.moves}
     ion_moves = sorted(n for n, m in moves.items() if m.changes_ions and not m.changes_count)
     potential = sampling.chemical_potential
     problem = ""
-    if sampling.ensemble == "semigrand":
+    if ordering is None and (sampling.ensemble == "semigrand" or ion_moves):
+        what = "sampling.ensemble = 'semigrand'"
+        what = f"sampling.moves.{ion_moves[0]}" if ion_moves else what
+        problem = f"{what} needs the table [ions], and there is none"
+    elif sampling.ensemble == "semigrand":
         if not potential:
             problem = (
                 "sampling.ensemble = 'semigrand' needs sampling.chemical_potential, in eV per ion"
@@ -39,12 +44,23 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.chemical_potential = {potential} has no meaning with sampling.ensemble = "
             f"'{sampling.ensemble}'; use 'semigrand' or leave it out"
         )
+    elif sampling.ensemble == "md" and ion_moves:
+        problem = (
+            f"sampling.moves has {ion_moves[0]!r}, which takes ions from site to site; with "
+            "sampling.ensemble = 'md' ions move by themselves and moves change charges only: use "
+            "charge_swap, neighbour_swap or charge_swap_2"
+        )
+    elif sampling.ensemble == "md" and sampling.tempering:
+        problem = (
+            "sampling.tempering = true: replicas of sampling.ensemble = 'md' do not exchange "
+            "temperatures; leave it out"
+        )
     elif ordering == "sampled" and not ion_moves:
         problem = (
             f"ions.ordering = 'sampled' needs the move ion_swap or ion_charge_swap in "
             f"sampling.moves, which has {sorted(moves)}"
         )
-    elif ordering != "sampled" and ion_moves:
+    elif ordering not in ("sampled", None) and ion_moves:
         problem = (
             f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
             f"'sampled'; it is {ordering!r}"
@@ -65,19 +81,7 @@ def check_combinations(config: "Config", source: Path) -> None:
             "sampling.surrogate = true is for ensembles of fixed x: walks keep the number of ions; "
             "leave it out with ensemble = 'semigrand'"
         )
-    reduced, oxidised = config.redox.reduced, config.redox.oxidised
-    pair = Species.parse(reduced), Species.parse(oxidised)
-    ion = Species.parse(config.ions.species)
-    if pair[0].element != pair[1].element or pair[0].charge >= pair[1].charge:
-        problem = (
-            f"redox.reduced = '{reduced}', redox.oxidised = '{oxidised}': they must be one "
-            "element, the reduced one with the lower charge"
-        )
-    elif ion.element == pair[0].element or ion.charge == 0:
-        problem = (
-            f"ions.species = '{ion}' must be a charged ion of another element than redox.reduced "
-            f"= '{reduced}'"
-        )
+    problem = redox_problem(config) or problem
     annealing, hottest = sampling.annealing, max(sampling.temperatures)
     if annealing and sampling.tempering:
         problem = "sampling.annealing does not go with sampling.tempering = true; choose one"

@@ -3,12 +3,13 @@
 import json
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from redoxmc.errors import nearest
 
+ONE_TABLE, SEVERAL_TABLES = "[]", "[[]]"  # tags of a key that may be a table or several
 _LONGEST = 80  # characters of a value that a message repeats
 
 # By the kind of fault; names in braces are those of the fault's context.
@@ -36,7 +37,8 @@ def sentence(schema: type[BaseModel], fault: Any) -> str:
 
     schema: of the whole file. fault: one entry of pydantic's `ValidationError.errors()`.
     """
-    location = [str(part) for part in fault["loc"]]
+    tags = (ONE_TABLE, SEVERAL_TABLES)
+    location = [str(part) for part in fault["loc"] if part not in tags]
     key = ".".join(location)
     if fault["type"] == "extra_forbidden":
         return f"unknown key {key!r}; {nearest(location[-1], _keys(schema, location[:-1]))}"
@@ -63,6 +65,8 @@ def _complaint(fault: Any) -> str:
 def _keys(schema: type[BaseModel], location: list[str]) -> list[str]:
     """The keys of the table at this place; none where it is a free table."""
     for part in location:
+        if part.isdigit():  # of several tables
+            continue
         field = schema.model_fields.get(part)
         inner = next(_models(field.annotation), None) if field else None
         if inner is None:
@@ -74,6 +78,6 @@ def _keys(schema: type[BaseModel], location: list[str]) -> list[str]:
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif get_origin(annotation) in (Union, types.UnionType):
+    elif get_origin(annotation) in (Union, types.UnionType, Annotated, list):
         for part in get_args(annotation):
             yield from _models(part)

@@ -3,28 +3,27 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from redoxmc.config.reading import parse_table, read_toml
+from redoxmc.config.values import Count, File, Fraction, Seed, Share, SpeciesName, Table
 from redoxmc.errors import InputError
 from redoxmc.species import Species
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+# of a weight in the loss, or a learning rate
+Loss = Annotated[float, Field(ge=0, le=1e9)]
+Rate = Annotated[float, Field(gt=0, le=1e3)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataConfig(_Table):
+class DataConfig(Table):
     """[data]: labelled extxyz files. test is used by export alone, for the errors on the card."""
 
-    train: list[Path] = Field(min_length=1)
-    valid: list[Path] = Field(min_length=1)
-    test: list[Path] = []
+    train: list[File] = Field(min_length=1)
+    valid: list[File] = Field(min_length=1)
+    test: list[File] = Field(default_factory=list)
 
 
-class LossWeights(_Table):
+class LossWeights(Table):
     """[loss]: weights of the terms; 0 leaves a term out.
 
     energy: of eV/atom; late_energy replaces it in the last part of the training (`late_part` of the
@@ -32,14 +31,14 @@ class LossWeights(_Table):
     delta: where Huber's loss turns from square to linear, the same number in each of these units.
     """
 
-    energy: float = Field(default=20.0, ge=0)
-    late_energy: float | None = Field(default=200.0, ge=0)
-    late_part: float = Field(default=0.3, ge=0, le=1)
-    forces: float = Field(default=10.0, ge=0)
-    stress: float = Field(default=10.0, ge=0)
-    moment: float = Field(default=0.0, ge=0)
-    charge: float = Field(default=0.0, ge=0)
-    delta: float = Field(default=0.02, gt=0)
+    energy: Loss = 20.0
+    late_energy: Loss | None = 200.0
+    late_part: Fraction = 0.3
+    forces: Loss = 10.0
+    stress: Loss = 10.0
+    moment: Loss = 0.0
+    charge: Loss = 0.0
+    delta: Rate = 0.02
 
     def energy_weight(self, epoch: int, epochs: int) -> float:
         """Weight of the energy in an epoch (counted from 0)."""
@@ -47,7 +46,7 @@ class LossWeights(_Table):
         return self.late_energy if late and self.late_energy is not None else self.energy
 
 
-class OptimizerConfig(_Table):
+class OptimizerConfig(Table):
     """[optimizer]: Adam with a learning rate that falls exponentially to its final value.
 
     patience: epochs without a better validation loss before the training ends; None never ends it.
@@ -55,20 +54,20 @@ class OptimizerConfig(_Table):
     compile: whether to compile the training step on a CPU (MACE, cPaiNN): minutes, then faster.
     """
 
-    epochs: int = Field(default=100, ge=1)
-    batch_size: int = Field(default=4, ge=1)
-    learning_rate: float = Field(default=0.01, gt=0)
-    final_learning_rate: float = Field(default=1e-4, gt=0)
-    gradient_clip: float = Field(default=10.0, gt=0)
-    ema_decay: Fraction = 0.99
-    patience: int | None = Field(default=None, ge=1)
-    checkpoint_every: int = Field(default=1, ge=1)
+    epochs: Count = 100
+    batch_size: Count = 4
+    learning_rate: Rate = 0.01
+    final_learning_rate: Rate = 1e-4
+    gradient_clip: Annotated[float, Field(gt=0)] = 10.0
+    ema_decay: Share = 0.99
+    patience: Count | None = None
+    checkpoint_every: Count = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     compile: bool = False
 
 
-class TrainingConfig(_Table):
+class TrainingConfig(Table):
     """One training. Paths are absolute after loading.
 
     model: the settings of the architecture (MaceSettings, ...), checked when it is built.
@@ -82,15 +81,15 @@ class TrainingConfig(_Table):
 
     architecture: Literal["MACE", "CHGNet", "cPaiNN"]
     charge_aware: bool = True
-    species: list[str] = Field(min_length=1)
-    seed: int = Field(default=1, ge=0)
+    species: list[SpeciesName] = Field(min_length=1)
+    seed: Seed = 1
     data: DataConfig
-    model: dict[str, Any] = {}
-    start: Path | None = None
+    model: dict[str, Any] = Field(default_factory=dict)
+    start: File | None = None
     match_references: bool = False
     loss: LossWeights = LossWeights()
     optimizer: OptimizerConfig = OptimizerConfig()
-    bonds: dict[str, "LigandConfig"] = {}
+    bonds: dict[str, "LigandConfig"] = Field(default_factory=dict)
     note: str | None = None
 
     def species_list(self) -> list[Species]:
@@ -98,11 +97,11 @@ class TrainingConfig(_Table):
         return [Species.parse(name) for name in self.species]
 
 
-class LigandConfig(_Table):
+class LigandConfig(Table):
     """[bonds."Fe2+"]: which ligands to measure for the model card."""
 
-    ligand: str
-    coordination: int = Field(default=6, ge=1)
+    ligand: SpeciesName
+    coordination: Annotated[Count, Field(le=24)] = 6
 
 
 def load_training_config(path: Path) -> TrainingConfig:
@@ -110,7 +109,7 @@ def load_training_config(path: Path) -> TrainingConfig:
     config = parse_table(TrainingConfig, read_toml(path), path)
     base = path.resolve().parent
 
-    def absolute(paths: list[Path]) -> list[Path]:
+    def absolute(paths: list[File]) -> list[File]:
         return [base / p for p in paths]
 
     data = DataConfig(
@@ -118,6 +117,8 @@ def load_training_config(path: Path) -> TrainingConfig:
         valid=absolute(config.data.valid),
         test=absolute(config.data.test),
     )
+    if len(set(config.species)) < len(config.species):
+        raise InputError(f"{path}: species {config.species} hold one twice.")
     for name, bond in config.bonds.items():
         for species in (name, bond.ligand):
             if species not in config.species:

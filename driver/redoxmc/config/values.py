@@ -63,5 +63,7 @@ Stiffness = Annotated[float, Field(gt=0, le=1000)]  # eV
 Distance = Annotated[float, Field(gt=0, le=1000)]  # Å
 Concentration = Annotated[float, Field(ge=0, le=100), AfterValidator(_no_minus_zero)]
 Weight = Annotated[float, Field(ge=1e-12, le=1e12)]
+Width = Annotated[Whole, Field(ge=1, le=10_000)]  # of a layer
+Cutoff = Annotated[float, Field(ge=0.1, le=100)]  # Å
 File = Annotated[Path, BeforeValidator(_file)]
 SpeciesName = Annotated[str, AfterValidator(_species)]

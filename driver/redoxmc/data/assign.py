@@ -32,21 +32,18 @@ _COMBINATIONS = 500  # of divisions of different elements that are tried at most
 
 @dataclass(frozen=True)
 class Rules:
-    """How to assign charge states.
+    """How to assign charge states."""
 
-    states: allowed species by element, instead of the usual ones.
-    thresholds: by element, the moment (µB) or Bader charge (e) between its two states.
-    aliases: element as written in the file -> species that it stands for.
-    moments: usual moments (µB) instead of the built-in ones.
-    source: what tells the states apart, "moments" or "bader".
-    smallest_gap: in µB or e; clusters of an element that are nearer to each other are one.
-    """
-
+    # allowed species by element, instead of the usual ones
     states: Mapping[str, tuple[Species, ...]] = field(default_factory=dict)
+    # by element, the moment (µB) or Bader charge (e) between its two states
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    # element as written in the file -> species that it stands for
     aliases: Mapping[str, Species] = field(default_factory=dict)
+    # usual moments (µB) instead of the built-in ones
     moments: Mapping[Species, float] = field(default_factory=dict)
-    source: str = "moments"
+    source: str = "moments"  # what tells the states apart, "moments" or "bader"
+    # in µB or e; clusters of an element that are nearer to each other are one
     smallest_gap: float = 0.2
 
     def allowed(self, element: str) -> tuple[Species, ...]:
@@ -62,15 +59,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Site:
-    """One frame made ready for the assignment.
-
-    fixed: the species of each atom where it is given beforehand, else None.
-    values: the moment or Bader charge of each atom, nan where unknown.
-    """
+    """One frame made ready for the assignment."""
 
     symbols: tuple[str, ...]
+    # the species of each atom where it is given beforehand, else None
     fixed: tuple[Species | None, ...]
-    values: Floats
+    values: Floats  # the moment or Bader charge of each atom, nan where unknown
 
     def open_atoms(self, element: str) -> np.ndarray:
         """Return the indices of the atoms of this element whose charge state is to be found."""

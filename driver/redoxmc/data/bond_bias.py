@@ -26,18 +26,13 @@ REACH = 3.0  # times the target bond length: how far ligands are looked for
 
 @dataclass(frozen=True)
 class Shell:
-    """The nearest ligands of one redox ion.
+    """The nearest ligands of one redox ion."""
 
-    centre: index of the ion.
-    ligands: (n,) indices of its ligands.
-    shifts: (n, 3) Å, from each ligand's position to the periodic image that is nearest to the ion.
-    target: the mean bond length (Å) that the bias pulls towards.
-    """
-
-    centre: int
-    ligands: Ints
+    centre: int  # index of the ion
+    ligands: Ints  # (n,) indices of its ligands
+    # (n, 3) Å, from each ligand's position to the periodic image that is nearest to the ion
     shifts: Floats
-    target: float
+    target: float  # the mean bond length (Å) that the bias pulls towards
 
     def vectors(self, positions: Floats) -> Floats:
         """Vectors from the ion to its ligands, (n, 3) in Å."""

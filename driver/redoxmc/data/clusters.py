@@ -22,22 +22,14 @@ _GREY = 0.15  # a value is ambiguous within this share of the distance around a 
 
 @dataclass(frozen=True)
 class Division:
-    """Clusters of one element's values, in ascending order.
+    """Clusters of one element's values, in ascending order."""
 
-    centres: medians of the clusters.
-    charges: the formal charge of each cluster.
-    thresholds: the values that separate neighbouring clusters.
-    grey: half the width around each threshold in which a value is ambiguous.
-    farthest: a value farther than this from the centre of its cluster is ambiguous too.
-    penalty: mean distance of the values' clusters from the usual moments (µB; 0 where there are
-        none).
-    """
-
-    centres: tuple[float, ...]
-    charges: tuple[int, ...]
-    thresholds: tuple[float, ...]
-    grey: tuple[float, ...]
-    farthest: float
+    centres: tuple[float, ...]  # medians of the clusters
+    charges: tuple[int, ...]  # the formal charge of each cluster
+    thresholds: tuple[float, ...]  # the values that separate neighbouring clusters
+    grey: tuple[float, ...]  # half the width around each threshold in which a value is ambiguous
+    farthest: float  # a value farther than this from the centre of its cluster is ambiguous too
+    # mean distance of the values' clusters from the usual moments (µB; 0 where there are none)
     penalty: float
 
     def codes(self, values: Floats) -> Ints:

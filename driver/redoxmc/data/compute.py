@@ -32,26 +32,24 @@ class Stopped(Exception):  # noqa: N818 - a request, not an error
 
 @dataclass
 class Outcome:
-    """What one worker did.
+    """What one worker did."""
 
-    failed: (file, frame, reason), also of frames that failed before.
-    """
-
-    computed: int = 0
-    already: int = 0
-    elsewhere: int = 0
+    computed: int = 0  # frames
+    already: int = 0  # known before
+    elsewhere: int = 0  # in work at another worker
+    # (file, frame, reason), also of frames that failed before
     failed: list[tuple[str, int, str]] = field(default_factory=list)
-    stopped: bool = False
+    stopped: bool = False  # on request
 
 
 @dataclass(frozen=True)
 class Task:
-    """A frame to compute: where it comes from, and its key in the queue."""
+    """A frame to compute."""
 
-    file: str
-    number: int
+    file: str  # where it comes from
+    number: int  # in the file
     atoms: "Atoms"
-    key: str
+    key: str  # in the queue
 
 
 def read_tasks(paths: Sequence[Path], settings: Settings) -> list[Task]:

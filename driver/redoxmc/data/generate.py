@@ -23,7 +23,7 @@ from redoxmc.errors import EngineError, InputError
 from redoxmc.io.extxyz import read_labelled, species_of
 from redoxmc.model_card import load_card
 from redoxmc.structures.host import Host
-from redoxmc.structures.lattice import Occupancy, build_lattice, ion_count
+from redoxmc.structures.lattice import Occupancy, build_lattice, compositions
 from redoxmc.structures.occupancy import occupancy_key
 
 _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
@@ -31,33 +31,24 @@ _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow
 
 @dataclass(frozen=True)
 class Extent:
-    """How many orders, and how each is relaxed.
+    """How many orders, and how each is relaxed."""
 
-    relax: with the model, else the reference start is taken as it is.
-    bias: strength (eV/Å^2) of the bond-length term that is added where the model alone loses the
-        order.
-    force_tolerance: eV/Å.
-    """
-
-    ion_orders: int = 3
-    charge_orders: int = 6
-    relax: bool = True
+    ion_orders: int = 3  # of each concentration
+    charge_orders: int = 6  # of each ion order
+    relax: bool = True  # with the model, else the reference start is taken as it is
+    # strength (eV/Å^2) of the bond-length term that is added where the model alone loses the order
     bias: float = 60.0
-    force_tolerance: float = 0.05
+    force_tolerance: float = 0.05  # eV/Å
     seed: int = 1
 
 
 @dataclass
 class Generated:
-    """What was made.
+    """What was made."""
 
-    frames: without energies.
-    counts: number of frames by how they were made.
-    failed: (order, reason) of each order that did not relax.
-    """
-
-    frames: list[Atoms] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
+    frames: list[Atoms] = field(default_factory=list)  # without energies
+    counts: Counter[str] = field(default_factory=Counter)  # number of frames by how they were made
+    # (order, reason) of each order that did not relax
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, frame: Atoms) -> None:
@@ -77,8 +68,7 @@ def generate(path: Path, plan: Extent, variety: Variety) -> Generated:
     maker = _Maker(config, plan)
     result = Generated()
     try:
-        for x in config.ions.concentrations:
-            n_ions = ion_count(maker.host.lattice, x)
+        for x, n_ions in compositions(config, maker.host.lattice).items():
             rng = np.random.default_rng([plan.seed, n_ions])
             for occupancy in choose_orders(
                 maker.host, n_ions, plan.ion_orders, plan.charge_orders, rng

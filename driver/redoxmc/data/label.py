@@ -26,25 +26,21 @@ _LARGEST = {"forces": 1e3, "magmoms": 15.0, "stress": 1e2}  # eV/Å, µB, eV/Å^
 
 @dataclass(frozen=True)
 class Dropped:
-    """A frame that was not labelled: file, number in the file from 0, and the reason."""
+    """A frame that was not labelled."""
 
     file: str
-    frame: int
+    frame: int  # number in the file, from 0
     reason: str
 
 
 @dataclass
 class Labelled:
-    """The result of `label_files`.
+    """The result of `label_files`."""
 
-    frames: labelled, in the order of the files.
-    read: how many frames were met.
-    assignment: for each element with several charge states, how its values were divided.
-    """
-
-    frames: "list[Atoms]" = field(default_factory=list)
-    read: int = 0
+    frames: "list[Atoms]" = field(default_factory=list)  # labelled, in the order of the files
+    read: int = 0  # how many frames were met
     dropped: list[Dropped] = field(default_factory=list)
+    # for each element with several charge states, how its values were divided
     assignment: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:

@@ -14,16 +14,11 @@ _GROUPS = {"Ti": 4, "V": 5, "Cr": 6, "Mn": 7, "Fe": 8, "Co": 9, "Ni": 10, "Cu": 
 
 @dataclass(frozen=True)
 class OpenShell:
-    """One spin channel of the d shell of an atom.
+    """One spin channel of the d shell of an atom."""
 
-    atom: index.
-    spin: 0 for the majority, 1 for the minority.
-    electrons: number of filled orbitals, of the five of a d shell.
-    """
-
-    atom: int
-    spin: int
-    electrons: int
+    atom: int  # index
+    spin: int  # 0 for the majority, 1 for the minority
+    electrons: int  # number of filled orbitals, of the five of a d shell
 
 
 def channel_electrons(species: Species) -> tuple[int, int] | None:

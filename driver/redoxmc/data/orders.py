@@ -1,14 +1,15 @@
 """Which ion orders and charge orders to make structures of."""
 
 from collections.abc import Iterable
-from math import comb
 
 import numpy as np
 
-from redoxmc.structures.enumeration import choices
+from redoxmc.structures.enumeration import charge_orders, ion_orders, n_ion_orders
 from redoxmc.structures.host import Host
-from redoxmc.structures.lattice import Occupancy
+from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.ordering import lowest_charge_order, lowest_electrostatic
+from redoxmc.structures.random_levels import random_levels
+from redoxmc.thermo.levels import count_orders
 
 _ALL = 5000  # choices up to which all are looked at; beyond, random ones
 
@@ -32,7 +33,7 @@ def choose_orders(
     chosen, seen = list[Occupancy](), set[bytes]()
     first = lowest_electrostatic(host, n_ions)
     ions_seen = set[bytes]()
-    for ions in [first, *_some_choices(lattice.n_ion_sites, n_ions, rng)]:
+    for ions in [first, *_some_ions(lattice, n_ions, rng)]:
         name = symmetry.canonical(np.concatenate([redox_empty, ions])).tobytes()
         if name in ions_seen:
             continue
@@ -41,7 +42,7 @@ def choose_orders(
         ions_seen.add(name)
         count = 0
         lowest = lowest_charge_order(lattice, ions)[: lattice.n_redox]
-        for redox in [lowest, *_some_choices(lattice.n_redox, n_reduced, rng)]:
+        for redox in [lowest, *_some_charges(lattice, n_reduced, rng)]:
             occupancy = np.concatenate([redox, ions]).astype(np.int8)
             name = symmetry.canonical(occupancy).tobytes()
             if name not in seen and count < charge_orders:
@@ -51,12 +52,20 @@ def choose_orders(
     return chosen
 
 
-def _some_choices(n_sites: int, count: int, rng: np.random.Generator) -> Iterable[Occupancy]:
-    """All ways to choose sites in random order, or `_ALL` random ones (with repeats)."""
-    if comb(n_sites, count) <= _ALL:
-        every = choices(n_sites, count)
+def _some_ions(lattice: Lattice, n_ions: int, rng: np.random.Generator) -> Iterable[Occupancy]:
+    """All allowed ion orders in random order, or `_ALL` random ones (with repeats)."""
+    number = n_ion_orders(lattice, n_ions)
+    if number is not None and number <= _ALL:
+        every = np.array(list(ion_orders(lattice, n_ions)))
         return every[rng.permutation(len(every))]
-    some = np.zeros((_ALL, n_sites), dtype=np.int8)
-    for row in some:
-        row[rng.permutation(n_sites)[:count]] = 1
-    return some
+    return [lattice.random_ions(n_ions, rng) for _ in range(_ALL)]
+
+
+def _some_charges(
+    lattice: Lattice, electrons: int, rng: np.random.Generator
+) -> Iterable[Occupancy]:
+    """All charge orders in random order, or `_ALL` random ones (with repeats)."""
+    if count_orders(lattice.blocks, electrons) <= _ALL:
+        every = np.array(list(charge_orders(lattice.most.tolist(), electrons)))
+        return every[rng.permutation(len(every))]
+    return [random_levels(lattice.most, electrons, rng) for _ in range(_ALL)]

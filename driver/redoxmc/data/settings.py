@@ -28,7 +28,7 @@ _GPAW: dict[str, Any] = {
     "eigensolver": {"name": "dav", "niter": 1},  # with 2 as many iterations, each 1.7 times as long
     # Per valence electron. A filled orbital turns slowly at a small density error; it is settled
     # when the energy stands.
-    "convergence": {"density": 3e-4, "energy": 3e-6, "eigenstates": 1e-5},
+    "convergence": {"density": 4e-4, "energy": 3e-6, "eigenstates": 1e-5},
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
 _ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}
@@ -46,25 +46,19 @@ _KEYS = ("parameters", "profile", "moments", "order", "relax")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a calculation depends on apart from the structure.
+    """What a calculation depends on apart from the structure."""
 
-    calculator: name of an ASE calculator, or MODULE:CLASS.
-    parameters: keywords of the calculator.
-    profile: command and pseudopotentials where the calculator takes them so.
-    moments: initial moments (µB) by species.
-    order: for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release`
-        whenever the density error is below `threshold` (electrons per valence electron), down to 0.
-        `skip` is the number of orbitals, of those that the crystal offers first, to pass over (for
-        a second start).
-    relax: how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force
-        exceeds `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept.
-    """
-
-    calculator: str
-    parameters: dict[str, Any]
-    profile: dict[str, Any]
-    moments: dict[str, float]
+    calculator: str  # name of an ASE calculator, or MODULE:CLASS
+    parameters: dict[str, Any]  # keywords of the calculator
+    profile: dict[str, Any]  # command and pseudopotentials where the calculator takes them so
+    moments: dict[str, float]  # initial moments (µB) by species
+    # for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release` whenever
+    # the density error is below `threshold` (electrons per valence electron), down to 0. `skip` is
+    # the number of orbitals, of those that the crystal offers first, to pass over (for a second
+    # start)
     order: dict[str, float] = field(default_factory=dict)
+    # how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force exceeds
+    # `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept
     relax: dict[str, float] = field(default_factory=dict)
 
     def what_counts(self) -> dict[str, Any]:

@@ -19,22 +19,15 @@ _FRICTION = 0.01  # 1/fs
 
 @dataclass(frozen=True)
 class Variety:
-    """What to make of each state.
+    """What to make of each state."""
 
-    rattles: widths of random displacements (Å), one copy each.
-    strain: width of the random strain of those copies.
-    temperatures: K, one run each.
-    md_steps: number of steps of 2 fs between snapshots.
-    snapshots: number of snapshots of each run.
-    site_tolerance: Å; a snapshot with an atom farther from its site in the state is of another
-        state, and the run ends there.
-    """
-
-    rattles: tuple[float, ...] = (0.02, 0.05)
-    strain: float = 0.01
-    temperatures: tuple[float, ...] = ()
-    md_steps: int = 100
-    snapshots: int = 3
+    rattles: tuple[float, ...] = (0.02, 0.05)  # widths of random displacements (Å), one copy each
+    strain: float = 0.01  # width of the random strain of those copies
+    temperatures: tuple[float, ...] = ()  # K, one run each
+    md_steps: int = 100  # number of steps of 2 fs between snapshots
+    snapshots: int = 3  # number of snapshots of each run
+    # Å; a snapshot with an atom farther from its site in the state is of another state, and the run
+    # ends there
     site_tolerance: float = 1.0
 
 

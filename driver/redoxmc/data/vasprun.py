@@ -38,7 +38,7 @@ def vasprun_frames(file: IO[bytes]) -> "Iterator[Atoms | FrameError]":
                 element.clear()
     except ElementTree.ParseError as error:
         yield FrameError(f"it is cut off or damaged ({error})")
-    except (ValueError, IndexError, AttributeError) as error:
+    except (ValueError, LookupError, AttributeError) as error:  # LookupError: an unknown encoding
         yield FrameError(f"the head of the file is damaged ({error})")
 
 

@@ -41,19 +41,16 @@ Schedule = Literal["linear", "smooth"]
 
 @dataclass(frozen=True)
 class CandidatePath:
-    """A path from one state to another.
+    """A path from one state to another."""
 
-    end: where it ended. energy: potential energy of the new state there (eV). work: H_end - H_start
-    (eV). protocol_work: the part done by changing λ and by the escort, by the trapezoidal rule
-    (eV); work - protocol_work is the change of the conserved quantity: the integrator's error,
-    which falls with the square of the time step. steps: of the path.
-    """
-
-    end: Phase
-    energy: float
-    work: float
+    end: Phase  # where it ended
+    energy: float  # potential energy of the new state there (eV)
+    work: float  # H_end - H_start (eV)
+    # the part done by changing λ and by the escort, by the trapezoidal rule (eV); work -
+    # protocol_work is the change of the conserved quantity: the integrator's error, which falls
+    # with the square of the time step
     protocol_work: float
-    steps: int
+    steps: int  # of the path
 
 
 def switching(steps: int, schedule: Schedule = "smooth") -> Floats:

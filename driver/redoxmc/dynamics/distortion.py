@@ -80,9 +80,10 @@ class Distortions:
             lengths.append(np.linalg.norm(vector, axis=1).mean())
         return np.array(lengths)
 
-    def outside(self, bonds: Floats) -> Floats:
-        """How far (Å) mean bond lengths lie outside the range of the two charge states."""
-        low, high = sorted(self.distorter.targets)
+    def outside(self, bonds: Floats, entries: Ints) -> Floats:
+        """How far (Å) mean bonds of some redox ions lie outside the range of their states."""
+        targets = self.distorter.targets[entries]
+        low, high = np.nanmin(targets, axis=1), np.nanmax(targets, axis=1)
         return np.asarray(np.maximum(np.maximum(low - bonds, bonds - high), 0.0))
 
 
@@ -108,6 +109,7 @@ def _part(whole: Distorter, near: np.ndarray) -> tuple[Distorter, Ints]:
         whole,
         positions=whole.positions[near],
         redox_sites=number[whole.redox_sites[entries]],
+        targets=whole.targets[entries],
         bonds=np.column_stack([renumber[whole.bonds[bonds, 0]], number[whole.bonds[bonds, 1]]]),
         offset=whole.offset[bonds],
         stiff=number[whole.stiff[stiff]],

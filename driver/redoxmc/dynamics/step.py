@@ -133,7 +133,7 @@ def _path(
 
     def observe(_: float, positions: Floats) -> None:
         bonds = distortions.mean_bonds(chain.cell, positions, changed)
-        seen.append(distortions.outside(bonds))
+        seen.append(distortions.outside(bonds, changed))
 
     world.dynamics.begin(chain.cell, chain.positions, old)
     return switch(

@@ -20,7 +20,7 @@ from redoxmc.engines.load_model import lammps_reason, load_model
 from redoxmc.engines.model_files import scratch_folder
 from redoxmc.engines.quasi_newton import Solve, descend
 from redoxmc.engines.tensors import VOIGT, tensor_of
-from redoxmc.errors import EngineError, InputError
+from redoxmc.errors import NO_MPI, EngineError, InputError
 from redoxmc.model_card import ModelCard
 from redoxmc.plugin import per_atom
 from redoxmc.species import Species
@@ -175,6 +175,8 @@ class LammpsSession:
             self.close()
             raise
         except Exception as error:  # what LAMMPS throws comes as plain exceptions
+            if isinstance(error, OSError) and "libmpi" in str(error):  # of the dynamic linker
+                raise InputError(NO_MPI) from None
             alone = self.comm is None or self.comm.Get_size() == 1
             if type(error).__name__ == "MPIAbortException" and not alone:
                 raise  # one rank's error: the others of the group cannot be told any more
@@ -258,11 +260,11 @@ class LammpsSession:
         return int(self.comm.Get_rank()) if self.comm is not None else 0
 
     def _start(self, box: Floats) -> None:
-        from mpi4py import MPI
-
         from redoxmc.plugin.load import import_lammps
 
         lammps = import_lammps().lammps
+        from mpi4py import MPI
+
         arguments = ["-log", "none", "-screen", "none", "-nocite"]
         comm = self.comm if self.comm is not None else MPI.COMM_SELF
         lmp = self._lammps = lammps(cmdargs=arguments, comm=comm)

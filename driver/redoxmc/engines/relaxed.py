@@ -129,6 +129,7 @@ class RelaxedEngine:
             everywhere[sites],
             self.settings.site_tolerance,
             state.force_evaluations,
+            species,
         )
         everywhere[sites] = state.positions
         bonds = self.distorter.mean_bonds(state.cell, everywhere)
@@ -188,17 +189,23 @@ def make_minimizer(
 
 
 def check_sites(
-    positions: Floats, sites: Floats, tolerance: float, force_evaluations: int = 0
+    positions: Floats,
+    sites: Floats,
+    tolerance: float,
+    force_evaluations: int = 0,
+    species: Sequence[Species] = (),
 ) -> None:
     """Raise EngineError where an atom is farther than tolerance (Å) from its own site.
 
     positions, sites: (n, 3) Å; a common shift of all atoms does not count. force_evaluations: what
-    the positions cost, for the error.
+    the positions cost, for the error. species: of the atoms, for the error.
     """
     displacement = positions - sites
     distance = np.linalg.norm(displacement - displacement.mean(axis=0), axis=1)
     worst = int(distance.argmax())
     if distance[worst] > tolerance:
         raise EngineError(
-            f"atom {worst} ended {distance[worst]:.2f} Å from its site", force_evaluations
+            f"{f'{species[worst]}, ' if species else ''}atom {worst} ended "
+            f"{distance[worst]:.2f} Å from its site",
+            force_evaluations,
         )

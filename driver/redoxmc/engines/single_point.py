@@ -17,14 +17,11 @@ from redoxmc.units import BAR_TO_EV_PER_A3
 
 @dataclass(frozen=True)
 class Structure:
-    """A periodic structure in charge states.
+    """A periodic structure in charge states."""
 
-    cell: (3, 3) Å, rows are vectors, right-handed. positions: (N, 3) Å. species: N names (`Fe2+`).
-    """
-
-    cell: Floats
-    positions: Floats
-    species: tuple[str, ...]
+    cell: Floats  # (3, 3) Å, rows are vectors, right-handed
+    positions: Floats  # (N, 3) Å
+    species: tuple[str, ...]  # N names (`Fe2+`)
 
     @classmethod
     def from_atoms(cls, atoms: Any) -> "Structure":
@@ -40,35 +37,29 @@ class Structure:
 
 @dataclass(frozen=True)
 class Job:
-    """What to evaluate: a structure with a model folder.
-
-    commands: LAMMPS commands before the box is made (`newton off`, `processors 2 1 1`).
-    pair_style: replaces the pair style line, such as `redoxmc backend torchscript`.
-    then: commands after a first evaluation (`set atom 3 type 2`); what counts is a second one.
-    """
+    """What to evaluate: a structure with a model folder."""
 
     model: Path
     structure: Structure
+    # LAMMPS commands before the box is made (`newton off`, `processors 2 1 1`)
     commands: tuple[str, ...] = ()
+    # replaces the pair style line, such as `redoxmc backend torchscript`
     pair_style: str = "redoxmc"
+    # commands after a first evaluation (`set atom 3 type 2`); what counts is a second one
     then: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SinglePoint:
-    """Energy in eV; forces (N, 3) in eV/Å; stress (xx, yy, zz, yz, xz, xy) in eV/Å^3, positive in
-    tension; energies (N) in eV and virials (N, 6) (xx, yy, zz, xy, xz, yz) in bar Å^3 of single
-    atoms, the virials in LAMMPS' own frame; moments (N) in µB and charges (N) in e of single atoms,
-    empty where the model does not give them.
-    """
+    """What a model gives for a structure; moments and charges are empty where it gives none."""
 
-    energy: float
-    forces: Floats
-    stress: Floats
-    atom_energies: Floats
-    atom_virials: Floats
-    moments: Floats = field(default_factory=lambda: np.empty(0))
-    charges: Floats = field(default_factory=lambda: np.empty(0))
+    energy: float  # eV
+    forces: Floats  # (N, 3) eV/Å
+    stress: Floats  # (xx, yy, zz, yz, xz, xy) eV/Å^3, positive in tension
+    atom_energies: Floats  # (N,) eV
+    atom_virials: Floats  # (N, 6) bar Å^3: xx, yy, zz, xy, xz, yz in LAMMPS' own frame
+    moments: Floats = field(default_factory=lambda: np.empty(0))  # (N,) µB
+    charges: Floats = field(default_factory=lambda: np.empty(0))  # (N,) e
 
 
 def evaluate(job: Job, comm: Any = None) -> SinglePoint:

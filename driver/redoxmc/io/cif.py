@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.errors import InputError
+from redoxmc.errors import InputError, cut
 from redoxmc.io.frames import read_text, short
 from redoxmc.io.geometry import CLOSEST
 from redoxmc.species import Species
@@ -18,6 +18,7 @@ from redoxmc.species import Species
 _SITES = ("_atom_site_fract_x", "_atom_site_cartn_x")
 _CHARGE = re.compile(r"([A-Z][a-z]?)(?:([+-])([0-9])|([0-9]?)([+-]))?.*")
 _ANGLES = ("alpha", "beta", "gamma")
+FARTHEST = 1e6  # of a coordinate, fractional or in Å
 _WHOLE = 1e-3  # how far from 1 the occupancy of a full site may be written
 
 
@@ -36,9 +37,11 @@ def check_cif(path: Path) -> list[CifSite]:
     a charge that is written in two ways.
     """
     block = _only_block(path)
-    labels = [str(label) for label in _column(block, "_atom_site_label")]
-    symbols = [str(symbol) for symbol in _column(block, "_atom_site_type_symbol")] or labels
+    labels = [cut(label) for label in _column(block, "_atom_site_label")]
+    symbols = [cut(symbol) for symbol in _column(block, "_atom_site_type_symbol")] or labels
     labels = labels or symbols
+    if len(labels) != len(symbols):
+        raise InputError(f"{path}: _atom_site_label and _atom_site_type_symbol differ in length.")
     _check_occupancies(path, block, labels)
     _check_places(path, block, labels)
     numbers = _oxidation_numbers(block)
@@ -86,8 +89,8 @@ def _check_cell(path: Path, block: Any) -> None:
             value = block.get(f"_cell_{kind}_{name}")
             if not isinstance(value, int | float) or not 0 < value < largest:
                 raise InputError(
-                    f"{path}: {what} of the cell, _cell_{kind}_{name}, is {value}; it must be a "
-                    f"positive {'number of Å' if kind == 'length' else 'number below 180'}."
+                    f"{path}: {what} of the cell, _cell_{kind}_{name}, is {cut(value)}; it must be "
+                    f"a positive {'number of Å' if kind == 'length' else 'number below 180'}."
                 )
 
 
@@ -103,9 +106,9 @@ def _check_occupancies(path: Path, block: Any, labels: list[str]) -> None:
             continue
         if not isinstance(value, int | float) or not abs(value - 1) <= _WHOLE:
             raise InputError(
-                f"{path}: site {label} has the occupancy {value}, but every site must be filled "
-                "by one ion (occupancy 1); write an ordered structure, without sites that are "
-                "shared or left out."
+                f"{path}: site {label} has the occupancy {cut(value)}, but every site must be "
+                "filled by one ion (occupancy 1); write an ordered structure, without sites that "
+                "are shared or left out."
             )
 
 
@@ -118,9 +121,9 @@ def _check_places(path: Path, block: Any, labels: list[str]) -> None:
     columns = [_column(block, f"_atom_site_{kind}_{axis}") for axis in "xyz"]
     for column in columns:
         for label, value in zip_longest(labels, column):
-            if not isinstance(value, int | float) or not np.isfinite(value):
+            if not isinstance(value, int | float) or not abs(value) < FARTHEST:
                 raise InputError(
-                    f"{path}: site {label} has the coordinate {value}, a number is needed."
+                    f"{path}: site {label} has the coordinate {cut(value)}, a number is needed."
                 )
     if kind == "cartn":
         return  # read as listed, so that the atoms themselves can be compared

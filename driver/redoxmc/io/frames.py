@@ -160,6 +160,11 @@ def _words(shape: tuple[int, ...]) -> str:
 
 
 def short(error: BaseException) -> str:
-    """Return the message of an exception on one line of at most 120 characters."""
+    """Return the message of an exception on one line of at most 120 characters.
+
+    Where a parser stumbled over what it did not expect, its own words help nobody.
+    """
+    if isinstance(error, AttributeError | TypeError | IndexError | AssertionError):
+        return "its text is damaged"
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."

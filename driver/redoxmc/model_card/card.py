@@ -16,38 +16,31 @@ from redoxmc.species import Species
 
 @dataclass(frozen=True)
 class Bonds:
-    """Coordination of a redox species in the training data: where a start puts its ligands.
+    """Coordination of a redox species in the training data: where a start puts its ligands."""
 
-    mean: mean distance to the nearest ligands in Å. coordination: how many. ligand: their species.
-    """
-
-    mean: float
-    coordination: int
-    ligand: Species
+    mean: float  # mean distance to the nearest ligands in Å
+    coordination: int  # how many
+    ligand: Species  # their species
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the driver knows of a model.
+    """What the driver knows of a model."""
 
-    folder: where it lies. species: the species table; LAMMPS type i+1 is species[i].
-    bonds: by species name. sha256: of the file that determines energies. identity: hash of
-    everything that does, with the card's bonds and charges and the files that a potential reads.
-    lammps_charges: partial charges (e) of a classical model, by species name, empty for a learned
-    one. commands: of a classical model. raw: the whole card.
-    """
-
-    folder: Path
+    folder: Path  # where it lies
     name: str
     architecture: str
     charge_aware: bool
-    species: tuple[Species, ...]
-    bonds: dict[str, Bonds]
-    sha256: str
+    species: tuple[Species, ...]  # the species table; LAMMPS type i+1 is species[i]
+    bonds: dict[str, Bonds]  # by species name
+    sha256: str  # of the file that determines energies
+    # partial charges (e) of a classical model, by species name, empty for a learned one
     lammps_charges: dict[str, float] = field(default_factory=dict)
-    raw: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)  # the whole card
+    # hash of all that determines energies: also the card's bonds and charges, and what a potential
+    # reads
     identity: str = ""
-    commands: Commands = field(default_factory=lambda: Commands((), ()))
+    commands: Commands = field(default_factory=lambda: Commands((), ()))  # of a classical model
 
     @property
     def is_classical(self) -> bool:

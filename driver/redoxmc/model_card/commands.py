@@ -25,14 +25,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")
 
 @dataclass(frozen=True)
 class Commands:
-    """What defines a classical potential.
+    """What defines a classical potential."""
 
-    lines: commands in order, without comments. files: names, relative to the folder, of the data
-    files that they read.
-    """
-
-    lines: tuple[str, ...]
-    files: tuple[str, ...]
+    lines: tuple[str, ...]  # commands in order, without comments
+    files: tuple[str, ...]  # names, relative to the folder, of the data files that they read
 
     def located(self, folder: Path) -> list[str]:
         """The commands with the path of each data file, which must be without blanks."""

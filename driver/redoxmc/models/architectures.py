@@ -1,5 +1,6 @@
 """From the name of an architecture and its settings to a model. Imports only the one asked for."""
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,12 @@ from redoxmc.errors import InputError, nearest
 from redoxmc.models.model import Model
 from redoxmc.models.table import SpeciesRow
 
-ARCHITECTURES = ("MACE", "CHGNet", "cPaiNN")
+_MODULES = {  # module, schema of its settings, builder
+    "MACE": ("mace", "MaceSettings", "mace_from_table"),
+    "CHGNet": ("chgnet", "ChgnetSettings", "chgnet_from_table"),
+    "cPaiNN": ("cpainn", "CPainnSettings", "cpainn_from_table"),
+}
+ARCHITECTURES = tuple(_MODULES)
 
 
 def build_model(
@@ -25,25 +31,13 @@ def build_model(
     source: the file that the settings come from, for the message of the InputError that an unknown
     key or a bad value raises.
     """
-    if architecture == "MACE":
-        from redoxmc.models.mace import MaceSettings, mace_from_table
-
-        return mace_from_table(
-            parse_table(MaceSettings, settings, source), table, charge_aware, seed
-        )
-    if architecture == "CHGNet":
-        from redoxmc.models.chgnet import ChgnetSettings, chgnet_from_table
-
-        return chgnet_from_table(
-            parse_table(ChgnetSettings, settings, source), table, charge_aware, seed
-        )
-    if architecture == "cPaiNN":
-        from redoxmc.models.cpainn import CPainnSettings, cpainn_from_table
-
-        return cpainn_from_table(
-            parse_table(CPainnSettings, settings, source), table, charge_aware, seed
-        )
-    raise InputError(f"architecture {architecture!r}; {nearest(architecture, ARCHITECTURES)}")
+    if architecture not in _MODULES:
+        raise InputError(f"architecture {architecture!r}; {nearest(architecture, ARCHITECTURES)}")
+    name, schema, build = _MODULES[architecture]
+    module = importlib.import_module(f"redoxmc.models.{name}")
+    checked = parse_table(getattr(module, schema), settings, source)
+    model: Model = getattr(module, build)(checked, table, charge_aware, seed)
+    return model
 
 
 def measured_settings(architecture: str, neighbours: float, rms_force: float) -> dict[str, float]:

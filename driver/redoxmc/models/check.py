@@ -19,33 +19,24 @@ _STEPS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}  # five-point first de
 
 @dataclass(frozen=True)
 class Check:
-    """One result.
-
-    value and limit are None where there is no number; note says why.
-    """
+    """One result."""
 
     name: str
-    value: float | None
+    value: float | None  # None where there is no number
     limit: float | None
     passed: bool
-    note: str = ""
+    note: str = ""  # why there is no number
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest difference that a check allows.
+    """The largest difference that a check allows."""
 
-    energy: eV/atom.
-    forces: eV/Å.
-    stress: relative.
-    derivative: eV/Å, at this step in Å.
-    """
-
-    energy: float
-    forces: float
-    stress: float
-    derivative: float
-    step: float
+    energy: float  # eV/atom
+    forces: float  # eV/Å
+    stress: float  # relative
+    derivative: float  # eV/Å
+    step: float  # Å, of the finite difference
 
 
 # float32 has seven digits. A classical model is limited by its Ewald sum, which depends on the

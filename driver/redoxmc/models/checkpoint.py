@@ -1,5 +1,6 @@
 """Checkpoints of a training: everything that its continuation depends on, in one file."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 
 from redoxmc.errors import InputError
 from redoxmc.io.files import replace_atomically
+from redoxmc.io.frames import short
 from redoxmc.models.architectures import build_model
 from redoxmc.models.export import load_script
 from redoxmc.models.model import Model
@@ -23,15 +25,18 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; InputError where it is missing, truncated, not ours or too new."""
+    """Read a checkpoint; InputError where it is missing, damaged, not ours or too new."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch itself does not compare checksums
+        if damaged is not None:
+            raise ValueError(f"{damaged} is not what was written")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; 'redoxmc train' writes checkpoints.") from None
     except Exception as error:  # torch raises whatever unpickling met
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is not a complete checkpoint ({first}).") from None
-    if not isinstance(content, dict) or "format" not in content:
+        raise InputError(f"{path} is not a complete checkpoint ({short(error)}).") from None
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise InputError(f"{path} is not a checkpoint of 'redoxmc train'.")
     if content["format"] > CHECKPOINT_FORMAT:
         raise InputError(
@@ -58,7 +63,17 @@ def rebuild_model(description: dict[str, Any], weights: dict[str, torch.Tensor])
     """Build the model in float64 and give it the weights.
 
     Only parameters are taken from the checkpoint: its constants may have been rounded to float32.
+    Raises InputError where the description or the weights are not what `describe_model` gives.
     """
+    try:
+        return _rebuilt(description, weights)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(
+            f"the checkpoint does not describe a model that can be built ({short(error)})."
+        ) from None
+
+
+def _rebuilt(description: dict[str, Any], weights: dict[str, torch.Tensor]) -> Model:
     table = tuple(
         SpeciesRow(Species.parse(entry["name"]), entry["row"], entry["reference"])
         for entry in description["table"]

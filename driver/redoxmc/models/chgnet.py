@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 from torch import Tensor, nn
 
+from redoxmc.config.values import Fraction, Table
 from redoxmc.errors import InputError
 from redoxmc.models.chgnet_layers import AngleUpdate, AtomConvolution, Bessel, BondConvolution
 from redoxmc.models.model import Model, construction
@@ -26,7 +27,7 @@ _N_ELEMENTS = 94
 PAIR_TOLERANCE = 1e-3  # Å, between an edge and minus its reverse; float32 rounding is 1e-6
 
 
-class ChgnetSettings(BaseModel):
+class ChgnetSettings(Table):
     """Hyperparameters.
 
     pretrained: start from the weights of the chgnet package (0.3.0), whose hyperparameters are
@@ -37,11 +38,9 @@ class ChgnetSettings(BaseModel):
         relative to their own size, so that they can part.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     pretrained: bool = True
-    starts_as: dict[str, str] = {}
-    spread: float = 0.1
+    starts_as: dict[str, str] = Field(default_factory=dict)
+    spread: Fraction = 0.1
 
 
 class EdgeChgnet(nn.Module):  # type: ignore[misc]

@@ -10,15 +10,16 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
+from redoxmc.config.values import Cutoff, Positive, Table, Width
 from redoxmc.models.model import Model, construction
 from redoxmc.models.reach import count_below, receivers_of_layers
 from redoxmc.models.table import SpeciesRow, count_rows
 
 
-class CPainnSettings(BaseModel):
+class CPainnSettings(Table):
     """Hyperparameters.
 
     width: features of an atom.
@@ -29,15 +30,13 @@ class CPainnSettings(BaseModel):
     scale: in eV, multiplies the energy readout. Training sets it from the data.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    width: int = Field(default=64, ge=2)
+    width: int = Field(default=64, ge=2, le=10_000)
     n_layers: int = Field(default=4, ge=1, le=6)
-    r_cut: float = Field(default=4.0, gt=0)
-    num_radial_basis: int = Field(default=20, ge=1)
+    r_cut: Cutoff = 4.0
+    num_radial_basis: Width = 20
     moment: bool = True
     charge: bool = False
-    scale: float = Field(default=1.0, gt=0)
+    scale: Positive = 1.0
 
 
 class Message(nn.Module):  # type: ignore[misc]

@@ -22,17 +22,14 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a card says beside the model itself.
+    """What a card says beside the model itself."""
 
-    training_data_sha256: hash of the training frames.
-    errors: mean absolute errors on the test set, by quantity and by species.
-    bonds: number and length of the bonds of the redox species in the data, by species name.
-    notes: further entries of the card (note, data, training).
-    """
-
-    training_data_sha256: str = ""
+    training_data_sha256: str = ""  # hash of the training frames
+    # mean absolute errors on the test set, by quantity and by species
     errors: Mapping[str, Any] = field(default_factory=dict)
+    # number and length of the bonds of the redox species in the data, by species name
     bonds: Mapping[str, Bonds] = field(default_factory=dict)
+    # further entries of the card (note, data, training)
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -20,23 +20,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Frame:
-    """A labelled structure.
+    """A labelled structure."""
 
-    atoms: the structure.
-    states: species name of each atom.
-    energy: eV.
-    forces: (N, 3) eV/Å.
-    stress: (3, 3) eV/Å^3.
-    moments: (N,) µB and charges: (N,) e, of any sign; NaN where unknown.
-    """
-
-    atoms: Any
-    states: tuple[str, ...]
-    energy: float
-    forces: Floats
-    stress: Floats
-    moments: Floats
-    charges: Floats
+    atoms: Any  # the structure
+    states: tuple[str, ...]  # species name of each atom
+    energy: float  # eV
+    forces: Floats  # (N, 3) eV/Å
+    stress: Floats  # (3, 3) eV/Å^3
+    moments: Floats  # (N,) µB, of any sign; NaN where unknown
+    charges: Floats  # (N,) e; NaN where unknown
 
 
 @dataclass(frozen=True)
@@ -52,14 +44,13 @@ class Sample:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Sample":
         """The same on a device, in a dtype."""
-        return Sample(
-            self.graph.to(device, dtype),
-            self.energy.to(device, dtype),
-            self.forces.to(device, dtype),
-            self.stress.to(device, dtype),
-            self.moments.to(device, dtype),
-            self.charges.to(device, dtype),
-        )
+        graph = self.graph.to(device, dtype)
+        return Sample(graph, *(target.to(device, dtype) for target in self.targets))
+
+    @property
+    def targets(self) -> tuple[torch.Tensor, ...]:
+        """All fields but the graph, in order."""
+        return self.energy, self.forces, self.stress, self.moments, self.charges
 
 
 def read_frames(paths: Sequence[Path]) -> list[Frame]:
@@ -151,11 +142,5 @@ def make_sample(frame: Frame, table: Sequence[SpeciesRow], r_cut: float) -> Samp
 
 def join_samples(samples: Sequence[Sample]) -> Sample:
     """Put samples side by side in one batch."""
-    return Sample(
-        join([s.graph for s in samples]),
-        torch.cat([s.energy for s in samples]),
-        torch.cat([s.forces for s in samples]),
-        torch.cat([s.stress for s in samples]),
-        torch.cat([s.moments for s in samples]),
-        torch.cat([s.charges for s in samples]),
-    )
+    graph = join([sample.graph for sample in samples])
+    return Sample(graph, *map(torch.cat, zip(*(s.targets for s in samples), strict=True)))

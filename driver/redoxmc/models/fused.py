@@ -124,7 +124,7 @@ def _to_tensors(sample: Sample) -> list[Tensor]:
     graph = sample.graph
     return [
         *(graph.species, graph.edges, graph.vectors, graph.structure, graph.n_atoms, graph.volumes),
-        *(sample.energy, sample.forces, sample.stress, sample.moments, sample.charges),
+        *sample.targets,
     ]
 
 

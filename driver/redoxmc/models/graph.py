@@ -16,21 +16,14 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Graph:
-    """One structure, or several side by side.
+    """One structure, or several side by side."""
 
-    species: (N,) rows of the model's table.
-    edges: (2, E) sender, receiver, grouped by receiver.
-    vectors: (E, 3) Å, from sender to receiver.
-    structure: (N,) which structure an atom belongs to.
-    n_atoms, volumes (Å^3): of each structure.
-    """
-
-    species: torch.Tensor
-    edges: torch.Tensor
-    vectors: torch.Tensor
-    structure: torch.Tensor
-    n_atoms: torch.Tensor
-    volumes: torch.Tensor
+    species: torch.Tensor  # (N,) rows of the model's table
+    edges: torch.Tensor  # (2, E) sender, receiver, grouped by receiver
+    vectors: torch.Tensor  # (E, 3) Å, from sender to receiver
+    structure: torch.Tensor  # (N,) which structure an atom belongs to
+    n_atoms: torch.Tensor  # of each structure
+    volumes: torch.Tensor  # Å^3, of each structure
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Graph":
         """The same on a device, with lengths in a dtype."""
@@ -46,18 +39,12 @@ class Graph:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of a batch.
+    """What a model says of a batch."""
 
-    energy: (structures,) eV without reference energies.
-    forces: (N, 3) eV/Å.
-    stress: (structures, 3, 3) eV/Å^3, positive under tension.
-    nodes: what the module returned.
-    """
-
-    energy: torch.Tensor
-    forces: torch.Tensor
-    stress: torch.Tensor
-    nodes: dict[str, torch.Tensor]
+    energy: torch.Tensor  # (structures,) eV without reference energies
+    forces: torch.Tensor  # (N, 3) eV/Å
+    stress: torch.Tensor  # (structures, 3, 3) eV/Å^3, positive under tension
+    nodes: dict[str, torch.Tensor]  # what the module returned
 
 
 def build_graph(atoms: Any, rows: Sequence[int], r_cut: float) -> Graph:

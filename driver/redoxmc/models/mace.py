@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from redoxmc.config.values import Cutoff, Positive, Table, Width
 from redoxmc.models.model import Model, construction
 from redoxmc.models.table import SpeciesRow, count_rows, make_table
 from redoxmc.species import Species
@@ -26,7 +27,7 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
     from e3nn.util.jit import compile_mode
 
 
-class MaceSettings(BaseModel):
+class MaceSettings(Table):
     """Hyperparameters, named as in the paper.
 
     channels: features per irrep.
@@ -39,20 +40,18 @@ class MaceSettings(BaseModel):
     avg_num_neighbors: divides the messages. Training sets it from the data.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    channels: int = Field(default=32, ge=1)
+    channels: Width = 32
     feature_l_max: int = Field(default=0, ge=0, le=3)
     l_max: int = Field(default=2, ge=0, le=4)
     correlation: int = Field(default=2, ge=1, le=4)
     n_layers: int = Field(default=2, ge=1, le=4)
-    r_cut: float = Field(default=4.5, gt=0)
-    num_radial_basis: int = Field(default=8, ge=1)
-    num_polynomial_cutoff: int = Field(default=5, ge=2)
-    radial_mlp: tuple[int, ...] = (32, 32)
-    readout_mlp: int = Field(default=16, ge=1)
-    scale: float = Field(default=1.0, gt=0)
-    avg_num_neighbors: float = Field(default=32.0, gt=0)
+    r_cut: Cutoff = 4.5
+    num_radial_basis: Width = 8
+    num_polynomial_cutoff: int = Field(default=5, ge=2, le=100)
+    radial_mlp: tuple[Width, ...] = Field(default=(32, 32), strict=False)  # TOML has lists
+    readout_mlp: Width = 16
+    scale: Positive = 1.0
+    avg_num_neighbors: Positive = 32.0
 
     @property
     def hidden_irreps(self) -> str:

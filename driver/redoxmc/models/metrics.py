@@ -15,20 +15,16 @@ from redoxmc.units import EV_PER_A3_TO_GPA
 
 @dataclass(frozen=True)
 class Errors:
-    """Mean absolute errors: energy in meV/atom, forces in meV/Å, stress in GPa, moment in µB.
-
-    forces_by_kind, moments_by_kind: the same of the atoms of each kind. None where nothing was
-    known.
-    """
+    """Mean absolute errors; None where nothing was known."""
 
     frames: int
-    energy: float
-    forces: float
-    stress: float | None
-    moment: float | None
-    charge: float | None
-    forces_by_kind: dict[int, float]
-    moments_by_kind: dict[int, float]
+    energy: float  # meV/atom
+    forces: float  # meV/Å
+    stress: float | None  # GPa
+    moment: float | None  # µB
+    charge: float | None  # e
+    forces_by_kind: dict[int, float]  # of the atoms of each kind
+    moments_by_kind: dict[int, float]  # likewise
 
     def metadata(self, names: Sequence[str]) -> dict[str, Any]:
         """The `errors` of a card; names: of the kinds."""

@@ -13,30 +13,23 @@ from redoxmc.models.table import SpeciesRow
 
 @dataclass(frozen=True)
 class Model:
-    """A trainable model.
+    """A trainable model."""
 
-    module: `forward(species [N], edge_index [2, E], edge_vectors [E, 3] in Å, n_local)` returns a
-        dict with "energy" [n_local] in eV without reference energies, and optionally "moment"
-        [n_local] (µB) and "charge" [n_local] (e). edge_index[0] is the sender, edge_index[1] the
-        receiver, an edge vector points from sender to receiver; edges are grouped by receiver in
-        ascending order.
-    table: the species that the model knows.
-    settings: those of the architecture; they are enough to build the model again.
-    r_cut: range of one edge in Å.
-    n_layers: number of interactions: information travels that many edges.
-    compile: gives the TorchScript form of a module of this architecture.
-    traceable: a context in which a network with the same parameter names is made of tensor
-        operations alone, without choices that depend on data; None where there is no such form.
-    """
-
+    # `forward(species [N], edge_index [2, E], edge_vectors [E, 3] in Å, n_local)` returns a dict
+    # with "energy" [n_local] in eV without reference energies, and optionally "moment" [n_local]
+    # (µB) and "charge" [n_local] (e). edge_index[0] is the sender, edge_index[1] the receiver, an
+    # edge vector points from sender to receiver; edges are grouped by receiver in ascending order
     module: torch.nn.Module
     architecture: str
     charge_aware: bool
-    table: tuple[SpeciesRow, ...]
-    settings: dict[str, Any]
-    r_cut: float
-    n_layers: int
+    table: tuple[SpeciesRow, ...]  # the species that the model knows
+    settings: dict[str, Any]  # those of the architecture; they are enough to build the model again
+    r_cut: float  # range of one edge in Å
+    n_layers: int  # number of interactions: information travels that many edges
+    # gives the TorchScript form of a module of this architecture
     compile: Callable[[torch.nn.Module], Any]
+    # a context in which a network with the same parameter names is made of tensor operations alone,
+    # without choices that depend on data; None where there is no such form
     traceable: Callable[["Model"], AbstractContextManager[torch.nn.Module]] | None = None
 
 

@@ -10,14 +10,12 @@ from redoxmc.species import Species
 
 @dataclass(frozen=True)
 class SpeciesRow:
-    """One species of a model.
-
-    row: index into the model's embedding (two charge states of a charge-blind model share one).
-    reference_energy: energy of one such ion in eV, kept apart from the model and added in double.
-    """
+    """One species of a model."""
 
     species: Species
+    # index into the model's embedding (two charge states of a charge-blind model share one)
     row: int
+    # energy of one such ion in eV, kept apart from the model and added in double
     reference_energy: float = 0.0
 
     def metadata(self) -> dict[str, Any]:

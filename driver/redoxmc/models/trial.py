@@ -76,21 +76,12 @@ def _write_model(folder: Path) -> None:
     import torch
 
     from redoxmc.models.pair_term import PairTerm
+    from redoxmc.models.table import make_table
 
-    rows = [
-        {
-            "name": name,
-            "element": Species.parse(name).element,
-            "charge": Species.parse(name).charge,
-            "mass": Species.parse(name).mass,
-            "row": row,
-            "reference_energy_eV": 0.0,
-        }
-        for row, name in enumerate(_SPECIES)
-    ]
+    table = make_table([Species.parse(name) for name in _SPECIES], charge_aware=True)
     metadata = {
         **_card("trial"),
-        "species": rows,
+        "species": [entry.metadata() for entry in table],
         "r_cut": CUTOFF,
         "n_layers": 1,
         "dtype": "float64",

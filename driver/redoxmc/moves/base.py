@@ -1,7 +1,8 @@
 """What a move is: occupancies, proposals, and what detailed balance asks of both.
 
-An occupancy is a 1-D int8 array. Entries [0:n_redox] are the redox sites (1 reduced, 0 oxidised),
-entries [n_redox:] are the ion sites (1 occupied, 0 vacant).
+An occupancy is a 1-D int8 array. Entries [0:n_redox] are the redox sites (electrons above the most
+oxidised state: of a couple 1 reduced, 0 oxidised), entries [n_redox:] are the ion sites (1
+occupied, 0 vacant).
 """
 
 from abc import ABC, abstractmethod
@@ -21,14 +22,11 @@ Change = tuple[tuple[int, int], ...]  # (site, its new value), each site at most
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change of occupancy.
+    """A change of occupancy."""
 
-    changes: the sites that change and their new values.
-    log_apriori_ratio: ln[g(j→i)/g(i→j)]; g is the probability with which the move proposes the
-        change. 0 for a symmetric move.
-    """
-
-    changes: Change
+    changes: Change  # the sites that change and their new values
+    # ln[g(j→i)/g(i→j)]; g is the probability with which the move proposes the change. 0 for a
+    # symmetric move
     log_apriori_ratio: float = 0.0
 
     def apply(self, occupancy: Occupancy) -> Occupancy:

@@ -5,6 +5,8 @@ import importlib
 from redoxmc.errors import InputError, nearest
 from redoxmc.moves.base import Move
 from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.electron_transfer import ElectronTransfer
+from redoxmc.moves.exclusion import Excluding
 from redoxmc.moves.insertion import InsertionRemoval
 from redoxmc.moves.ion_charge_swap import IonChargeSwap
 from redoxmc.moves.ion_swap import IonSwap
@@ -14,6 +16,7 @@ from redoxmc.moves.sites import Sites
 
 MOVES: tuple[type[Move], ...] = (
     ChargeSwap,
+    ElectronTransfer,
     MultiSwap,
     NeighbourSwap,
     IonSwap,
@@ -50,7 +53,10 @@ def make_move(name: str, sites: Sites) -> Move:
             f"sampling.moves.{name} changes x and needs the semigrand ensemble; leave it out of"
             " a campaign of fixed concentrations."
         )
-    return move.from_sites(name, sites)
+    made = move.from_sites(name, sites)
+    if made.changes_ions and len(sites.excluded):
+        return Excluding(made, sites.n_redox, sites.excluded)
+    return made
 
 
 def _import_move(name: str) -> type[Move]:

@@ -3,7 +3,7 @@
 from typing import Self
 
 from redoxmc.moves.pair_exchange import PairExchange
-from redoxmc.moves.sites import Sites, require
+from redoxmc.moves.sites import Sites, require, require_one_couple
 
 
 class ChargeSwap(PairExchange):
@@ -21,5 +21,6 @@ class ChargeSwap(PairExchange):
     @classmethod
     def from_sites(cls, name: str, sites: Sites) -> Self:
         """Build it; InputError for a single redox site."""
+        require_one_couple(name, sites)
         require(name, "two redox sites", sites.n_redox, 2)
         return cls(sites.n_redox)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redoxmc.moves.base import Move, Occupancy, Proposal, pick
-from redoxmc.moves.sites import Sites, require
+from redoxmc.moves.sites import Sites, require, require_one_couple
 
 
 class IonChargeSwap(Move):
@@ -45,6 +45,7 @@ class IonChargeSwap(Move):
     @classmethod
     def from_sites(cls, name: str, sites: Sites) -> Self:
         """Build it; InputError for a single ion site, or without neighbours of ion sites."""
+        require_one_couple(name, sites)
         require(name, "two ion sites", sites.n_ion, 2)
         require(name, "redox sites that neighbour ion sites", len(sites.ion_pairs), 1)
         return cls(sites.n_redox, sites.n_ion, sites.ion_pairs)

@@ -1,7 +1,8 @@
 """Weighted mixtures of moves, and how the config's weights become one."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from redoxmc.errors import InputError
 from redoxmc.moves.base import Move, Occupancy, Proposal
 from redoxmc.moves.catalogue import make_move
 from redoxmc.moves.sites import Sites
+
+_TRIED = 200  # other orders of each concentration before a move counts as idle
 
 
 class WeightedMixture(Move):
@@ -109,23 +112,35 @@ def build_moves(weights: Mapping[str, float], sites: Sites) -> WeightedMixture:
         raise InputError(f"sampling.moves has two moves of one name, {names}; rename one of them.")
     mixture = WeightedMixture(moves, list(positive.values()))
     if not mixture.connects_all:
+        ergodic = "charge_swap" if sites.one_couple else "electron_transfer"
         raise InputError(
-            f"sampling.moves.{names[0]} without charge_swap cannot reach all charge orders:"
-            f" {moves[0].obstacle}; add charge_swap with a small weight."
+            f"sampling.moves.{names[0]} without {ergodic} cannot reach all charge orders:"
+            f" {moves[0].obstacle}; add {ergodic} with a small weight."
         )
     return mixture
 
 
-def refuse_idle_moves(mixture: WeightedMixture, starts: Iterable[Occupancy]) -> None:
-    """Raise InputError where a move of the mixture applies to none of the starting occupancies.
+def refuse_idle_moves(
+    mixture: WeightedMixture, n_redox: int, compositions: Sequence[Occupancy]
+) -> None:
+    """Raise InputError where a move of the mixture never applies in the campaign.
 
-    starts: one per concentration of the campaign. A charge swap has nothing to do at x = 0 and x =
-    1, which is right there, and wrong only where the campaign has no other x.
+    n_redox: number of redox sites. compositions: an occupancy of each concentration of the
+    campaign; where a move does not apply to it, other orders of its charges and ions are tried,
+    for whether two unlike sites are neighbours depends on the order. A charge swap has nothing to
+    do at x = 0 and x = 1, which is right there, and wrong only where the campaign has no other x.
     """
-    occupancies = list(starts)
     for move in mixture.moves:
-        if not any(move.applies(occupancy) for occupancy in occupancies):
+        rng = np.random.default_rng(0)
+        orders = (_shuffled(one, n_redox, rng) for _ in range(_TRIED) for one in compositions)
+        if not any(move.applies(occupancy) for occupancy in chain(compositions, orders)):
             raise InputError(
                 f"sampling.moves.{move.name} can never apply: no concentration of the campaign"
                 " leaves it two unlike sites; leave it out or change ions.concentrations."
             )
+
+
+def _shuffled(occupancy: Occupancy, n_redox: int, rng: np.random.Generator) -> Occupancy:
+    """The same numbers of reduced sites and ions in another order."""
+    parts = (rng.permutation(occupancy[:n_redox]), rng.permutation(occupancy[n_redox:]))
+    return np.concatenate(parts)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from redoxmc.moves.base import Move, Occupancy, Proposal
-from redoxmc.moves.sites import Sites, require
+from redoxmc.moves.sites import Sites, require, require_one_couple
 
 _NAME = re.compile(r"charge_swap_([1-9]\d*)")  # with the number of pairs
 
@@ -50,6 +50,7 @@ class MultiSwap(Move):
         match = _NAME.fullmatch(name)
         if match is None:
             raise ValueError(f"charge_swap_k has its number of pairs in its name, got {name!r}")
+        require_one_couple(name, sites)
         pairs = int(match[1])
         require(name, f"{2 * pairs} redox sites", sites.n_redox, 2 * pairs)
         return cls(sites.n_redox, pairs)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redoxmc.moves.base import Move, Occupancy, Proposal
-from redoxmc.moves.sites import Sites, require
+from redoxmc.moves.sites import Sites, require, require_one_couple
 
 
 class NeighbourSwap(Move):
@@ -40,6 +40,7 @@ class NeighbourSwap(Move):
     @classmethod
     def from_sites(cls, name: str, sites: Sites) -> Self:
         """Build it; InputError where no two redox sites are neighbours."""
+        require_one_couple(name, sites)
         move = cls(sites.n_redox, sites.redox_pairs)
         require(name, "two redox sites that are neighbours", len(move.pairs), 1)
         return move

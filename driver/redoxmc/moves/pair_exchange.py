@@ -15,12 +15,10 @@ class PairExchange(Move):
     Symmetric: the numbers n_1 and n_0 do not change, each unlike pair is proposed with probability
     1/(n_1 n_0) from either side, and exactly one pair leads from i to j. The log a-priori ratio is
     0.
-
-    start, stop: the sublattice, as a slice of the occupancy.
     """
 
-    start: int
-    stop: int
+    start: int  # of the sublattice in the occupancy
+    stop: int  # where the sublattice ends
 
     def propose(self, occupancy: Occupancy, rng: np.random.Generator) -> Proposal | None:
         """Propose a uniformly drawn unlike pair; None where all the sites are alike."""

@@ -3,5 +3,5 @@
 reader.py reads a model into a plan (plan.py), with probe.py, angular.py, radial.py, readout.py and
 linear_maps.py for its parts. emit.py and its siblings write C++ around kernel.cpp; build.py
 compiles and caches it (compiler.py). The pair style asks for the library through
-`python -m redoxmc.native`; `redoxmc.testing.native_model` calls it from Python.
+`python -m redoxmc.native`.
 """

@@ -43,16 +43,12 @@ def harmonic_polynomials(harmonics: Any, l_max: int) -> list[dict[tuple[int, int
 
 @dataclass(frozen=True)
 class Contraction:
-    """Symmetric contraction of one layer as polynomials in the features of a channel.
+    """Symmetric contraction of one layer as polynomials in the features of a channel."""
 
-    outputs: for each output component the monomials (sorted indices of features) that occur.
-    coefficients: [n_species, monomials of all outputs in turn, channels].
-    degrees: of the output irreps, in order.
-    """
-
+    # for each output component the monomials (sorted indices of features) that occur
     outputs: tuple[tuple[Monomial, ...], ...]
-    coefficients: Array
-    degrees: tuple[int, ...]
+    coefficients: Array  # [n_species, monomials of all outputs in turn, channels]
+    degrees: tuple[int, ...]  # of the output irreps, in order
 
 
 def symmetric_contraction(module: Any, n_rows: int) -> Contraction:

@@ -13,16 +13,11 @@ _VECTOR_BYTES = (("__AVX512F__", 64), ("__AVX__", 32), ("__SSE2__", 16), ("__ARM
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C++ compiler for this machine.
+    """A C++ compiler for this machine."""
 
-    command: the compiler with the flags that select the machine's instructions.
-    identity: a text that differs between compilers and between kinds of CPU.
-    vector_bytes: size of the vector registers; 8 where there are none.
-    """
-
-    command: tuple[str, ...]
-    identity: str
-    vector_bytes: int
+    command: tuple[str, ...]  # the compiler with the flags that select the machine's instructions
+    identity: str  # a text that differs between compilers and between kinds of CPU
+    vector_bytes: int  # size of the vector registers; 8 where there are none
 
 
 def find_compiler(name: str | None = None, scalar: bool = False) -> Compiler:

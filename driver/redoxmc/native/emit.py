@@ -23,17 +23,11 @@ _ACTIVATIONS = {"none": 0, "silu": 1, "tanh": 2}
 
 @dataclass(frozen=True)
 class Source:
-    """Generated code.
+    """Generated code."""
 
-    header: C++.
-    weights: bytes of the numbers it reads.
-
-    flops_per_edge, flops_per_atom: of energy and forces together (a multiply-add is two).
-    """
-
-    header: str
-    weights: bytes
-    flops_per_edge: float
+    header: str  # C++
+    weights: bytes  # bytes of the numbers it reads
+    flops_per_edge: float  # of energy and forces together (a multiply-add is two)
     flops_per_atom: float
 
 

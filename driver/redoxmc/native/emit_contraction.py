@@ -15,16 +15,11 @@ class _Node:
 
 @dataclass(frozen=True)
 class Products:
-    """Generated functions of one layer.
+    """Generated functions of one layer."""
 
-    code: members of a C++ class.
-    order: the monomial (index over all outputs) of each coefficient in turn.
-    flops: per channel, forward and adjoint.
-    """
-
-    code: str
-    order: tuple[int, ...]
-    flops: tuple[int, int]
+    code: str  # members of a C++ class
+    order: tuple[int, ...]  # the monomial (index over all outputs) of each coefficient in turn
+    flops: tuple[int, int]  # per channel, forward and adjoint
 
 
 def emit_contraction(contraction: Contraction) -> Products:

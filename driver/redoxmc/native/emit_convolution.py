@@ -19,19 +19,14 @@ Term = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True)
 class Convolution:
-    """Generated functions of one layer.
+    """Generated functions of one layer."""
 
-    code: members of a C++ class.
-    n_terms: number of scalars per edge beside the harmonics.
-    scales: by path, what the tensor was divided by (to be multiplied into the mixing weights).
-    components: number of components of Phi.
-    flops: multiply-adds counted as two, per edge and channel, forward and adjoint.
-    """
-
-    code: str
-    n_terms: int
+    code: str  # members of a C++ class
+    n_terms: int  # number of scalars per edge beside the harmonics
+    # by path, what the tensor was divided by (to be multiplied into the mixing weights)
     scales: tuple[float, ...]
-    components: int
+    components: int  # number of components of Phi
+    # multiply-adds counted as two, per edge and channel, forward and adjoint
     flops: tuple[int, int]
 
 

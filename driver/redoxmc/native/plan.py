@@ -28,35 +28,25 @@ class TensorPath:
 
 @dataclass(frozen=True)
 class Target:
-    """Something affine in the products of a layer: features of a later layer, or hidden units.
+    """Something affine in the products of a layer: features of a later layer, or hidden units."""
 
-    layer: whose features, or None for the hidden units of the readout.
-    maps: by degree, matrices [species or 1, channels, channels or hidden units].
-    """
-
-    layer: int | None
-    maps: dict[int, Array]
+    layer: int | None  # whose features, or None for the hidden units of the readout
+    maps: dict[int, Array]  # by degree, matrices [species or 1, channels, channels or hidden units]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One interaction with its product.
+    """One interaction with its product."""
 
-    degrees_in: degrees of the features that it receives.
-    paths: sorted by degree_out.
-    tables: radial functions by pair of species (one where they do not depend on it), columns
-        ordered (path, channel).
-    mixing: by degree, [species or 1, paths of that degree, channels, channels].
-    energy: [species, channels], the linear readout applied to the scalar products.
-    """
-
-    degrees_in: tuple[int, ...]
-    paths: tuple[TensorPath, ...]
+    degrees_in: tuple[int, ...]  # degrees of the features that it receives
+    paths: tuple[TensorPath, ...]  # sorted by degree_out
+    # radial functions by pair of species (one where they do not depend on it), columns ordered
+    # (path, channel)
     tables: tuple[RadialTable, ...]
-    mixing: dict[int, Array]
+    mixing: dict[int, Array]  # by degree, [species or 1, paths of that degree, channels, channels]
     contraction: Contraction
     targets: tuple[Target, ...]
-    energy: Array
+    energy: Array  # [species, channels], the linear readout applied to the scalar products
 
     @property
     def degrees_out(self) -> tuple[int, ...]:
@@ -66,28 +56,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class Plan:
-    """A MACE model without torch.
-
-    first_features: [species, channels], what layer 0 receives from a neighbour.
-    feature_constants: by layer, [species, channels] added to its scalar features.
-    hidden_constants: [species, hidden], what the species alone gives to the hidden units.
-    hidden_out: [hidden], from activated units to eV.
-    activation: "silu", "tanh" or "none".
-    energy_constants: [species] in eV, without reference energies.
-    pair_table: [species, species] index into Layer.tables.
-    """
+    """A MACE model without torch."""
 
     l_max: int
     n_species: int
     n_channels: int
     r_cut: float
     harmonics: list[dict[tuple[int, int, int], float]]
-    pair_table: Indices
+    pair_table: Indices  # [species, species] index into Layer.tables
     layers: tuple[Layer, ...]
-    first_features: Array
+    first_features: Array  # [species, channels], what layer 0 receives from a neighbour
+    # by layer, [species, channels] added to its scalar features
     feature_constants: dict[int, Array]
-    hidden_constants: Array
-    hidden_out: Array
-    activation: str
+    hidden_constants: Array  # [species, hidden], what the species alone gives to the hidden units
+    hidden_out: Array  # [hidden], from activated units to eV
+    activation: str  # "silu", "tanh" or "none"
     activation_scale: float
-    energy_constants: Array
+    energy_constants: Array  # [species] in eV, without reference energies

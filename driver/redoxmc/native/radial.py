@@ -20,17 +20,13 @@ _STENCIL = 1e-3  # Å
 
 @dataclass(frozen=True)
 class RadialTable:
-    """Quintic Hermite interpolation on a uniform grid from 0 to r_cut, continuous to second order.
+    """Quintic Hermite interpolation on a uniform grid from 0 to r_cut, smooth to second order."""
 
-    coefficients: [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is c0 +
-        c1 t + ... + c5 t^5. The last interval is zero: it serves distances at the cutoff.
-    step: width of an interval in Å.
-    error: largest error of the derivative relative to the largest.
-    """
-
+    # [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is c0 + c1 t + ... +
+    # c5 t^5. The last interval is zero: it serves distances at the cutoff
     coefficients: Array
-    step: float
-    error: float
+    step: float  # width of an interval in Å
+    error: float  # largest error of the derivative relative to the largest
 
 
 def tabulate(function: Callable[[Array], tuple[Array, Array]], r_cut: float) -> RadialTable:

@@ -15,14 +15,10 @@ Blocks = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class HiddenReadout:
-    """A readout with one hidden layer: energy = out . scale * activation(inputs @ products).
+    """A readout with one hidden layer: energy = out . scale * activation(inputs @ products)."""
 
-    inputs: [channels, hidden], None where there is no such readout.
-    out: [hidden], from the activated units to the energy.
-    """
-
-    inputs: Array | None
-    out: Array
+    inputs: Array | None  # [channels, hidden], None where there is no such readout
+    out: Array  # [hidden], from the activated units to the energy
     activation: str
     scale: float
 

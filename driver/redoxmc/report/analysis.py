@@ -10,6 +10,7 @@ import numpy as np
 from redoxmc.report.order import OrderParameters
 from redoxmc.report.remarks import lost_in_steps
 from redoxmc.report.spectrum import Spectrum, known_spectrum
+from redoxmc.results.runs import Audit, Mean, MeanEnergy, Run, SemigrandRun
 from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.host import Host
@@ -61,7 +62,8 @@ class Analysis:
     @property
     def sampled(self) -> bool:
         """Whether ion orders are sampled too."""
-        return bool(self.config["ions"]["ordering"] == "sampled")
+        ions = self.config["ions"]
+        return bool(ions and ions["ordering"] == "sampled")
 
     @property
     def semigrand(self) -> bool:
@@ -86,55 +88,66 @@ class Analysis:
         """Whether the chain's space holds one state, whose averages are exact."""
         return not self.semigrand and self.spectra[chain.name].n_states == 1
 
-    def run_record(self, chain: Chain, structure: str | None) -> dict[str, Any]:
+    def run_record(self, chain: Chain, structure: str | None) -> Run:
         """The entry of one chain under "runs" of summary.json."""
         energies, keys = self.kept(chain)
         units, sites = self.lattice.formula_units, self.lattice.n_redox
         exact = self.is_single_state(chain) and len(keys) > 0
         trace = self.store.traces.get(chain.name)
-        lowest = min(trace.energies) / units if trace and trace.energies else None
-        occupancy = chain.occupancy
         known = len(keys) >= 4
+        energy = mean_of(energies, known, units)
         capacity = None
-        if known and not self.semigrand:  # x fluctuates there, and the energy with it
-            capacity = number(heat_capacity(energies, chain.temperature, sites).value)
-        record = {
-            "x": chain.x,
-            "temperature_K": chain.temperature,
-            "seed": chain.seed,
-            "n_atoms": len(self.lattice.atoms(occupancy)[0]),
-            "n_reduced": int(occupancy[:sites].sum()),
-            "steps": chain.step,
-            "moves": {
-                name: {"proposed": c.proposed, "accepted": c.accepted, "failed": c.failed}
-                for name, c in chain.moves.items()
-            },
-            "relaxations": chain.relaxations,
-            "cache_hits": chain.cache_hits,
-            "force_evaluations": chain.force_evaluations,
-            "wall_s": chain.wall,
-            "failure": chain.failure or None,
-            "energy_eV_per_fu": {
-                "mean": number(energies.mean() / units) if known else None,
-                "standard_error": 0.0 if exact else _error(energies / units) if known else None,
-                "min": lowest,
-            },
-            "heat_capacity_kB_per_site": 0.0 if exact else capacity,
-            "effective_samples": number(effective_samples(energies)) if known else None,
-            "order": self.order.of_visits(keys),
-            "path_audit_eV": self._audits(None if self.semigrand else chain.n_ions),
-            "lost_orders": lost_in_steps(self.store.cache, keys),
-            "state_counts": dict(Counter(keys)) if self._countable else None,
-            "best_structure": structure,
-        }
-        if self.semigrand:
-            x = self.concentrations(keys)
-            record["chemical_potential_eV"] = chain.chemical_potential
-            record["mean_x"] = {
-                "mean": number(x.mean()) if known else None,
-                "standard_error": _error(x) if known else None,
-            }
-        return record
+        if exact:
+            energy.standard_error = capacity = 0.0
+        elif known and not self.semigrand:  # x fluctuates there, and the energy with it
+            capacity = heat_capacity(energies, chain.temperature, sites).value
+        lowest = min(trace.energies) / units if trace and trace.energies else None
+        record = Run(
+            x=chain.x,
+            temperature_K=chain.temperature,
+            seed=chain.seed,
+            n_atoms=len(self.lattice.atoms(chain.occupancy)[0]),
+            n_reduced=int(chain.occupancy[:sites].sum()),
+            steps=chain.step,
+            moves=chain.moves,
+            relaxations=chain.relaxations,
+            cache_hits=chain.cache_hits,
+            force_evaluations=chain.force_evaluations,
+            wall_s=chain.wall,
+            failure=chain.failure or None,
+            energy_eV_per_fu=MeanEnergy(**vars(energy), min=lowest),
+            heat_capacity_kB_per_site=capacity,
+            effective_samples=effective_samples(energies) if known else None,
+            order=self.order.of_visits(keys),
+            path_audit_eV=self._audits(None if self.semigrand else chain.n_ions),
+            lost_orders=lost_in_steps(self.store.cache, keys),
+            state_counts=dict(Counter(keys)) if self._countable else None,
+            best_structure=structure,
+        )
+        if chain.chemical_potential is None:
+            return record
+        return SemigrandRun(
+            **vars(record),
+            chemical_potential_eV=chain.chemical_potential,
+            mean_x=mean_of(self.concentrations(keys), known),
+        )
+
+    def failed_share(self, n_ions: int | None = None) -> float:
+        """The share of the distinct states known with n_ions ions (None: any) that do not relax."""
+        energies = [
+            entry.energy
+            for key, entry in self.store.cache.entries.items()
+            if n_ions in (None, ions_of_key(key))
+        ]
+        return energies.count(None) / len(energies) if energies else 0.0
+
+    @property
+    def end_members(self) -> list[str]:
+        """Formulas at the first and the last sampled x; none where there is one x only."""
+        chains = self.store.chains or self.store.md_chains
+        counts = sorted({chain.n_ions for chain in chains})
+        ends = (counts[0], counts[-1]) if len(counts) > 1 else ()
+        return [self.lattice.formula_at(n_ions) for n_ions in ends]
 
     def concentrations(self, keys: list[str]) -> Floats:
         """Ions per redox site of each of the states."""
@@ -144,7 +157,7 @@ class Analysis:
     def _countable(self) -> bool:
         return len(self.store.cache) <= MAX_COUNTED_STATES
 
-    def _audits(self, n_ions: int | None) -> dict[str, Any]:
+    def _audits(self, n_ions: int | None) -> Audit:
         """Audits of all energies at this concentration (None: at any): replicas share them."""
         audits = [
             entry.audit
@@ -152,14 +165,11 @@ class Analysis:
             if entry.audit is not None and n_ions in (None, ions_of_key(key))
         ]
         good = [audit for audit in audits if not math.isnan(audit)]
-        failed = len(audits) - len(good)
-        return {"checked": len(good), "max": max(good, default=None), "failed": failed}
+        return Audit(checked=len(good), max=max(good, default=None), failed=len(audits) - len(good))
 
 
-def number(value: float) -> float | None:
-    """JSON knows no NaN: what cannot be known is null."""
-    return float(value) if math.isfinite(value) else None
-
-
-def _error(series: Floats) -> float | None:
-    return number(standard_error(series))
+def mean_of(series: Floats, known: bool, units: int = 1) -> Mean:
+    """The average of a series over a number of units, and its error; unknown ones if not known."""
+    if not known:
+        return Mean(mean=None, standard_error=None)
+    return Mean(mean=series.mean() / units, standard_error=standard_error(series / units))

@@ -22,21 +22,16 @@ _NAN = float("nan")
 
 @dataclass(frozen=True)
 class Thermal:
-    """Of a whole cell at one temperature; nan where it cannot be known.
+    """Of a whole cell at one temperature, with standard errors; nan where it cannot be known."""
 
-    entropy: of all that is sampled, k_B. ionic, electronic: its parts; ionic is nan where the ion
-    order is fixed. free_energy: eV. Errors are standard errors. anchor: where the constant of the
-    entropy comes from. reason: why what cannot be known is not, a sentence.
-    """
-
-    entropy: float = _NAN
+    entropy: float = _NAN  # of all that is sampled, k_B
     entropy_error: float = _NAN
-    ionic: float = _NAN
-    electronic: float = _NAN
-    free_energy: float = _NAN
+    ionic: float = _NAN  # of the ions, k_B; nan where their order is fixed
+    electronic: float = _NAN  # of the charges, k_B
+    free_energy: float = _NAN  # eV
     free_energy_error: float = _NAN
-    anchor: str = ""
-    reason: str = ""
+    anchor: str = ""  # where the constant of the entropy comes from
+    reason: str = ""  # why what cannot be known is not, a sentence
 
     def as_row(self) -> list[float]:
         """The six numbers, in order."""
@@ -91,9 +86,9 @@ def _space(analysis: Analysis, spectrum: Spectrum, temperatures: Sequence[float]
     if not spectrum.complete:
         count = _log_count(analysis, spectrum)
         sampled_at, series = _series(analysis, spectrum)
-        agreed = _starts_agree(series)
         if not series or series[0].shape[1] < MIN_LADDER_STEPS:
             return unknown(f"the chains are shorter than {MIN_LADDER_STEPS} steps after burn-in")
+        agreed = _starts_agree(series)
         if count is None and not agreed:
             return unknown("states fail to relax, and without uniform draws their share is unknown")
         apart = _disagreement(analysis, spectrum)
@@ -186,6 +181,8 @@ def _log_count(analysis: Analysis, spectrum: Spectrum) -> tuple[float, float] | 
 
     Without failed states it is the size of the space. With them, uniform draws tell their share.
     """
+    if spectrum.n_states is None:
+        return None
     log_all = math.log(spectrum.n_states)
     if not spectrum.some_failed:
         return log_all, 0.0

@@ -2,125 +2,100 @@
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.order_figures import order_figures
-from redoxmc.report.plot_hysteresis import plot_energy_branches, plot_isotherm_branches
-from redoxmc.report.plots import (
+from redoxmc.report.plot_curves import (
     Curve,
-    EnergyTrace,
     Isotherm,
-    Points,
-    StateHistogram,
     plot_entropy,
     plot_heat_capacity,
-    plot_hull,
     plot_isotherms,
     plot_phase_diagram,
-    plot_states,
-    plot_traces,
     plot_voltage,
 )
+from redoxmc.report.plot_hysteresis import plot_hysteresis
+from redoxmc.report.plot_style import write_plots
+from redoxmc.report.plots import (
+    EnergyTrace,
+    Points,
+    StateHistogram,
+    plot_hull,
+    plot_states,
+    plot_traces,
+)
+from redoxmc.results.summary import MonteCarloSummary
 from redoxmc.structures.lattice import Floats
 from redoxmc.structures.occupancy import ions_of_key
-from redoxmc.thermo.entropy import boltzmann_probabilities, finite_size_entropy, ideal_entropy
+from redoxmc.thermo.entropy import boltzmann_probabilities
 from redoxmc.thermo.hull import formation_energies
-from redoxmc.thermo.voltage import Plateau
+from redoxmc.thermo.levels import finite_size_entropy_of, ideal_entropy_of
 
 
-def write_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
+def write_figures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) -> list[Path]:
     """Write the plots of a campaign that have data into folder; returns their paths."""
-    written = []
-    x, energies = _formation_of_states(analysis)
-    if len(x):
-        ion = str(analysis.lattice.species[analysis.lattice.ion_sites[0]].element)
-        written.append(folder / "hull.png")
-        plot_hull(written[-1], x, energies, _reference_points(analysis), ion)
-    traces = _traces(analysis)
-    if traces:
-        written.append(folder / "energy_traces.png")
-        plot_traces(written[-1], traces)
-    histograms = _histograms(analysis)
-    if histograms:
-        written.append(folder / "states.png")
-        plot_states(written[-1], histograms)
-    entropy = _entropy_curves(analysis, summary)
-    if entropy:
-        written.append(folder / "electronic_entropy.png")
-        plot_entropy(written[-1], entropy)
-    capacity = _capacity_curves(analysis, summary)
-    if capacity:
-        written.append(folder / "heat_capacity.png")
-        plot_heat_capacity(written[-1], capacity)
-    written += _phase_figures(analysis, summary, folder)
+    ion = analysis.lattice.ion
+    diagram = summary.phase_diagram
+
+    def draw_hull(path: Path, states: tuple[Floats, Floats]) -> None:
+        named = ion.element if ion else ""
+        plot_hull(path, *states, _reference_points(analysis), named, analysis.end_members)
+
+    written = write_plots(
+        folder,
+        [
+            ("hull", draw_hull, _formation_of_states(analysis)),
+            ("energy_traces", plot_traces, _traces(analysis)),
+            ("states", plot_states, _histograms(analysis)),
+            ("electronic_entropy", plot_entropy, _entropy_curves(analysis, summary)),
+            ("heat_capacity", plot_heat_capacity, _capacity_curves(analysis, summary)),
+            ("phase_diagram", plot_phase_diagram, diagram if len(diagram) > 1 else []),
+            ("voltage", plot_voltage, [p for p in summary.voltage if p.voltage_V is not None]),
+            ("isotherms", plot_isotherms, _isotherms(summary) if analysis.semigrand else []),
+            ("hysteresis", plot_hysteresis, summary.hysteresis),
+        ],
+    )
     return written + order_figures(analysis, summary, folder)
 
 
-def _phase_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
-    """Phase diagram, voltage, and mean x against chemical potential."""
-    written = []
-    diagram = [
-        (d["temperature_K"], d["two_phase"], d["unresolved"]) for d in summary["phase_diagram"]
-    ]
-    if len(diagram) > 1:
-        written.append(folder / "phase_diagram.png")
-        plot_phase_diagram(written[-1], diagram, phase_boundaries_of(summary))
-    plateaus: dict[float, list[Plateau]] = {}
-    for p in summary["voltage"]:
-        if p["voltage_V"] is not None:
-            points = plateaus.setdefault(p["temperature_K"], [])
-            points.append(Plateau(p["x_low"], p["x_high"], p["voltage_V"]))
-    if plateaus:
-        written.append(folder / "voltage.png")
-        plot_voltage(written[-1], sorted(plateaus.items()))
-    if analysis.semigrand and len({r["chemical_potential_eV"] for r in summary["thermo"]}) > 1:
-        written.append(folder / "isotherms.png")
-        plot_isotherms(written[-1], _isotherms(summary))
-    if summary["hysteresis"]:
-        written.append(folder / "hysteresis.png")
-        plot = plot_isotherm_branches if analysis.semigrand else plot_energy_branches
-        plot(written[-1], summary["hysteresis"])
-    return written
-
-
-def phase_boundaries_of(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """All boundaries of a phase diagram."""
-    return [b for d in summary["phase_diagram"] for b in d["boundaries"]]
-
-
-def _isotherms(summary: dict[str, Any]) -> list[Isotherm]:
+def _isotherms(summary: MonteCarloSummary) -> list[Isotherm]:
+    """Mean x by chemical potential, where there are several; nan where an error is not known."""
     groups: dict[float, list[tuple[float, float, float]]] = {}
-    for record in summary["thermo"]:
-        if record["x"] is not None:
-            point = (
-                record["internal_potential_eV"],
-                record["x"],
-                np.nan if record["x_standard_error"] is None else record["x_standard_error"],
-            )
-            groups.setdefault(record["temperature_K"], []).append(point)
+    if len({r.chemical_potential_eV for r in summary.thermo}) < 2:
+        return []
+    for record in summary.thermo:
+        if record.x is not None:
+            error = np.nan if record.x_standard_error is None else record.x_standard_error
+            point = record.internal_potential_eV, record.x, error
+            groups.setdefault(record.temperature_K, []).append(point)
     return [
         Isotherm(t, *np.array(sorted(points, key=lambda p: p[1])).T)
         for t, points in sorted(groups.items())
     ]
 
 
-def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats]:
-    """x and formation energy (eV/f.u.) of every relaxed state, where both end members are known."""
-    redox, units = analysis.lattice.n_redox, analysis.lattice.formula_units
+def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats] | None:
+    """x and formation energy (eV/f.u.) of every relaxed state, between the first and the last x.
+
+    None where one of these has no state that relaxes, or there is one x only.
+    """
+    units = analysis.lattice.formula_units
     points = [
-        (ions_of_key(key) / redox, entry.energy / units)
+        (analysis.lattice.x_of(ions_of_key(key)), entry.energy / units)
         for key, entry in analysis.store.cache.entries.items()
         if entry.energy is not None
     ]
-    ends = {x: energy for x, energy in points if x in (0.0, 1.0)}
-    if len(ends) < 2:
-        return np.empty(0), np.empty(0)
+    met = {analysis.lattice.x_of(ions_of_key(key)) for key in analysis.store.cache.entries}
+    met |= set() if analysis.semigrand else {chain.x for chain in analysis.store.chains}
+    low, high = min(met, default=0.0), max(met, default=0.0)
+    ends = {end: min((e for x, e in points if x == end), default=np.nan) for end in (low, high)}
+    if len(ends) < 2 or not np.isfinite(list(ends.values())).all():
+        return None
     x, energies = np.array(points).T
-    return x, formation_energies(x, energies, ends[0.0], ends[1.0])
+    return x, formation_energies(x, energies, ends[low], ends[high], (low, high))
 
 
 def _reference_points(analysis: Analysis) -> list[Points]:
@@ -195,34 +170,32 @@ def _histograms(analysis: Analysis) -> list[StateHistogram]:
     return histograms
 
 
-def _entropy_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]:
+def _entropy_curves(analysis: Analysis, summary: MonteCarloSummary) -> list[Curve]:
     """Electronic entropy against temperature for every x that has it between its temperatures."""
-    sites = analysis.lattice.n_redox
-    key = "electronic_entropy_kB_per_site"
+    blocks, most = analysis.lattice.blocks, analysis.lattice.most.sum()
     curves = []
-    for record in summary["curves"]:
-        n_reduced = _n_reduced(analysis, record["x"])
-        if n_reduced in (0, sites) or any(value is None for value in record[key]):
+    for record in summary.curves:
+        values = record.electronic_entropy_kB_per_site
+        n_reduced = _n_reduced(analysis, record.x)
+        if n_reduced in (0, most) or None in values:
             continue
-        errors = [error or 0.0 for error in record["electronic_entropy_standard_error"]]
-        ideal, finite = ideal_entropy(n_reduced / sites), finite_size_entropy(sites, n_reduced)
-        curves.append(
-            Curve(record["x"], record["temperature_K"], record[key], errors, ideal, finite)
-        )
+        errors = [error or 0.0 for error in record.electronic_entropy_standard_error]
+        ideal = ideal_entropy_of(blocks, n_reduced)
+        finite = finite_size_entropy_of(blocks, n_reduced)
+        entropies = np.array(values, dtype=float)
+        curves.append(Curve(record.x, record.temperature_K, entropies, errors, ideal, finite))
     return curves
 
 
-def _capacity_curves(analysis: Analysis, summary: dict[str, Any]) -> list[Curve]:
+def _capacity_curves(analysis: Analysis, summary: MonteCarloSummary) -> list[Curve]:
     """Heat capacity, mean over seeds, for every x that has it at two temperatures or more."""
     by_x: dict[float, dict[float, list[float]]] = {}
-    for record in summary["runs"]:
-        value = record["heat_capacity_kB_per_site"]
-        if value is not None and _n_reduced(analysis, record["x"]) not in (
-            0,
-            analysis.lattice.n_redox,
-        ):
-            by_temperature = by_x.setdefault(record["x"], {})
-            by_temperature.setdefault(record["temperature_K"], []).append(value)
+    ends = (0, analysis.lattice.most.sum())
+    for record in summary.runs:
+        value = record.heat_capacity_kB_per_site
+        if value is not None and _n_reduced(analysis, record.x) not in ends:
+            by_temperature = by_x.setdefault(record.x, {})
+            by_temperature.setdefault(record.temperature_K, []).append(value)
     return [
         Curve(x, sorted(values), [float(np.mean(values[t])) for t in sorted(values)])
         for x, values in sorted(by_x.items())

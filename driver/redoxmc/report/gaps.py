@@ -1,12 +1,11 @@
 """How temperatures exchange: gaps of a ladder, and the ladder that would work."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from redoxmc.report.analysis import number
 from redoxmc.results.store import Store
+from redoxmc.results.summary import Exchange, SemigrandExchange
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
 from redoxmc.structures.lattice import Floats
@@ -45,34 +44,30 @@ def working_ladder(store: Store, ladder: Ladder, steps: int) -> list[float] | No
     return suggest_ladder([chain.temperature for chain in ladder.chains], settled)
 
 
-def exchange_record(store: Store, ladder: Ladder) -> dict[str, Any]:
-    """How the temperatures of one ladder exchange, and what would work where they do not.
-
-    round_trips: of each walker, from the coldest to the hottest temperature and back.
-    expected_acceptance: between all pairs, from the sampled energies.
-    """
+def exchange_record(store: Store, ladder: Ladder) -> Exchange:
+    """How the temperatures of one ladder exchange, and what would work where they do not."""
     first, temperatures = ladder.chains[0], [chain.temperature for chain in ladder.chains]
     series = [potentials(store, chain) for chain in ladder.chains]
     steps = store.header["config"]["sampling"]["steps"]
     ladder_gaps = gaps(ladder)
     matrix = expected_acceptance(temperatures, series)
-    record = {
-        "x": first.x,
-        "seed": first.seed,
-        "temperatures_K": temperatures,
-        "tried": ladder.tried,
-        "accepted": ladder.accepted,
-        "acceptance": [
+    record = Exchange(
+        x=first.x,
+        seed=first.seed,
+        temperatures_K=temperatures,
+        tried=ladder.tried,
+        accepted=ladder.accepted,
+        acceptance=[
             a / t if t else None for t, a in zip(ladder.tried, ladder.accepted, strict=True)
         ],
-        "expected_acceptance": [[number(round(float(v), 6)) for v in row] for row in matrix],
-        "round_trips": ladder.round_trips,
-        "gaps_K": [list(pair) for pair in ladder_gaps],
-        "working_temperatures_K": working_ladder(store, ladder, steps) if ladder_gaps else None,
-    }
-    if first.chemical_potential is not None:
-        record["chemical_potential_eV"] = first.chemical_potential
-    return record
+        expected_acceptance=[[round(float(v), 6) for v in row] for row in matrix],
+        round_trips=ladder.round_trips,
+        gaps_K=[list(pair) for pair in ladder_gaps],
+        working_temperatures_K=working_ladder(store, ladder, steps) if ladder_gaps else None,
+    )
+    if first.chemical_potential is None:
+        return record
+    return SemigrandExchange(**vars(record), chemical_potential_eV=first.chemical_potential)
 
 
 class GapWatch:

@@ -1,14 +1,18 @@
-"""HTML that both kinds of page share: tables, plots, and the page around them."""
+"""report.html, self-contained: sections of tables and plots, and the page around them."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from redoxmc.io.files import write_atomically
+from redoxmc.report.tables import cells, unknowns
+from redoxmc.results.record import Record
+from redoxmc.results.summary import Summary
 
-Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
@@ -18,56 +22,88 @@ figcaption, footer { color: #555; font-size: 0.9rem; } pre { background: #f6f6f6
 """
 
 
-def write_html(
-    heading: str,
-    summary: dict[str, Any],
-    config: Mapping[str, Any],
-    body: Sequence[str],
-    path: Path,
-    facts: Sequence[str] = (),
-) -> None:
-    """Write the self-contained page of a campaign, atomically.
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; left out where it has neither rows nor plots."""
 
-    heading: text. body: HTML, between what the campaign is of (facts: more of it) and its config.
-    """
-    host, model = summary["host"], summary["model"]
-    every = [
-        f"{host['n_redox_sites']} redox sites, {host['n_ion_sites']} ion sites",
+    title: str
+    rows: Sequence[Record] = ()
+    captions: Mapping[str, str] = field(default_factory=dict)  # of plots, by the name of the file
+    note: str = ""
+    remarks: Sequence[str] = ()  # what must be known before the numbers are trusted
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page says besides what all pages do."""
+
+    heading: str
+    sections: Sequence[Section]
+    facts: Sequence[str] = ()  # of the campaign, in the list at the top
+
+
+def write_html(
+    page: Page, summary: Summary, config: Mapping[str, Any], plots: Sequence[Path], path: Path
+) -> None:
+    """Write the page of a campaign, atomically. plots: PNG files, which become part of it."""
+    host, model = summary.host, summary.model
+    facts = [
+        f"{host.n_redox_sites} redox sites, {host.n_ion_sites} ion sites",
         f"model {model['name']} ({model['architecture']}, sha256 {model['sha256'][:12]}…)",
-        *facts,
-        "complete" if summary["complete"] else "not complete: continue with --resume",
+        *page.facts,
+        "complete" if summary.complete else "not complete: continue with --resume",
     ]
-    head = [
-        f"<h1>{escape(heading)}</h1>",
-        "<ul>" + "".join(f"<li>{escape(fact)}</li>" for fact in every) + "</ul>",
+    foot = ", ".join(f"{name} {version}" for name, version in summary.versions.items())
+    parts = [
+        f"<h1>{escape(page.heading)}</h1>",
+        _list(facts),
+        *[_section(section, plots) for section in page.sections],
+        f"<h2>Config, with all defaults</h2><pre>{escape(_config_lines(config))}</pre>",
     ]
-    end = ["<h2>Config, with all defaults</h2>", f"<pre>{escape(_config_lines(config))}</pre>"]
-    foot = ", ".join(f"{escape(k)} {escape(v)}" for k, v in summary["versions"].items())
     write_atomically(
         path,
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(host['formula'])}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join([*head, *body, *end])}<footer>{foot}</footer></body></html>\n",
+        f"<title>{escape(host.formula)}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(parts)}<footer>{escape(foot)}</footer></body></html>\n",
     )
 
 
-def table(columns: Columns, records: Sequence[dict[str, Any]]) -> str:
-    """A table of records; what is unknown is a dash."""
-    head = "".join(f"<th>{name}</th>" for name in columns)
-    rows = []
-    for record in records:
-        cells = ((record[key], form) for key, form in columns.values())
-        texts = (
-            "–" if value in (None, []) else escape(form.format(value)) for value, form in cells
-        )
-        rows.append("<tr>" + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+def _section(section: Section, plots: Sequence[Path]) -> str:
+    shown = [plot for plot in plots if plot.stem in section.captions]
+    if not section.rows and not shown:
+        return ""
+    notes = unknowns(row for row in section.rows if hasattr(row, "why_unknown"))
+    return "".join(
+        [
+            f"<h2>{section.title}</h2>",
+            f"<p>{section.note}</p>" if section.note else "",
+            _table(section.rows),
+            f"<p>Not known, and not drawn:</p>{_list(notes)}" if notes else "",
+            f"<p>To be known:</p>{_list(section.remarks)}" if section.remarks else "",
+            *[_figure(plot, section.captions[plot.stem]) for plot in shown],
+        ]
+    )
 
 
-def figure(plot: Path, captions: Mapping[str, str]) -> str:
-    """A PNG file as part of the page. captions: by the name of the file."""
+def _table(records: Sequence[Record]) -> str:
+    headings, rows = cells(records)
+    if not rows:
+        return ""
+    head = "".join(f"<th>{_subscripts(escape(heading))}</th>" for heading in headings)
+    lines = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _subscripts(heading: str) -> str:
+    return re.sub(r"_(\w+)", r"<sub>\1</sub>", heading)
+
+
+def _list(texts: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+
+
+def _figure(plot: Path, caption: str) -> str:
     data = base64.b64encode(plot.read_bytes()).decode()
-    caption = captions.get(plot.stem, plot.stem)
     return (
         f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
@@ -78,6 +114,8 @@ def _config_lines(config: Mapping[str, Any]) -> str:
     """A config much as the file that it came from."""
     lines = []
     for table, values in config.items():
-        lines.append(f"[{table}]")
-        lines.extend(f"{key} = {value!r}" for key, value in values.items())
+        several = isinstance(values, list)
+        for one in values if several else [values] if values is not None else []:
+            lines.append(f"[[{table}]]" if several else f"[{table}]")
+            lines.extend(f"{key} = {value!r}" for key, value in one.items())
     return "\n".join(lines)

@@ -8,16 +8,15 @@ open: neither is equilibrium.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from redoxmc.report.analysis import Analysis, number
+from redoxmc.report.analysis import Analysis
+from redoxmc.results.summary import Hysteresis
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.correlation import standard_error
 
-Record = dict[str, Any]
 OPEN = 2.0  # standard errors
 SAME = 1e-9  # eV/f.u.: energies of one state differ by rounding
 
@@ -37,28 +36,24 @@ class Branch:
     high: float
 
 
-def hysteresis_records(analysis: Analysis) -> list[Record]:
-    """The entries under "hysteresis" of summary.json: one for each point with two branches.
-
-    ordered, random: means of the energy (eV/f.u.) by start; in the semigrand ensemble low_start and
-    high_start, means of x. difference: of the first and the second. open: whether they differ;
-    null where an error is not known and values are shared.
-    """
+def hysteresis_records(analysis: Analysis) -> list[Hysteresis]:
+    """The entries under "hysteresis" of summary.json: one for each point with two branches."""
     groups: dict[tuple[float, float], dict[bool, list[Chain]]] = {}
     for chain in analysis.store.chains:
-        if not chain.failure:
+        second = None if chain.failure else _is_second(analysis, chain)
+        if second is not None:
             point = (_abscissa(analysis, chain), chain.temperature)
-            second = _is_second(analysis, chain)
-            if second is not None:
-                groups.setdefault(point, {}).setdefault(second, []).append(chain)
+            groups.setdefault(point, {}).setdefault(second, []).append(chain)
     records = []
     for (abscissa, temperature), both in sorted(groups.items()):
         if len(both) == 2:
             first, other = (_branch(analysis, both[side]) for side in (False, True))
-            key = "chemical_potential_eV" if analysis.semigrand else "x"
-            records.append(
-                {key: abscissa, "temperature_K": temperature} | _record(analysis, first, other)
-            )
+            record = _record(first, other, temperature)
+            if analysis.semigrand:
+                record.chemical_potential_eV = abscissa
+            else:
+                record.x = abscissa
+            records.append(record)
     return records
 
 
@@ -94,16 +89,17 @@ def _branch(analysis: Analysis, chains: list[Chain]) -> Branch:
     return Branch(float(together.mean()), standard_error(together), low, high)
 
 
-def _record(analysis: Analysis, first: Branch, second: Branch) -> Record:
-    names = ("low_start", "high_start") if analysis.semigrand else ("ordered", "random")
+def _record(first: Branch, second: Branch, temperature: float) -> Hysteresis:
     difference = first.mean - second.mean
     error = float(np.hypot(first.error, second.error))
     apart = first.low > second.high + SAME or second.low > first.high + SAME
+    differ = abs(difference) > OPEN * error + SAME
     known = bool(np.isfinite(difference) and np.isfinite(error))
-    return {
-        names[0]: number(first.mean),
-        names[1]: number(second.mean),
-        "difference": number(difference),
-        "standard_error": number(error),
-        "open": True if apart else bool(abs(difference) > OPEN * error + SAME) if known else None,
-    }
+    return Hysteresis(
+        temperature_K=temperature,
+        first=first.mean,
+        second=second.mean,
+        difference=difference,
+        standard_error=error,
+        open=True if apart else differ if known else None,
+    )

@@ -1,11 +1,12 @@
-"""report.html of a campaign of molecular dynamics."""
+"""What report.html shows of a campaign of molecular dynamics."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from redoxmc.report.html import Columns, figure, table, write_html
-from redoxmc.report.page import THERMO, remark_notes, unknown_notes
+from redoxmc.report.html import Page, Section
+from redoxmc.report.remarks import remarks
+from redoxmc.results.record import Record, shown
+from redoxmc.results.runs import MdRun
+from redoxmc.results.summary import MdSummary
 
 _CAPTIONS = {
     "md_dynamics": "Potential energy above the lowest, temperature from the kinetic energy, and "
@@ -17,56 +18,56 @@ _CAPTIONS = {
     "outside the range between their two charge states, where a learned model has little data; "
     "thermal motion alone takes them outside, too (before_the_path_A in the summary).",
 }
-_REPLICAS: Columns = {
-    "x": ("x", "{:.4g}"),
-    "T (K)": ("temperature_K", "{:g}"),
-    "seed": ("seed", "{}"),
-    "time (ps)": ("time_ps", "{:.2f}"),
-    "mean T (K)": ("kelvin", "{:.0f}"),
-    "steps of a path": ("path_steps", "{}"),
-    "swaps tried": ("proposed", "{}"),
-    "accepted": ("acceptance", "{:.1%}"),
-    "mean work (eV)": ("work", "{:.3f}"),
-    "outside the range": ("outside", "{:.0%}"),
-    "drift (meV/atom/ps)": ("drift", "{:.3f}"),
-    "dominant charge order": ("dominant", "{}"),
-    "failure": ("failure", "{}"),
-}
+_MEANS = (
+    "Means of the potential energy. The entropy is that of the charge orders visited, where they "
+    "are few enough for the length of the run."
+)
 
 
-def write_md_page(
-    summary: dict[str, Any], config: dict[str, Any], plots: Sequence[Path], path: Path
-) -> None:
-    """Write the page of a campaign. plots: PNG files, which become part of the page."""
-    body = [
-        "<h2>Replicas</h2>",
-        table(_REPLICAS, [_replica(run) for run in summary["runs"]]),
-        *[figure(plot, _CAPTIONS) for plot in plots],
-        "<h2>Thermodynamics</h2>",
-        "<p>Means of the potential energy. The entropy is that of the charge orders visited, where "
-        "they are few enough for the length of the run.</p>",
-        table(THERMO, summary["thermo"]),
-        unknown_notes(summary["thermo"]),
-        remark_notes(summary),
+@dataclass(kw_only=True)
+class ReplicaRow(Record):
+    """A replica in the table of the page."""
+
+    x: float = shown("x", "{:.4g}")
+    temperature: float = shown("T (K)", "{:g}")
+    seed: int = shown("seed")
+    time: float = shown("time (ps)", "{:.2f}")
+    kelvin: float | None = shown("mean T (K)", "{:.0f}")
+    path_steps: int | None = shown("steps of a path")
+    proposed: int = shown("swaps tried")
+    acceptance: float | None = shown("accepted", "{:.1%}")
+    work: float | None = shown("mean work (eV)", "{:.3f}")
+    outside: float | None = shown("outside the range", "{:.0%}")
+    drift: float | None = shown("drift (meV/atom/ps)", "{:.3f}")
+    dominant: str | None = shown("dominant charge order")
+    failure: str | None = shown("failure")
+
+
+def md_page(summary: MdSummary) -> Page:
+    """What the page of a campaign shows."""
+    sections = [
+        Section("Replicas", [_row(run) for run in summary.runs], _CAPTIONS),
+        Section("Thermodynamics", summary.thermo, note=_MEANS, remarks=remarks(summary.runs)),
     ]
-    heading = f"Charge disorder of {summary['host']['formula']} at temperature"
-    write_html(heading, summary, config, body, path)
+    return Page(f"Charge disorder of {summary.host.formula} at temperature", sections)
 
 
-def _replica(run: dict[str, Any]) -> dict[str, Any]:
-    md, moves = run["md"], run["moves"].values()
-    proposed = sum(count["proposed"] for count in moves)
-    accepted = sum(count["accepted"] for count in moves)
-    drift = md["conserved_drift_eV_per_atom_ps"]
-    return {
-        **{key: run[key] for key in ("x", "temperature_K", "seed", "failure")},
-        "time_ps": md["time_ps"],
-        "kelvin": md["temperature_K"],
-        "path_steps": md["path_steps"] or None,
-        "proposed": proposed,
-        "acceptance": accepted / proposed if proposed else None,
-        "work": md["work_eV"],
-        "outside": md["outside_training_range"]["share_of_path"],
-        "drift": None if drift is None else 1e3 * drift,
-        "dominant": run["order"]["dominant"],
-    }
+def _row(run: MdRun) -> ReplicaRow:
+    md, moves = run.md, run.moves.values()
+    proposed = sum(count.proposed for count in moves)
+    drift = md.conserved_drift_eV_per_atom_ps
+    return ReplicaRow(
+        x=run.x,
+        temperature=run.temperature_K,
+        seed=run.seed,
+        time=md.time_ps,
+        kelvin=md.temperature_K,
+        path_steps=md.path_steps or None,
+        proposed=proposed,
+        acceptance=sum(count.accepted for count in moves) / proposed if proposed else None,
+        work=md.work_eV,
+        outside=md.outside_training_range.share_of_path,
+        drift=None if drift is None else 1e3 * drift,
+        dominant=run.order.dominant,
+        failure=run.failure,
+    )

@@ -29,29 +29,22 @@ MANY = 1500  # points of a line or a cloud: more are thinned
 
 @dataclass(frozen=True)
 class MdSeries:
-    """One replica, by step: [n_steps] each, nan where there was none.
-
-    time: ps. energy: potential, eV/f.u. kelvin: from the kinetic energy. conserved: what the
-    integrator added, meV/atom. work: eV, of the candidate move. accepted: of it, 0 or 1. outside:
-    largest distance (Å) of a changing ion's mean bond length from the training range on the path,
-    outside_share: part of the path there. orders: number of distinct charge orders so far.
-    lengths: expected acceptance of pilot paths by their number of steps. length: the one chosen.
-    """
+    """One replica, by step: [n_steps] each, nan where there was none."""
 
     x: float
     temperature: float
     seed: int
-    time: Floats
-    energy: Floats
-    kelvin: Floats
-    conserved: Floats
-    work: Floats
-    accepted: Floats
-    outside: Floats
-    outside_share: Floats
-    orders: Floats
-    lengths: Mapping[int, float]
-    length: int
+    time: Floats  # ps
+    energy: Floats  # potential, eV/f.u.
+    kelvin: Floats  # from the kinetic energy
+    conserved: Floats  # what the integrator added, meV/atom
+    work: Floats  # eV, of the candidate move
+    accepted: Floats  # of it, 0 or 1
+    outside: Floats  # Å: farthest of a changing ion's mean bond length from the training range
+    outside_share: Floats  # part of the path there
+    orders: Floats  # number of distinct charge orders so far
+    lengths: Mapping[int, float]  # expected acceptance of pilot paths by their number of steps
+    length: int  # the one chosen
 
 
 def plot_dynamics(path: Path, series: Sequence[MdSeries]) -> None:

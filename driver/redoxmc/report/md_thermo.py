@@ -1,27 +1,25 @@
 """Thermodynamics of a campaign of molecular dynamics: what its averages alone can tell."""
 
 from collections.abc import Hashable
-from math import comb
 
 import numpy as np
 
 from redoxmc.dynamics.replica import MdChain
-from redoxmc.report.analysis import number
+from redoxmc.report.analysis import Analysis
 from redoxmc.report.averages import MAX_R_HAT, exceeds
-from redoxmc.report.order import OrderParameters
 from redoxmc.report.remarks import have_moved
-from redoxmc.report.thermo import Record, add_hull
-from redoxmc.results.store import Store
+from redoxmc.report.thermo import add_hulls
+from redoxmc.results.summary import ThermoPoint
 from redoxmc.structures.host import Host
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.thermo.correlation import split_r_hat, standard_error
-from redoxmc.thermo.entropy import finite_size_entropy, ideal_entropy
+from redoxmc.thermo.levels import count_orders, finite_size_entropy_of, ideal_entropy_of
 from redoxmc.thermo.visits import VisitedEntropy, entropy_of_visits
 
 LARGEST_CORRECTION = 0.02  # k_B per site, above which an entropy of visits is not known
 
 
-def md_thermo_records(store: Store, host: Host, order: OrderParameters) -> list[Record]:
+def md_thermo_records(analysis: Analysis) -> list[ThermoPoint]:
     """The entries under "thermo" of summary.json, one for each (x, T).
 
     Energies are means of the potential energy at T. The electronic entropy is that of the visits of
@@ -29,63 +27,49 @@ def md_thermo_records(store: Store, host: Host, order: OrderParameters) -> list[
     integration over T and are null. Hulls are those of the mean energies.
     """
     groups: dict[tuple[float, float], list[MdChain]] = {}
-    for chain in store.md_chains:
+    for chain in analysis.store.md_chains:
         groups.setdefault((chain.x, chain.temperature), []).append(chain)
     records = [
-        _record(store, host, order, x, temperature, chains)
+        _record(analysis, x, temperature, chains)
         for (x, temperature), chains in sorted(groups.items())
     ]
-    for temperature in sorted({record["temperature_K"] for record in records}):
-        add_hull([record for record in records if record["temperature_K"] == temperature])
+    add_hulls(records)
     return records
 
 
-def _record(
-    store: Store,
-    host: Host,
-    order: OrderParameters,
-    x: float,
-    temperature: float,
-    chains: list[MdChain],
-) -> Record:
-    lattice = host.lattice
+def _record(analysis: Analysis, x: float, temperature: float, chains: list[MdChain]) -> ThermoPoint:
+    lattice = analysis.lattice
     units, sites = lattice.formula_units, lattice.n_redox
-    traces = [store.kept(chain) for chain in chains if not chain.failure]
+    traces = [analysis.store.kept(chain) for chain in chains if not chain.failure]
     length = min((len(trace.energies) for trace in traces), default=0)
     together = np.array([trace.energies[:length] for trace in traces])
     keys = [trace.raw_keys[:length] for trace in traces]
     n_reduced = lattice.n_reduced(chains[0].n_ions) or 0
     order_r_hat, known = None, length >= 4
-    if known and 0 < n_reduced < sites:
-        order_r_hat = number(split_r_hat([order.nearest(own) for own in keys]))
-    r_hat = number(split_r_hat(together)) if known else None
-    entropy, reason = _entropy(keys, host, n_reduced), None
+    if known and 0 < n_reduced < lattice.most.sum():
+        order_r_hat = split_r_hat([analysis.order.nearest(own) for own in keys])
+    point = ThermoPoint(
+        x=x,
+        temperature_K=temperature,
+        energy_eV_per_fu=together.mean() / units if length else None,
+        energy_standard_error_eV_per_fu=standard_error(together) / units if known else None,
+        ideal_finite_size_kB_per_site=finite_size_entropy_of(lattice.blocks, n_reduced),
+        ideal_kB_per_site=ideal_entropy_of(lattice.blocks, n_reduced),
+        r_hat=split_r_hat(together) if known else None,
+        r_hat_order=order_r_hat,
+    )
+    entropy = _entropy(keys, analysis.host, n_reduced)
     if any(have_moved(trace) for trace in traces):
-        entropy, reason = None, "ions have left the sites that charge orders are named after"
+        point.why_unknown = "ions have left the sites that charge orders are named after"
     elif entropy is None:
-        reason = "the run is too short for the entropy of its visits"
-    elif exceeds(r_hat) or exceeds(order_r_hat):
-        entropy, reason = None, f"the replicas do not agree: R-hat is above {MAX_R_HAT:g}"
-    return {
-        "x": x,
-        "temperature_K": temperature,
-        "energy_eV_per_fu": float(together.mean()) / units if length else None,
-        "energy_standard_error_eV_per_fu": (
-            number(standard_error(together) / units) if known else None
-        ),
-        "formation_energy_eV_per_fu": None,
-        "on_hull": None,
-        "electronic_entropy_kB_per_site": entropy.value / sites if entropy else None,
-        "electronic_entropy_standard_error": entropy.error / sites if entropy else None,
-        "entropy_anchor": "visits" if entropy else None,
-        "ideal_finite_size_kB_per_site": finite_size_entropy(sites, n_reduced),
-        "ideal_kB_per_site": ideal_entropy(n_reduced / sites),
-        "free_energy_eV_per_fu": None,
-        "free_energy_standard_error": None,
-        "r_hat": r_hat,
-        "r_hat_order": order_r_hat,
-        "why_unknown": reason,
-    }
+        point.why_unknown = "the run is too short for the entropy of its visits"
+    elif exceeds(point.r_hat) or exceeds(point.r_hat_order):
+        point.why_unknown = f"the replicas do not agree: R-hat is above {MAX_R_HAT:g}"
+    else:
+        point.electronic_entropy_kB_per_site = entropy.value / sites
+        point.electronic_entropy_standard_error = entropy.error / sites
+        point.entropy_anchor = "visits"
+    return point
 
 
 def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntropy | None:
@@ -97,7 +81,7 @@ def _entropy(chains: list[list[str]], host: Host, n_reduced: int) -> VisitedEntr
     if not chains or not chains[0]:
         return None
     lattice = host.lattice
-    if comb(lattice.n_redox, n_reduced) == 1:
+    if count_orders(lattice.blocks, n_reduced) == 1:
         return VisitedEntropy(0.0, 0.0, 0.0)
     known: dict[str, str] = {}
     degeneracies: dict[Hashable, int] = {}

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import isfinite
+from math import nan
 from typing import Any
 
 import numpy as np
 
+from redoxmc.results.runs import Order
+from redoxmc.results.summary import Peak
 from redoxmc.structures.lattice import Floats, Ints, Lattice
 from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.occupancy import occupancy_of_key
@@ -27,16 +29,12 @@ _MOST_PHASES = 10_000_000  # waves times sites; some 1,000 sites
 
 @dataclass(frozen=True)
 class OrderParameters:
-    """The lattice as order parameters see it.
-
-    redox_shells, ion_shells: neighbour pairs of redox sites among themselves and with ion sites, by
-    shell, nearest first. repeats: unit cells of the host along the vectors of the supercell.
-    """
+    """The lattice as order parameters see it."""
 
     lattice: Lattice
-    redox_shells: list[Ints]
-    ion_shells: list[Ints]
-    repeats: tuple[int, int, int]
+    redox_shells: list[Ints]  # pairs of redox sites, by shell of neighbours, nearest first
+    ion_shells: list[Ints]  # the same of redox sites and ion sites
+    repeats: tuple[int, int, int]  # unit cells of the host along the vectors of the supercell
 
     @classmethod
     def of(cls, lattice: Lattice, supercell: Sequence[Any]) -> "OrderParameters":
@@ -44,25 +42,25 @@ class OrderParameters:
         sites = lattice.scaled @ lattice.cell
         redox, ions = sites[lattice.redox_sites], sites[lattice.ion_sites]
         own, _ = neighbour_shells(lattice.cell, redox, N_SHELLS)
-        cross, _ = neighbour_shells(lattice.cell, redox, N_SHELLS, others=ions)
+        cross = neighbour_shells(lattice.cell, redox, N_SHELLS, others=ions)[0] if len(ions) else []
         diagonal = not isinstance(supercell[0], Sequence)
         a, b, c = supercell if diagonal else (1, 1, 1)
         return cls(lattice, own, cross, (a, b, c))
 
-    def of_visits(self, keys: Sequence[str]) -> dict[str, Any]:
+    def of_visits(self, keys: Sequence[str]) -> Order:
         """Means over visited states, and the most visited one in words."""
         counts = Counter(keys)
         if not counts:
-            unknown = [None] * N_SHELLS
-            return {"warren_cowley": unknown, "warren_cowley_ions": unknown, "dominant": None}
+            unknown: list[float | None] = [None] * N_SHELLS
+            return Order(warren_cowley=unknown, warren_cowley_ions=unknown, dominant=None)
         weights = np.array(list(counts.values()), dtype=float) / len(keys)
         own = weights @ np.array([self._redox(key) for key in counts])
         cross = weights @ np.array([self._ions(key) for key in counts])
-        return {
-            "warren_cowley": [_number(value) for value in own],
-            "warren_cowley_ions": [_number(value) for value in cross],
-            "dominant": self.describe(counts.most_common(1)[0][0]),
-        }
+        return Order(
+            warren_cowley=own.tolist(),
+            warren_cowley_ions=cross.tolist(),
+            dominant=self.describe(counts.most_common(1)[0][0]),
+        )
 
     def nearest(self, keys: Sequence[str]) -> Floats:
         """The Warren-Cowley parameter of nearest redox neighbours of each of the states, (n,)."""
@@ -77,14 +75,11 @@ class OrderParameters:
         peaks = self.peaks(key)
         if (layers and layers.visible) or not peaks:
             return name
-        wave = describe_wave(peaks[0]["q"], peaks[0]["share"])
+        wave = describe_wave(peaks[0].q, peaks[0].share)
         return f"{name}; {wave}; {describe_neighbours(self._redox(key)[0])}"
 
-    def peaks(self, key: str) -> list[dict[str, Any]]:
-        """The largest peaks of the structure factor of a charge order; none in very large cells.
-
-        q: in reciprocal vectors of the host's unit cell. share: of what full order at q would give.
-        """
+    def peaks(self, key: str) -> list[Peak]:
+        """The largest peaks of the structure factor of a charge order; none in very large cells."""
         charges = occupancy_of_key(key)[: self.lattice.n_redox]
         ranges = [range(-n, n + 1) for n in (max(n, 2) for n in self.repeats)]
         waves = np.array([w for w in product(*ranges) if w > (0, 0, 0)])
@@ -96,7 +91,7 @@ class OrderParameters:
         shares = values / self.lattice.n_redox
         order = np.argsort(-np.round(shares, 9), kind="stable")[:_PEAKS]
         return [
-            {"q": (waves[n] / self.repeats).tolist(), "share": float(shares[n])}
+            Peak(q=(waves[n] / self.repeats).tolist(), share=shares[n])
             for n in order
             if shares[n] > 1e-9
         ]
@@ -110,9 +105,7 @@ class OrderParameters:
 
     def _ions(self, key: str) -> list[float]:
         occupancy = occupancy_of_key(key)
+        if not self.ion_shells:
+            return [nan] * N_SHELLS
         redox, ions = np.split(occupancy, [self.lattice.n_redox])
         return cross_warren_cowley(redox, ions, self.ion_shells)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if isfinite(value) else None

@@ -7,10 +7,11 @@ import numpy as np
 
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.plot_order import ParameterCurve, draw_order, plot_order_parameters
+from redoxmc.results.summary import MonteCarloSummary
 from redoxmc.structures.occupancy import occupancy_of_key
 
 
-def order_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
+def order_figures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) -> list[Path]:
     """Write the plots that have data into folder; returns their paths."""
     written = []
     curves = [] if analysis.semigrand else _parameter_curves(summary)
@@ -20,25 +21,26 @@ def order_figures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> 
     return written + _pictures(analysis, summary, folder)
 
 
-def _pictures(analysis: Analysis, summary: dict[str, Any], folder: Path) -> list[Path]:
+def _pictures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) -> list[Path]:
     """The lowest charge order found at each x, of those where there is a choice."""
     written = []
-    for record in summary["lowest_states"]:
-        occupancy = occupancy_of_key(record["key"])
-        if 0 < occupancy[: analysis.lattice.n_redox].sum() < analysis.lattice.n_redox:
-            written.append(folder / f"lowest_x{record['x']:.6g}.png")
+    for record in summary.lowest_states:
+        occupancy = occupancy_of_key(record.key)
+        charges = occupancy[: analysis.lattice.n_redox]
+        if 0 < charges.sum() < analysis.lattice.most.sum():
+            written.append(folder / f"lowest_x{record.x:.6g}.png")
             draw_order(written[-1], analysis.lattice, occupancy)
     return written
 
 
-def _parameter_curves(summary: dict[str, Any]) -> list[ParameterCurve]:
+def _parameter_curves(summary: MonteCarloSummary) -> list[ParameterCurve]:
     """Order parameters, mean and standard error over the seeds, of every x that has a choice."""
     groups: dict[float, dict[float, list[tuple[Any, Any]]]] = {}
-    for record in summary["runs"]:
-        order = record["order"]
-        if None not in order["warren_cowley"]:
-            own = groups.setdefault(record["x"], {}).setdefault(record["temperature_K"], [])
-            own.append((order["warren_cowley"], order["warren_cowley_ions"]))
+    for record in summary.runs:
+        order = record.order
+        if None not in order.warren_cowley:
+            own = groups.setdefault(record.x, {}).setdefault(record.temperature_K, [])
+            own.append((order.warren_cowley, order.warren_cowley_ions))
     curves = []
     for x, by_t in sorted(groups.items()):
         temperatures = sorted(by_t)

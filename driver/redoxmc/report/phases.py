@@ -2,37 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from redoxmc.report.analysis import Analysis
+from redoxmc.results.summary import Curve, PhaseBoundary, Phases, ThermoPoint, VoltagePlateau
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.boundaries import Boundary, phase_boundaries
-from redoxmc.thermo.entropy import ideal_entropy, log_binomial
 from redoxmc.thermo.hull import two_phase_regions
+from redoxmc.thermo.levels import lacking_entropy
 from redoxmc.thermo.voltage import voltage_profile
 from redoxmc.units import KB
 
-Record = dict[str, Any]
 
-
-def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record]) -> list[Record]:
+def phase_diagram(
+    analysis: Analysis, records: Sequence[ThermoPoint], curves: Sequence[Curve]
+) -> list[Phases]:
     """Phases at each temperature of which every x has a free energy, and at 0 K.
 
-    two_phase: regions of coexistence, with an x inside them that is not stable. unresolved: pairs
-    of stable neighbours among the x, with a solid solution or a narrower gap between them. At 0 K
-    they follow from the lowest energies known. boundaries: those of boundary_records between this
-    temperature and the next. Empty with fewer than three x.
+    At 0 K they follow from the lowest energies known. Empty with fewer than three x.
     """
-    wanted = {record["x"] for record in records}
+    wanted = {record.x for record in records}
     if len(wanted) < 3:
         return []
     free, errors = _free_energies(records, curves)
     by_t = {0.0: lowest_energies(analysis)} | free
     by_t = {t: by_x for t, by_x in sorted(by_t.items()) if wanted <= set(by_x)}
     x = sorted(wanted)
-    boundaries: list[Record] = []
+    boundaries: list[PhaseBoundary] = []
     warm = [t for t in by_t if t > 0.0]
     if len(warm) > 1:
         values = np.array([[free[t][v] for v in x] for t in warm])
@@ -42,15 +39,14 @@ def phase_diagram(analysis: Analysis, records: list[Record], curves: list[Record
     for temperature, end in pairwise([*by_t, np.inf]):
         regions = two_phase_regions(x, [by_t[temperature][v] for v in x])
         neighbours = set(pairwise(x))
-        by_x = [b for b in boundaries if temperature <= b["temperature_K"] < end]
         diagram.append(
-            {
-                "temperature_K": temperature,
-                "two_phase": [list(r) for r in regions if r not in neighbours],
-                "unresolved": [list(r) for r in regions if r in neighbours],
-                "stable": sorted({v for region in regions for v in region}),
-                "boundaries": by_x,
-            }
+            Phases(
+                temperature_K=temperature,
+                two_phase=[list(r) for r in regions if r not in neighbours],
+                unresolved=[list(r) for r in regions if r in neighbours],
+                stable=sorted({v for region in regions for v in region}),
+                boundaries=[b for b in boundaries if temperature <= b.temperature_K < end],
+            )
         )
     return diagram
 
@@ -59,18 +55,25 @@ _ByTemperature = dict[float, dict[float, float]]
 
 
 def _free_energies(
-    records: list[Record], curves: list[Record]
+    records: Sequence[ThermoPoint], curves: Sequence[Curve]
 ) -> tuple[_ByTemperature, _ByTemperature]:
     """Free energies and their standard errors, eV per formula unit, by temperature and x."""
     free: _ByTemperature = {}
     errors: _ByTemperature = {}
-    names = "temperature_K", "free_energy_eV_per_fu", "free_energy_standard_error"
-    rows = [
-        (curve["x"], *row)
+    rows: list[tuple[float, float, float | None, float | None]] = [
+        (curve.x, *row)
         for curve in curves
-        for row in zip(*(curve[name] for name in names), strict=True)
+        for row in zip(
+            curve.temperature_K,
+            curve.free_energy_eV_per_fu,
+            curve.free_energy_standard_error,
+            strict=True,
+        )
     ]
-    rows += [(r["x"], *(r[name] for name in names)) for r in records]
+    rows += [
+        (r.x, r.temperature_K, r.free_energy_eV_per_fu, r.free_energy_standard_error)
+        for r in records
+    ]
     for x, temperature, value, error in rows:
         if value is not None and error is not None:
             free.setdefault(temperature, {})[x] = value
@@ -87,9 +90,10 @@ def _lacking(analysis: Analysis, x: Sequence[float]) -> Floats:
     counts: Mapping[float, int] = {chain.x: chain.n_ions for chain in analysis.store.chains}
     found = []
     for value in x:
-        filled = [(lattice.n_redox, lattice.n_reduced(counts[value]) or 0)]
-        filled += [(lattice.n_ion_sites, counts[value])] if analysis.sampled else []
-        found.append(sum(n * ideal_entropy(k / n) - log_binomial(n, k) for n, k in filled))
+        filled = [(lattice.blocks, lattice.n_reduced(counts[value]) or 0)]
+        if analysis.sampled:
+            filled += [(((lattice.n_ion_sites, 1),), counts[value])]
+        found.append(sum(lacking_entropy(blocks, count) for blocks, count in filled))
     return np.array(found) / lattice.formula_units
 
 
@@ -99,7 +103,7 @@ def boundary_records(
     free_energies: Floats,
     errors: Floats,
     lacking: Floats,
-) -> list[Record]:
+) -> list[PhaseBoundary]:
     """Where each x becomes stable or unstable: a temperature of the cell, and a bracket.
 
     Arguments as in thermo.boundaries, and lacking (n_x,): ideal entropy (k_B per formula unit) that
@@ -116,26 +120,28 @@ def boundary_records(
     for own in found:
         twins = [b for b in others if (b.x, b.stable_above) == (own.x, own.stable_above)]
         twin = min(twins, key=lambda b: abs(b.temperature - own.temperature), default=None)
+        low, high = _bracket(own, twin)
         records.append(
-            {
-                "x": own.x,
-                "stable_above": own.stable_above,
-                "temperature_K": own.temperature,
-                "corrected_K": None if twin is None else twin.temperature,
-                **_bracket(own, twin),
-            }
+            PhaseBoundary(
+                x=own.x,
+                stable_above=own.stable_above,
+                temperature_K=own.temperature,
+                corrected_K=None if twin is None else twin.temperature,
+                low_K=low,
+                high_K=high,
+            )
         )
     return records
 
 
-def _bracket(own: Boundary, twin: Boundary | None) -> Record:
+def _bracket(own: Boundary, twin: Boundary | None) -> tuple[float | None, float | None]:
     # more entropy of x makes it more stable: without a twin the boundary has left at this end
     lows = [own.low, *([twin.low] if twin else [None] if own.stable_above else [])]
     highs = [own.high, *([twin.high] if twin else [] if own.stable_above else [None])]
-    return {
-        "low_K": None if None in lows else min(v for v in lows if v is not None),
-        "high_K": None if None in highs else max(v for v in highs if v is not None),
-    }
+    return (
+        None if None in lows else min(v for v in lows if v is not None),
+        None if None in highs else max(v for v in highs if v is not None),
+    )
 
 
 def lowest_energies(analysis: Analysis) -> dict[float, float]:
@@ -143,12 +149,12 @@ def lowest_energies(analysis: Analysis) -> dict[float, float]:
     lattice = analysis.lattice
     counts = {chain.n_ions: chain.x for chain in analysis.store.chains}
     return {
-        counts.get(n_ions, n_ions / lattice.n_redox): energy / lattice.formula_units
+        counts.get(n_ions, lattice.x_of(n_ions)): energy / lattice.formula_units
         for n_ions, (_, energy) in analysis.store.cache.lowest_states().items()
     }
 
 
-def voltages(analysis: Analysis, records: list[Record]) -> list[Record]:
+def voltages(analysis: Analysis, records: Sequence[ThermoPoint]) -> list[VoltagePlateau]:
     """Plateaus at 0 K, from the lowest energies, and at each temperature with free energies.
 
     The voltage is null without a reference for the metal.
@@ -156,31 +162,32 @@ def voltages(analysis: Analysis, records: list[Record]) -> list[Record]:
     plateaus = _plateaus(analysis, 0.0, lowest_energies(analysis))
     free: dict[float, dict[float, float]] = {}
     for record in records:
-        if record["free_energy_eV_per_fu"] is not None:
-            by_x = free.setdefault(record["temperature_K"], {})
-            by_x[record["x"]] = record["free_energy_eV_per_fu"]
-    every = {record["x"] for record in records}
+        if record.free_energy_eV_per_fu is not None:
+            free.setdefault(record.temperature_K, {})[record.x] = record.free_energy_eV_per_fu
+    every = {record.x for record in records}
     for temperature, energies in sorted(free.items()):
         if set(energies) == every:
             plateaus += _plateaus(analysis, temperature, energies)
     return plateaus
 
 
-def _plateaus(analysis: Analysis, temperature: float, energies: dict[float, float]) -> list[Record]:
-    if len(energies) < 2:
+def _plateaus(
+    analysis: Analysis, temperature: float, energies: dict[float, float]
+) -> list[VoltagePlateau]:
+    if len(energies) < 2 or analysis.lattice.ion is None:
         return []
     lattice, x = analysis.lattice, sorted(energies)
-    ion = lattice.species[lattice.ion_sites[0]].charge
+    charge = analysis.lattice.ion.charge
     # x counts ions per redox site; a formula unit holds one redox site or more
     per_unit = lattice.n_redox / lattice.formula_units
     metal = analysis.config["ions"]["metal_energy"]
-    plateaus = voltage_profile([v * per_unit for v in x], [energies[v] for v in x], metal, ion)
+    plateaus = voltage_profile([v * per_unit for v in x], [energies[v] for v in x], metal, charge)
     return [
-        {
-            "x_low": p.x_low / per_unit,
-            "x_high": p.x_high / per_unit,
-            "temperature_K": temperature,
-            "voltage_V": p.voltage,
-        }
+        VoltagePlateau(
+            x_low=p.x_low / per_unit,
+            x_high=p.x_high / per_unit,
+            temperature_K=temperature,
+            voltage_V=p.voltage,
+        )
         for p in plateaus
     ]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,24 +20,19 @@ from redoxmc.report.plot_style import (
     series_style,
     temperature_colours,
 )
-from redoxmc.thermo.voltage import Plateau
-
-Regions = Sequence[tuple[float, float]]
+from redoxmc.results.summary import Phases, VoltagePlateau
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A quantity of one x against temperature: [n_T] in K, [n_T] values and standard errors.
-
-    ideal, finite_size: constant limits drawn beside the curve (entropy only), k_B per site.
-    """
+    """A quantity of one x against temperature: [n_T] in K, [n_T] values and standard errors."""
 
     x: float
     temperatures: ArrayLike
     values: ArrayLike
     errors: ArrayLike | None = None
-    ideal: float | None = None
-    finite_size: float | None = None
+    ideal: float | None = None  # limit drawn beside the curve (entropy only), k_B per site
+    finite_size: float | None = None  # the same of the finite cell
 
 
 @dataclass(frozen=True)
@@ -61,22 +55,18 @@ def plot_heat_capacity(path: Path, curves: Sequence[Curve]) -> None:
     _plot_curves(path, curves, "Heat capacity ($k_\\mathrm{B}$ per redox site)", limits=False)
 
 
-def plot_voltage(path: Path, plateaus: Sequence[tuple[float, Sequence[Plateau]]]) -> None:
-    """Draw voltage against x: one staircase for each temperature.
-
-    plateaus: (temperature in K, plateaus of ascending x) pairs; plateaus without a voltage (no
-    reference for the metal) are left out.
-    """
+def plot_voltage(path: Path, plateaus: Sequence[VoltagePlateau]) -> None:
+    """Draw voltage against x: one staircase for each temperature. plateaus: by ascending x."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.2))
         axes = figure.add_subplot()
-        colours = temperature_colours(t for t, _ in plateaus)
-        for temperature, plateau in plateaus:
-            known = [p for p in plateau if p.voltage is not None]
-            x = np.array([(p.x_low, p.x_high) for p in known]).ravel()
-            volts = np.repeat([p.voltage for p in known], 2)
-            axes.plot(x, volts, color=colours[temperature], label=f"{temperature:g} K")
-        axes.set_xlim(0.0, 1.0)
+        colours = temperature_colours(p.temperature_K for p in plateaus)
+        for temperature, colour in colours.items():
+            own = [p for p in plateaus if p.temperature_K == temperature]
+            x = np.array([(p.x_low, p.x_high) for p in own]).ravel()
+            volts = np.repeat([p.voltage_V for p in own], 2)
+            axes.plot(x, volts, color=colour, label=f"{temperature:g} K")
+        axes.set_xlim(min(p.x_low for p in plateaus), max(p.x_high for p in plateaus))
         axes.margins(y=0.15)
         axes.set_xlabel("$x$ (ions per redox site)")
         axes.set_ylabel("Voltage against the ion metal (V)")
@@ -96,50 +86,49 @@ def plot_isotherms(path: Path, isotherms: Sequence[Isotherm]) -> None:
                 fmt="o-", markersize=4, capsize=2, color=colours[own.temperature],
                 label=f"{own.temperature:g} K",
             )  # fmt: skip
-        axes.set_ylim(-0.04, 1.04)
+        axes.margins(y=0.04)
         axes.set_xlabel("Chemical potential of the ion (eV)")
         axes.set_ylabel("$x$ (ions per redox site)")
         axes.legend(loc="best")
         save(figure, path)
 
 
-def plot_phase_diagram(
-    path: Path,
-    diagram: Sequence[tuple[float, Regions, Regions]],
-    boundaries: Sequence[dict[str, Any]] = (),
-) -> None:
+def plot_phase_diagram(path: Path, diagram: Sequence[Phases]) -> None:
     """Draw the temperature-composition phase diagram.
 
-    diagram: for each temperature in K the two-phase regions and the unresolved ones, each as
-    (x_low, x_high), as report.phases gives them. Dots are the x that are stable: nothing is
-    interpolated in x. Bars of temperatures less than a quarter apart touch. boundaries: as
-    report.phases gives them; drawn as their brackets.
+    Dots are the x that are stable: nothing is interpolated in x. Bars of temperatures less than a
+    quarter apart touch. Boundaries are drawn as their brackets.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4))
         axes = figure.add_subplot()
-        extents = _extents([t for t, _, _ in diagram])
-        for t, apart, unresolved in diagram:
-            for regions, colour in ((apart, SKY), (unresolved, PALE)):
-                for low, high in regions:
-                    axes.fill_between([low, high], *extents[t], color=colour, linewidth=0)
-        ends = sorted({(x, t) for t, *kinds in diagram for own in kinds for r in own for x in r})
+        extents = _extents([phases.temperature_K for phases in diagram])
+        for phases in diagram:
+            for regions, colour in ((phases.two_phase, SKY), (phases.unresolved, PALE)):
+                for region in regions:
+                    axes.fill_between(
+                        region, *extents[phases.temperature_K], color=colour, linewidth=0
+                    )
+        ends = sorted({(x, phases.temperature_K) for phases in diagram for x in phases.stable})
         if ends:
             x, temperatures = np.array(ends).T
             size = 5.0 if len(diagram) <= 12 else 2.5
             axes.plot(x, temperatures, "o", color=BLUE, markersize=size, label="stable")
             axes.plot([], [], color=SKY, linewidth=5.0, label="two phases")
             axes.plot([], [], color=PALE, linewidth=5.0, label="one phase, or two, between x")
+        boundaries = [boundary for phases in diagram for boundary in phases.boundaries]
         for n, boundary in enumerate(boundaries):
             bottom, top = axes.get_ylim()
-            low = bottom if boundary["low_K"] is None else boundary["low_K"]
-            high = top if boundary["high_K"] is None else boundary["high_K"]
+            low = bottom if boundary.low_K is None else boundary.low_K
+            high = top if boundary.high_K is None else boundary.high_K
             label = "boundary, bracket" if n == 0 else None
-            axes.plot([boundary["x"]] * 2, [low, high], "_-", color=GREY, zorder=4, label=label)
+            axes.plot([boundary.x] * 2, [low, high], "_-", color=GREY, zorder=4, label=label)
             axes.set_ylim(bottom, top)
         if ends or boundaries:
             figure.legend(loc="outside upper center", ncols=2, columnspacing=1.0)
-        axes.set_xlim(-0.02, 1.02)
+        low, high = (end((x for x, _ in ends), default=0.0) for end in (min, max))
+        if high > low:
+            axes.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         axes.margins(y=0.12)
         axes.set_xlabel("$x$ (ions per redox site)")
         axes.set_ylabel("Temperature (K)")

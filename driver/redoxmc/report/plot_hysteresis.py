@@ -2,33 +2,38 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from redoxmc.report.plot_style import STYLE, make_panels, save, temperature_colours
+from redoxmc.results.summary import Hysteresis
 
 
-def plot_energy_branches(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    """Draw mean energies against temperature, from order and from disorder, a panel for each x.
+def plot_hysteresis(path: Path, records: Sequence[Hysteresis]) -> None:
+    """Draw both branches: energy against temperature, or x against the chemical potential."""
+    if records[0].x is None:
+        _plot_isotherms(path, records)
+    else:
+        _plot_energies(path, records)
 
-    records: of `hysteresis_records` at fixed x. Open loops are marked by a ring.
-    """
+
+def _plot_energies(path: Path, records: Sequence[Hysteresis]) -> None:
+    """A panel for each x. Open loops are marked by a ring."""
     with matplotlib.rc_context(STYLE):
-        xs = sorted({record["x"] for record in records})
+        xs = sorted({record.x for record in records if record.x is not None})
         figure, panels = make_panels(xs, 2.2)
         for x, axes in panels.items():
-            own = [r for r in records if r["x"] == x and r["difference"] is not None]
-            floor = min((r["ordered"] for r in own), default=0.0)
-            for name, style in (("ordered", "^-"), ("random", "v--")):
-                axes.plot(
-                    [r["temperature_K"] for r in own], [1e3 * (r[name] - floor) for r in own],
-                    style, markersize=4, label=f"from {'order' if name == 'ordered' else 'random'}",
-                )  # fmt: skip
-            loops = [r for r in own if r["open"]]
+            known = [r for r in records if r.x == x and r.difference is not None]
+            floor = min((r.first or 0.0 for r in known), default=0.0)
+            kelvin = [r.temperature_K for r in known]
+            order = [1e3 * ((r.first or 0.0) - floor) for r in known]
+            random = [1e3 * ((r.second or 0.0) - floor) for r in known]
+            axes.plot(kelvin, order, "^-", markersize=4, label="from order")
+            axes.plot(kelvin, random, "v--", markersize=4, label="at random")
+            loops = [n for n, r in enumerate(known) if r.open]
             axes.plot(
-                [r["temperature_K"] for r in loops], [1e3 * (r["random"] - floor) for r in loops],
+                [kelvin[n] for n in loops], [random[n] for n in loops],
                 "o", markersize=10, fillstyle="none", color="black",
             )  # fmt: skip
             axes.set_title(f"x = {x:.3g}")
@@ -38,22 +43,19 @@ def plot_energy_branches(path: Path, records: Sequence[dict[str, Any]]) -> None:
         save(figure, path)
 
 
-def plot_isotherm_branches(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    """Draw mean x against the chemical potential, from the lowest and from the highest x.
-
-    records: of `hysteresis_records` in the semigrand ensemble.
-    """
+def _plot_isotherms(path: Path, records: Sequence[Hysteresis]) -> None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.2))
         axes = figure.add_subplot()
-        colours = temperature_colours(record["temperature_K"] for record in records)
+        colours = temperature_colours(record.temperature_K for record in records)
         for temperature, colour in colours.items():
-            own = [r for r in records if r["temperature_K"] == temperature]
-            own = [r for r in own if r["difference"] is not None]
-            for name, style, word in (("low_start", "^-", "up"), ("high_start", "v--", "down")):
+            own = [r for r in records if r.temperature_K == temperature]
+            known = [r for r in own if r.difference is not None]
+            for word, form in (("up", "^-"), ("down", "v--")):
+                x = [r.first if word == "up" else r.second for r in known]
                 axes.plot(
-                    [r["chemical_potential_eV"] for r in own], [r[name] for r in own],
-                    style, markersize=4, color=colour, label=f"{temperature:g} K, {word}",
+                    [r.chemical_potential_eV or 0.0 for r in known], [one or 0.0 for one in x],
+                    form, markersize=4, color=colour, label=f"{temperature:g} K, {word}",
                 )  # fmt: skip
         axes.set_ylim(-0.04, 1.04)
         axes.set_xlabel("Chemical potential of the ion (eV)")

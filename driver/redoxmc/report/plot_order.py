@@ -13,8 +13,11 @@ from numpy.typing import ArrayLike
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
+    PURPLE,
+    SKY,
     STYLE,
     VERMILION,
     save,
@@ -24,22 +27,20 @@ from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 
 AXES = "abc"
 COLUMNS = 4  # panels in a row
+# of more than two charge states; 4 times over is enough for any material
+STATE_COLOURS = (VERMILION, BLUE, GREEN, PURPLE, SKY, BLACK)
 SAME_LAYER = 0.5  # Å: redox sites closer along the view lie in one layer
 
 
 @dataclass(frozen=True)
 class ParameterCurve:
-    """Order parameters of one x against temperature: [n_T] in K, [n_T, n_shells] each.
-
-    redox: among the charge states, ions: between charge states and ions; with standard errors from
-    the spread of the replicas (0 of a single one). nan where unknown.
-    """
+    """Order parameters of one x against temperature: [n_T] in K, [n_T, n_shells] each."""
 
     x: float
     temperatures: ArrayLike
-    redox: Floats
-    redox_errors: Floats
-    ions: Floats
+    redox: Floats  # among the charge states; nan where unknown
+    redox_errors: Floats  # standard errors, from the spread of the replicas; 0 of a single one
+    ions: Floats  # between charge states and ions
     ions_errors: Floats
 
 
@@ -137,9 +138,12 @@ def _projection(cell: Floats, axis: int, across: int, up: int) -> Floats:
 def _points(lattice: Lattice, occupancy: Occupancy, sites: Ints, axis: int) -> dict[str, Floats]:
     """Fractional positions by kind, with the images of sites on the edges of the cell."""
     redox, ions = np.split(occupancy, [lattice.n_redox])
-    ion = str(lattice.species[lattice.ion_sites[0]])
-    states, fillings = (str(lattice.oxidised), str(lattice.reduced)), ("vacant " + ion, ion)
-    kinds = {int(s): states[v] for s, v in zip(lattice.redox_sites, redox, strict=True)}
+    ion = str(lattice.species[lattice.ion_sites[0]]) if lattice.n_ion_sites else "ion"
+    states, fillings = _states(lattice), ("vacant " + ion, ion)
+    kinds = {
+        int(site): str(own[level])
+        for site, own, level in zip(lattice.redox_sites, lattice.redox_states, redox, strict=True)
+    }
     kinds |= {int(s): fillings[v] for s, v in zip(lattice.ion_sites, ions, strict=True)}
     every = (*states[::-1], *fillings[::-1], "other ions")
     by_kind: dict[str, list[Floats]] = {kind: [] for kind in every}
@@ -151,12 +155,20 @@ def _points(lattice: Lattice, occupancy: Occupancy, sites: Ints, axis: int) -> d
     return {kind: np.array(points) for kind, points in by_kind.items() if points}
 
 
+def _states(lattice: Lattice) -> tuple[str, ...]:
+    """All charge states, most oxidised first of each kind of redox site."""
+    return tuple(dict.fromkeys(str(state) for states in lattice.ladders for state in states))
+
+
 def _marker(lattice: Lattice, kind: str) -> dict[str, Any]:
     if kind == "other ions":
         return {"s": 5, "color": GREY, "alpha": 0.5, "linewidths": 0, "zorder": 2}
     if kind.startswith("vacant"):
         return {"s": 34, "facecolors": "none", "edgecolors": GREY, "linewidths": 0.8, "zorder": 3}
-    colours = {str(lattice.reduced): BLUE, str(lattice.oxidised): VERMILION}
+    if lattice.one_couple:
+        colours = {str(lattice.reduced): BLUE, str(lattice.oxidised): VERMILION}
+    else:
+        colours = dict(zip(_states(lattice), STATE_COLOURS * 4, strict=False))
     size = 70 if kind in colours else 34
     return {
         "s": size, "color": colours.get(kind, ORANGE), "edgecolors": BLACK, "linewidths": 0.5,

@@ -5,7 +5,7 @@ grey.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +85,16 @@ def finite(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG file, atomically; InputError where it cannot be written."""
     replace_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=_DPI))
+
+
+def write_plots(folder: Path, plots: Iterable[tuple[str, Callable[..., None], Any]]) -> list[Path]:
+    """Draw the plots that have data into folder; returns their paths.
+
+    plots: name, function of the file and the data, and the data.
+    """
+    written = []
+    for name, plot, data in plots:
+        if data:
+            written.append(folder / f"{name}.png")
+            plot(written[-1], data)
+    return written

@@ -1,10 +1,10 @@
 """Plots of a campaign: pure functions from arrays to PNG files.
 
-Every function writes its file atomically and raises InputError where it cannot. Those of curves are
-in plot_curves.py and can be imported from here.
+Every function writes its file atomically and raises InputError where it cannot.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from redoxmc.report.plot_curves import (
-    Curve,
-    Isotherm,
-    plot_entropy,
-    plot_heat_capacity,
-    plot_isotherms,
-    plot_phase_diagram,
-    plot_voltage,
-)
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
@@ -42,56 +33,37 @@ from redoxmc.report.plot_style import (
 )
 from redoxmc.thermo.hull import hull_vertices
 
-__all__ = [
-    "Curve",
-    "EnergyTrace",
-    "Isotherm",
-    "Points",
-    "StateHistogram",
-    "plot_entropy",
-    "plot_heat_capacity",
-    "plot_hull",
-    "plot_isotherms",
-    "plot_phase_diagram",
-    "plot_states",
-    "plot_traces",
-    "plot_voltage",
-]
-
 _MANY_STATES = 16  # above this a histogram over energies replaces one bar per state
 
 
 @dataclass(frozen=True)
 class Points:
-    """Formation energies from elsewhere (DFT, another model): [n], and [n] in eV/f.u."""
+    """Formation energies from elsewhere (DFT, another model)."""
 
     label: str
-    x: ArrayLike
-    energies: ArrayLike
+    x: ArrayLike  # [n]
+    energies: ArrayLike  # [n], eV/f.u.
 
 
 @dataclass(frozen=True)
 class EnergyTrace:
-    """The energies of one replica, [n_steps] in eV per formula unit."""
+    """The energies of one replica."""
 
     x: float
     temperature: float
     seed: int
-    energies: ArrayLike
+    energies: ArrayLike  # [n_steps], eV per formula unit
 
 
 @dataclass(frozen=True)
 class StateHistogram:
-    """Visits of each distinct state at one (x, T).
-
-    energies: [n_states], eV per formula unit. fractions: [n_states], share of the visits. expected:
-    [n_states], the exact Boltzmann probabilities where they are known.
-    """
+    """Visits of each distinct state at one (x, T)."""
 
     x: float
     temperature: float
-    energies: ArrayLike
-    fractions: ArrayLike
+    energies: ArrayLike  # [n_states], eV per formula unit
+    fractions: ArrayLike  # [n_states], share of the visits
+    # [n_states], the exact Boltzmann probabilities where they are known
     expected: ArrayLike | None = None
 
 
@@ -101,11 +73,13 @@ def plot_hull(
     energies: ArrayLike,
     references: Sequence[Points] = (),
     ion: str = "",
+    end_members: Sequence[str] = (),
 ) -> None:
     """Draw formation energies against x with their lower convex hull.
 
     x: [n], ions per redox site; energies: [n], formation energies of all relaxed states in eV per
-    formula unit. references: points to compare with. ion: its symbol, for the axis.
+    formula unit. references: points to compare with. ion: its symbol, for the axis. end_members:
+    formulas at the first and the last x.
     """
     fraction, values = finite(x, energies)
     with matplotlib.rc_context(STYLE):
@@ -129,7 +103,15 @@ def plot_hull(
                 xs, 1e3 * es, s=26, marker=marker, facecolors="none", edgecolors=colour,
                 linewidths=1.2, label=points.label, zorder=4,
             )  # fmt: skip
-        axes.set_xlim(-0.04, 1.04)
+        every = np.concatenate([fraction, *(finite(p.x, p.energies)[0] for p in references)])
+        low, high = float(every.min()), float(every.max())
+        margin = 0.04 * (high - low)
+        axes.set_xlim(low - margin, high + margin)
+        for name, x_end, side in zip(end_members, (low, high), ("left", "right"), strict=False):
+            axes.annotate(
+                re.sub(r"([\d.]+)", r"$_{\1}$", name), (x_end, 0.0), xytext=(0, 3),
+                textcoords="offset points", ha=side, fontsize=7.5, color=GREY,
+            )  # fmt: skip
         axes.set_xlabel(f"$x$ ({ion + ' ' if ion else ''}ions per redox site)")
         axes.set_ylabel("Formation energy (meV/f.u.)")
         axes.margins(y=0.12)

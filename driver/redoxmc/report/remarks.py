@@ -1,50 +1,42 @@
 """What a reader must know before trusting the numbers: charges that were lost, ions that hopped."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from redoxmc.results.runs import IonHops, LostOrders, MdRun, Run
+from redoxmc.results.summary import MonteCarloSummary, Summary
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.trace import Trace
 
-Record = dict[str, Any]
+
+def lost_in_steps(cache: EnergyCache, keys: Sequence[str]) -> LostOrders:
+    """Of a Monte Carlo run. keys: of the states visited, step by step."""
+    return _lost(cache[key].lost_charges for key in keys)
 
 
-def lost_in_steps(cache: EnergyCache, keys: Sequence[str]) -> Record:
-    """What "lost_orders" of a Monte Carlo run says. keys: of the states visited, step by step.
-
-    checked: steps in states whose bonds are known. lost: those of them in a state in which an ion
-    has the bonds of another charge state. share: lost/checked; null where nothing is known.
-    """
-    known = [cache[key].lost_charges for key in keys]
-    counts = [count for count in known if count is not None]
-    return _share(len(counts), sum(count > 0 for count in counts))
+def lost_in_states(cache: EnergyCache) -> LostOrders:
+    """Of the distinct states of a campaign."""
+    return _lost(entry.lost_charges for entry in cache.entries.values())
 
 
-def lost_in_states(cache: EnergyCache) -> Record:
-    """As lost_in_steps, of the distinct states of a campaign."""
-    counts = [e.lost_charges for e in cache.entries.values() if e.lost_charges is not None]
-    return _share(len(counts), sum(count > 0 for count in counts))
+def _lost(charges: Iterable[int | None]) -> LostOrders:
+    counts = [count for count in charges if count is not None]
+    return LostOrders.of(len(counts), sum(count > 0 for count in counts))
 
 
-def lost_in_dynamics(trace: Trace) -> Record:
-    """What "lost_orders" of a run of dynamics says: of ions, over means of half a picosecond."""
-    checked, lost = (_total(trace, name) for name in ("charges_checked", "charges_lost"))
-    return _share(int(checked), int(lost))
+def lost_in_dynamics(trace: Trace) -> LostOrders:
+    """Of a run of dynamics: of ions, over means of half a picosecond."""
+    return LostOrders.of(int(_total(trace, "charges_checked")), int(_total(trace, "charges_lost")))
 
 
-def ions_of(trace: Trace) -> Record:
-    """What "ions" of a run of dynamics says; null where an earlier version did not look.
-
-    hops: changes of the site that an ion is nearest to, from step to step. away_share: share of
-    the steps after which some ion was not nearest to its own site.
-    """
+def ions_of(trace: Trace) -> IonHops:
+    """Ions of a run of dynamics that left their sites."""
     away = trace.column("ions_away")
     away = away[np.isfinite(away)]
     if not len(away):
-        return {"hops": None, "away_share": None}
-    return {"hops": int(_total(trace, "hops")), "away_share": float((away > 0).mean())}
+        return IonHops()
+    return IonHops(hops=int(_total(trace, "hops")), away_share=(away > 0).mean())
 
 
 def have_moved(trace: Trace) -> bool:
@@ -52,50 +44,39 @@ def have_moved(trace: Trace) -> bool:
     return _total(trace, "hops") + _total(trace, "ions_away") > 0
 
 
-def remarks(summary: Record) -> list[str]:
-    """Sentences on the runs of a summary, empty where there is nothing to remark."""
+def remarks(runs: Iterable[Run]) -> list[str]:
+    """Sentences on runs, empty where there is nothing to remark."""
     said = []
-    moving = summary.get("ensemble") == "md"
-    for run in summary["runs"]:
-        lost, ions = run.get("lost_orders"), run.get("ions")
-        if lost and lost["lost"]:
-            of = "judgements of an ion's bonds" if moving else "steps"
+    for run in runs:
+        where = f"{run.where}, {run.temperature_K:g} K, seed {run.seed}"
+        lost = run.lost_orders
+        if lost.lost:
+            of = "judgements of an ion's bonds" if isinstance(run, MdRun) else "steps"
             said.append(
-                f"{_where(run)}: charge orders are lost: in {lost['lost']} of {lost['checked']} "
-                f"{of} ({lost['share']:.1%}) an ion has the bond lengths of its other charge state"
+                f"{where}: charge orders are lost: in {lost.lost} of {lost.checked} "
+                f"{of} ({lost.share:.1%}) an ion has the bond lengths of its other charge state"
             )
-        if ions and (ions["hops"] or ions["away_share"]):
+        if isinstance(run, MdRun) and (run.ions.hops or run.ions.away_share):
             said.append(
-                f"{_where(run)}: {ions['hops']} hops of ions between sites, and "
-                f"{ions['away_share']:.1%} of the steps with an ion off its own site: charge "
+                f"{where}: {run.ions.hops} hops of ions between sites, and "
+                f"{run.ions.away_share:.1%} of the steps with an ion off its own site: charge "
                 "orders are named after sites that the ions have left, so that their counts and "
                 "their entropy are not given"
-            )
-    for loop in summary.get("hysteresis", []):
-        if loop["open"]:
-            what = "x" if "chemical_potential_eV" in loop else "energy"
-            unit = "" if what == "x" else " eV/f.u."
-            said.append(
-                f"{_point(loop)}: the {what} depends on the start, by "
-                f"{loop['difference']:+.2g}{unit}: hysteresis, not equilibrium"
             )
     return said
 
 
-def _where(run: Record) -> str:
-    return f"{_point(run)}, seed {run['seed']}"
-
-
-def _point(record: Record) -> str:
-    potential = record.get("chemical_potential_eV")
-    first = f"x = {record['x']:.4g}" if potential is None else f"μ = {potential:g} eV"
-    return f"{first}, {record['temperature_K']:g} K"
-
-
-def _share(checked: int, lost: int) -> Record:
-    if not checked:
-        return {"checked": 0, "lost": None, "share": None}
-    return {"checked": checked, "lost": lost, "share": lost / checked}
+def loops(summary: Summary) -> list[str]:
+    """Sentences on points where chains depend on how they began."""
+    if not isinstance(summary, MonteCarloSummary):
+        return []
+    return [
+        f"{loop.where}, {loop.temperature_K:g} K: the {'x' if loop.x is None else 'energy'} "
+        f"depends on the start, by {loop.difference:+.2g}"
+        f"{'' if loop.x is None else ' eV/f.u.'}: hysteresis, not equilibrium"
+        for loop in summary.hysteresis
+        if loop.open
+    ]
 
 
 def _total(trace: Trace, name: str) -> float:

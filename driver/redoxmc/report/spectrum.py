@@ -14,16 +14,13 @@ from redoxmc.thermo.entropy import boltzmann_probabilities, split_entropy
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Known states of a state space: one ion order with all charge orders, or all of both.
+    """Known states of a state space: one ion order with all charge orders, or all of both."""
 
-    keys: canonical. degeneracies: occupancies of the space in each. energies: eV, nan where the
-    relaxation failed. n_states: size of the space, failed states included.
-    """
-
-    keys: list[str]
-    degeneracies: list[int]
-    energies: Floats
-    n_states: int
+    keys: list[str]  # canonical
+    degeneracies: list[int]  # occupancies of the space in each
+    energies: Floats  # eV, nan where the relaxation failed
+    # size of the space, failed states included; None where it is not known
+    n_states: int | None
 
     @property
     def complete(self) -> bool:

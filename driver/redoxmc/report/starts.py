@@ -1,23 +1,22 @@
 """Whether different starts end in the same charge order: what each seed of an x came to."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from redoxmc.report.analysis import Analysis, number
+from redoxmc.report.analysis import Analysis
+from redoxmc.results.summary import Start, ThermoPoint
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import standard_error
 
-Record = dict[str, Any]
 
-
-def start_records(analysis: Analysis, thermo: list[Record]) -> list[Record]:
+def start_records(analysis: Analysis, thermo: Sequence[ThermoPoint]) -> list[Start]:
     """The entries under "starts" of summary.json: one for each x and seed, where there are several.
 
-    thermo: the records of the same campaign. Of a seed: how far its lowest energy at any
-    temperature lies above that of all seeds, and energy and order at its coldest temperature.
-    r_hat: the largest of its x over temperatures, of energy and order parameter.
+    thermo: the records of the same campaign.
     """
+    if analysis.semigrand:
+        return []
     groups: dict[float, dict[int, list[Chain]]] = {}
     for chain in analysis.store.chains:
         if not analysis.is_single_state(chain):
@@ -25,17 +24,15 @@ def start_records(analysis: Analysis, thermo: list[Record]) -> list[Record]:
     records = []
     for x, seeds in sorted(groups.items()):
         lowest = {seed: _lowest(analysis, chains) for seed, chains in seeds.items()}
-        floor = np.nanmin(list(lowest.values())) if len(seeds) > 1 else np.nan
-        if not np.isfinite(floor):
+        found = [energy for energy in lowest.values() if np.isfinite(energy)]
+        if len(seeds) == 1 or not found:
             continue
-        r_hats = [r[key] for r in thermo if r["x"] == x for key in ("r_hat", "r_hat_order")]
-        worst = None if None in r_hats else max(r_hats)
+        floor = min(found)
+        r_hats = [r for p in thermo if p.x == x for r in (p.r_hat, p.r_hat_order)]
+        worst = max((r for r in r_hats if r is not None), default=None)
         for seed, chains in sorted(seeds.items()):
             above = 1e3 * (lowest[seed] - floor) / analysis.lattice.formula_units
-            records.append(
-                {"x": x, "seed": seed, "lowest_above_meV_per_fu": number(above), "r_hat": worst}
-                | _coldest(analysis, chains)
-            )
+            records.append(_start(analysis, chains, above, None if None in r_hats else worst))
     return records
 
 
@@ -45,18 +42,20 @@ def _lowest(analysis: Analysis, chains: list[Chain]) -> float:
     return min((min(t.energies) for t in traces if t and t.energies), default=float("nan"))
 
 
-def _coldest(analysis: Analysis, chains: list[Chain]) -> Record:
+def _start(analysis: Analysis, chains: list[Chain], above: float, r_hat: float | None) -> Start:
     chain = min(chains, key=lambda chain: chain.temperature)
     energies, keys = analysis.kept(chain)
     known = len(energies) >= 4
     units = analysis.lattice.formula_units
     order = analysis.order.of_visits(keys)
-    return {
-        "temperature_K": chain.temperature,
-        "energy_eV_per_fu": number(energies.mean() / units) if known else None,
-        "energy_standard_error_eV_per_fu": (
-            number(standard_error(energies) / units) if known else None
-        ),
-        "warren_cowley": order["warren_cowley"][0],
-        "dominant": order["dominant"],
-    }
+    return Start(
+        x=chain.x,
+        seed=chain.seed,
+        lowest_above_meV_per_fu=above,
+        r_hat=r_hat,
+        temperature_K=chain.temperature,
+        energy_eV_per_fu=energies.mean() / units if known else None,
+        energy_standard_error_eV_per_fu=standard_error(energies) / units if known else None,
+        warren_cowley=order.warren_cowley[0],
+        dominant=order.dominant,
+    )

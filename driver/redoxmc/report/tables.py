@@ -1,99 +1,115 @@
-"""Results as tables on the terminal."""
+"""Records as tables: their cells as text, and on the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from redoxmc.report.remarks import remarks
+from redoxmc.report.remarks import loops, remarks
+from redoxmc.results.record import Record, columns_of
+from redoxmc.results.summary import Enumeration, Summary
+from redoxmc.structures.occupancy import ions_of_key
 
-Columns = dict[str, tuple[str, str]]  # heading: (key of the record, format)
-
-_THERMO: Columns = {
-    "x": ("x", "{:.4g}"),
-    "T (K)": ("temperature_K", "{:g}"),
-    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
-    "E_form": ("formation_energy_eV_per_fu", "{:.4f}"),
-    "hull": ("on_hull", "{}"),
-    "S_el (k_B/site)": ("electronic_entropy_kB_per_site", "{:.4f}"),
-    "± S_el": ("electronic_entropy_standard_error", "{:.4f}"),
-    "ideal": ("ideal_finite_size_kB_per_site", "{:.4f}"),
-    "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.4f}"),
-    "R-hat": ("r_hat", "{:.3f}"),
-}
-_SEMIGRAND: Columns = {
-    "μ (eV)": ("chemical_potential_eV", "{:.4f}"),
-    "T (K)": ("temperature_K", "{:g}"),
-    "x": ("x", "{:.4f}"),
-    "± x": ("x_standard_error", "{:.4f}"),
-    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
-    "V": ("voltage_V", "{:.3f}"),
-    "R-hat": ("r_hat", "{:.3f}"),
-}
-_STATES: Columns = {
-    "x": ("x", "{:.4g}"),
-    "state": ("key", "{}"),
-    "degeneracy": ("degeneracy", "{}"),
-    "E (eV)": ("energy_eV", "{:.6f}"),
-}
-_EXACT: Columns = {
-    "x": ("x", "{:.4g}"),
-    "T (K)": ("temperature_K", "{:g}"),
-    "E (eV/f.u.)": ("energy_eV_per_fu", "{:.4f}"),
-    "C (k_B/site)": ("heat_capacity_kB_per_site", "{:.4f}"),
-    "S_el (k_B/site)": ("electronic_entropy_kB_per_site", "{:.4f}"),
-    "F (eV/f.u.)": ("free_energy_eV_per_fu", "{:.4f}"),
-}
+UNKNOWN = "–"
 
 
-def print_thermo(summary: dict[str, Any]) -> None:
-    """Print the thermodynamics of a summary, one line for each (x, T)."""
-    title = f"{summary['host']['formula']}, model {summary['model']['name']}"
-    semigrand = any("chemical_potential_eV" in record for record in summary["thermo"])
-    print_records(title, _SEMIGRAND if semigrand else _THERMO, summary["thermo"])
-    for note in unknowns(summary["thermo"]):
-        print(f"not known, {note}")
-    for remark in remarks(summary):
-        print(remark)
+def cells(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
+    """Headings, and the texts of each row, of records of one kind."""
+    if not records:
+        return [], []
+    columns = columns_of(type(records[0]))
+    rows = [[_text(getattr(record, name), form) for name, _, form in columns] for record in records]
+    return [heading for _, heading, _ in columns], rows
 
 
-def unknowns(records: Sequence[dict[str, Any]]) -> list[str]:
-    """What the thermodynamics of a campaign leave out and why, a sentence for each x and reason."""
+def _text(value: Any, form: str, between: str = ", ") -> str:
+    """What is unknown is a dash; lists are joined, and lists in a list as pairs."""
+    if value is None or value == []:
+        return UNKNOWN
+    if isinstance(value, list):
+        return between.join(_text(item, form, " and ") for item in value)
+    return form.format(value)
+
+
+def unknowns(points: Iterable[Any]) -> list[str]:
+    """What the thermodynamics of a campaign leave out and why, a sentence for each x and reason.
+
+    points: records that say where they are, and why_unknown.
+    """
     at: dict[tuple[str, str], list[float]] = {}
-    for record in records:
-        if record["why_unknown"]:
-            potential = record.get("chemical_potential_eV")
-            where = f"x = {record['x']:.4g}" if potential is None else f"μ = {potential:g} eV"
-            at.setdefault((where, record["why_unknown"]), []).append(record["temperature_K"])
+    for point in points:
+        if point.why_unknown:
+            at.setdefault((point.where, point.why_unknown), []).append(point.temperature_K)
     return [
         f"{where} at {', '.join(f'{t:g}' for t in temperatures)} K: {reason}"
         for (where, reason), temperatures in at.items()
     ]
 
 
-def print_spectrum(result: dict[str, Any]) -> None:
+def failures(summary: Summary) -> list[str]:
+    """How many states of each x did not relax, an example, and what to change; a sentence each.
+
+    Nothing for dynamics, which relaxes no states.
+    """
+    failed = getattr(summary, "failed_states", [])
+    shares = {
+        getattr(point, "x", None): point.failed_share for point in summary.thermo
+        if point.failed_share
+    }  # fmt: skip
+    if not failed or not shares:
+        return []
+    advice = (
+        "; if it left its site, look at relax.site_tolerance, at the model, or for ions at "
+        "ions.minimum_distance"
+    )
+    sites = summary.host.n_redox_sites
+    found = []
+    for x, share in sorted(shares.items(), key=lambda pair: (pair[0] is None, pair[0])):
+        own = [one for one in failed if x is not None and ions_of_key(one.key) == round(x * sites)]
+        example = (own or failed)[0]
+        found.append(
+            f"x = {x:.4g}: {share:.1%} of the distinct states met did not relax and are left out, "
+            f"such as {example.key} ({example.reason}){advice}"
+            if x is not None
+            else f"{share:.1%} of the distinct states met did not relax ({example.reason}){advice}"
+        )
+    return found
+
+
+def print_thermo(summary: Summary) -> None:
+    """Print the thermodynamics of a summary, one line for each (x, T)."""
+    print_records(f"{summary.host.formula}, model {summary.model['name']}", summary.thermo)
+    for note in unknowns(summary.thermo):
+        print(f"not known, {note}")
+    for note in failures(summary):
+        print(f"left out, {note}")
+    for remark in [*remarks(summary.runs), *loops(summary)]:
+        print(remark)
+
+
+def print_spectrum(result: Enumeration) -> None:
     """Print the states and the exact averages of an enumeration."""
-    failed = len(result["failed"])
+    failed = len(result.failed)
     title = "Distinct states" + (f" ({failed} more did not relax)" if failed else "")
-    print_records(title, _STATES, result["states"])
-    lost = sum(bool(state.get("lost_charges")) for state in result["states"])
+    print_records(title, result.states)
+    lost = sum(bool(state.lost_charges) for state in result.states)
     if lost:
         print(
-            f"charge orders are lost: in {lost} of {len(result['states'])} states an ion has the "
+            f"charge orders are lost: in {lost} of {len(result.states)} states an ion has the "
             "bond lengths of its other charge state"
         )
-    print_records("Exact averages", _EXACT, result["thermo"])
+    print_records("Exact averages", result.thermo)
 
 
-def print_records(title: str, columns: Columns, records: Sequence[dict[str, Any]]) -> None:
-    """Print records as a table; what is unknown is a dash."""
+def print_records(title: str, records: Sequence[Record]) -> None:
+    """Print records of one kind as a table."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title)
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for record in records:
-        cells = ((record[key], form) for key, form in columns.values())
-        table.add_row(*("–" if value is None else form.format(value) for value, form in cells))
+    headings, rows = cells(records)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     console = Console()
     # a file or a pipe has no width: take what the table needs
     Console(width=None if console.is_terminal else 140).print(table)

@@ -78,7 +78,12 @@ def read(file: Any) -> dict[str, Any]:
     chains, traces = {}, {}
     for name, group in file["replicas"].items():
         chains[name] = checkpoints.read_chain(group)
-        traces[name] = _read_trace(group, states, isinstance(chains[name], MdChain))
+        if chains[name].name != name:
+            raise ValueError(f"replica {name} holds the chain {chains[name].name}")
+        trace = traces[name] = _read_trace(group, states, isinstance(chains[name], MdChain))
+        lists: list[list[Any]] = [trace.keys or trace.raw_keys, *trace.columns.values()]
+        if any(len(one) != len(trace.energies) for one in lists):
+            raise ValueError(f"the history of replica {name} lacks something")
     if file.attrs["schema"] == 1:  # without a digest
         for name, trace in traces.items():
             _check_trace(name, trace, entries)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError
-from redoxmc.io.files import replace_atomically
+from redoxmc.io.files import beside, replace_atomically, sync
+from redoxmc.io.frames import short
 
 BLOCK = 512
 _MAGIC = b"redoxmc results, schema "
@@ -24,21 +25,23 @@ _MAGIC = b"redoxmc results, schema "
 def write_sealed(path: Path, schema: int, fill: Callable[[Any], None]) -> None:
     """Have `fill` fill an h5py.File, and move it to path, atomically, when it is on the disk.
 
-    The file that was there before stays beside it: see `earlier`.
+    The file that was there before stays beside it: see `earlier`. It is filled in memory: HDF5 does
+    not survive a disk that is full.
     """
     import h5py
 
+    # the newest layout is the one that readers may open in SWMR mode
+    options = {"driver": "core", "backing_store": False, "libver": "latest"}
+    with h5py.File(path.name, "w", userblock_size=BLOCK, **options) as file:
+        fill(file)
+        file.flush()
+        image = file.id.get_file_image()  # without the user block
+    digest = hashlib.sha256(image).hexdigest()
+
     def write(temporary: Path) -> None:
-        # the newest layout is the one that readers may open in SWMR mode
-        with h5py.File(temporary, "w", libver="latest", userblock_size=BLOCK) as file:
-            fill(file)
-        with temporary.open("r+b") as raw:
-            raw.seek(BLOCK)
-            digest = hashlib.file_digest(raw, "sha256")
-            raw.seek(0)
-            raw.write(_block(schema, digest.hexdigest()))
-            raw.flush()
-            os.fsync(raw.fileno())
+        with temporary.open("wb") as raw:
+            raw.write(_block(schema, digest))
+            raw.write(image)
         if path.exists():
             _keep(path)
 
@@ -52,12 +55,19 @@ def earlier(path: Path) -> Path:
 
 def _keep(path: Path) -> None:
     """Name the present file twice; `path` exists at any time."""
-    second = path.with_name(f".{path.name}.{os.getpid()}.earlier")
+    kept, second = earlier(path), beside(path, "earlier")
+    if kept.exists() and kept.samefile(path):
+        return  # a run was killed between the two names; to rename one to the other does nothing
     try:
-        os.link(path, second)
-    except OSError:  # a filesystem without hard links
-        second.write_bytes(path.read_bytes())
-    os.replace(second, earlier(path))
+        try:
+            os.link(path, second)
+        except OSError:  # a filesystem without hard links
+            second.write_bytes(path.read_bytes())
+            sync(second)
+        os.replace(second, kept)
+    except OSError:
+        second.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -79,6 +89,8 @@ def open_sealed(path: Path, schema: int) -> Iterator[Any]:
             _refuse_newer(path, named, schema)
             if block != _block(named, digest):
                 raise InputError(f"{path} is damaged: its content does not fit its digest.")
+        elif not h5py.is_hdf5(path):
+            raise InputError(f"{path} is damaged or not a results file: it does not begin as one.")
         with h5py.File(path, "r") as file:
             found = int(file.attrs["schema"])
             _refuse_newer(path, found, schema)
@@ -88,7 +100,7 @@ def open_sealed(path: Path, schema: int) -> Iterator[Any]:
     except InputError:
         raise
     except Exception as error:  # a damaged file makes HDF5 and its readers fail in any way
-        raise InputError(f"{path} is damaged or not a results file ({error}).") from None
+        raise InputError(f"{path} is damaged or not a results file ({short(error)}).") from None
 
 
 def _refuse_newer(path: Path, found: int, schema: int) -> None:

@@ -72,6 +72,9 @@ class Store:
                 self.traces.setdefault(chain.name, Trace()).extend(chain.take_history())
 
 
+_NO_IONS: dict[str, list[float]] = {"concentrations": []}
+
+
 def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
     """Bring stores of one config with different concentrations together.
 
@@ -95,7 +98,9 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
         merged.ladders.extend(store.ladders)
         merged.md_chains.extend(store.md_chains)
         merged.traces.update(store.traces)
-        concentrations.extend(store.header["config"]["ions"]["concentrations"])
+        concentrations.extend((store.header["config"]["ions"] or _NO_IONS)["concentrations"])
+    if first.header["config"]["ions"] is None:
+        return merged
     ions = {**first.header["config"]["ions"], "concentrations": sorted(concentrations)}
     merged.header["config"] = {**first.header["config"], "ions": ions}
     return merged
@@ -103,7 +108,9 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
 
 def _common(store: Store) -> Any:
     config = json.loads(json.dumps(store.header["config"]))
-    del config["ions"]["concentrations"], config["parallel"], config["report"]
+    del config["parallel"], config["report"]
+    if config["ions"] is not None:
+        del config["ions"]["concentrations"]
     return config, store.header["model"], store.header["lattice"]
 
 

@@ -12,6 +12,7 @@ from redoxmc.sampling.energies import Energies, Lookup
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.occupancy import ions_of_key, sites_of_key
+from redoxmc.structures.random_levels import random_levels
 from redoxmc.units import KB
 
 INITIAL_TRIES = 50  # random states tried for one that relaxes
@@ -19,64 +20,42 @@ INITIAL_TRIES = 50  # random states tried for one that relaxes
 
 @dataclass
 class MoveCount:
-    """Attempts of one move.
+    """Attempts of one move."""
 
-    proposed: how often the move was drawn.
-    accepted: how often its trial state was taken.
-    failed: rejections because the trial state has no energy.
-    """
-
-    proposed: int = 0
-    accepted: int = 0
-    failed: int = 0
+    proposed: int = 0  # how often the move was drawn
+    accepted: int = 0  # how often its trial state was taken
+    failed: int = 0  # rejections because the trial state has no energy
 
 
 @dataclass
 class Chain:
     """The whole state of a replica at one (x, temperature, seed); plain data, picklable.
 
-    x, n_ions: of the start; only the semigrand ensemble changes them.
-    temperature: in K; inf draws states uniformly.
-    seed: of the campaign; with x and temperature it determines the generator.
-    rng: generator of this chain.
-    occupancy: present state.
-    key: of the present state's canonical form; empty before the start.
-    energy: relaxed energy in eV.
-    step: number of attempted moves.
-    moves: attempts of each move by its name.
-    relaxations, cache_hits: how often an energy was computed, and how often it was known.
-    force_evaluations: of the relaxations.
-    wall: time in s.
-    energies, keys: of the state after each attempted move, since they were last taken.
-    failure: why the chain has stopped for good; empty where it has not.
-    chemical_potential: eV per ion (with its electrons), None at fixed x.
-    stiffness: eV per redox site, of a variance-constrained semigrand chain; 0 for none.
-    anneal_from, anneal_steps: the chain begins at that temperature (K) and is cooled to its own
-        over so many attempted moves.
-
     A chain at infinite temperature draws a state of its x at random at every step; one that does
     not relax is recorded with the energy nan.
     """
 
-    x: float
-    n_ions: int
-    temperature: float
-    seed: int
-    rng: np.random.Generator
-    occupancy: Occupancy
-    key: str = ""
-    energy: float = float("nan")
-    step: int = 0
-    moves: dict[str, MoveCount] = field(default_factory=dict)
-    relaxations: int = 0
-    cache_hits: int = 0
-    force_evaluations: int = 0
-    wall: float = 0.0
+    x: float  # of the start; only the semigrand ensemble changes it
+    n_ions: int  # of the start
+    temperature: float  # in K; inf draws states uniformly
+    seed: int  # of the campaign; with x and temperature it determines the generator
+    rng: np.random.Generator  # generator of this chain
+    occupancy: Occupancy  # present state
+    key: str = ""  # of the present state's canonical form; empty before the start
+    energy: float = float("nan")  # relaxed energy in eV
+    step: int = 0  # number of attempted moves
+    moves: dict[str, MoveCount] = field(default_factory=dict)  # attempts of each move by its name
+    relaxations: int = 0  # how often an energy was computed
+    cache_hits: int = 0  # how often it was known
+    force_evaluations: int = 0  # of the relaxations
+    wall: float = 0.0  # time in s
+    # of the state after each attempted move, since they were last taken
     energies: list[float] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
-    failure: str = ""
-    chemical_potential: float | None = None
-    stiffness: float = 0.0
+    failure: str = ""  # why the chain has stopped for good; empty where it has not
+    chemical_potential: float | None = None  # eV per ion (with its electrons), None at fixed x
+    stiffness: float = 0.0  # eV per redox site, of a variance-constrained semigrand chain
+    # the chain begins at that temperature (K) and is cooled to its own over so many attempted moves
     anneal_from: float = 0.0
     anneal_steps: int = 0
 
@@ -161,13 +140,14 @@ def seed_words(value: float | None) -> tuple[int, ...]:
 def _random_occupancy(lattice: Lattice, ions: Occupancy, rng: np.random.Generator) -> Occupancy:
     n_reduced = lattice.n_reduced(int(ions.sum()))
     assert n_reduced is not None  # ion_count has refused such an x
-    charges = np.zeros(lattice.n_redox, dtype=np.int8)
-    charges[rng.permutation(lattice.n_redox)[:n_reduced]] = 1
-    return np.concatenate([charges, ions])
+    return np.concatenate([random_levels(lattice.most, n_reduced, rng), ions])
 
 
-def start(chain: Chain, energies: Energies) -> None:
-    """Give the chain an initial state with an energy; it has failed where none is found."""
+def start(chain: Chain, energies: Energies, *, any_ions: bool = False) -> None:
+    """Give the chain an initial state with an energy; it has failed where none is found.
+
+    any_ions: whether a state that does not relax is followed by one of another ion order too.
+    """
     if chain.uniform:
         return  # it needs none
     reason = ""
@@ -178,6 +158,8 @@ def start(chain: Chain, energies: Energies) -> None:
             return
         reason = answer.entry.reason
         ions = chain.occupancy[energies.lattice.n_redox :]
+        if any_ions:
+            ions = energies.lattice.random_ions(int(ions.sum()), chain.rng)
         chain.occupancy = _random_occupancy(energies.lattice, ions, chain.rng)
     chain.failure = f"no state of {INITIAL_TRIES} random ones relaxes: {reason}"
 
@@ -221,7 +203,9 @@ def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
     """A uniform draw of the charge order, and of the ion order where the moves change it."""
     lattice = energies.lattice
     ions = chain.occupancy[lattice.n_redox :]
-    if mixture.changes_ions:
+    if mixture.changes_ions and len(lattice.excluded):
+        ions = lattice.random_ions(int(ions.sum()), chain.rng)
+    elif mixture.changes_ions:
         ions = chain.rng.permutation(ions)
     chain.occupancy = _random_occupancy(lattice, ions, chain.rng)
     answer = _look_up(chain, energies, chain.occupancy)

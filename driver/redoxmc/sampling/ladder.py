@@ -16,27 +16,20 @@ UP, DOWN = 1, -1
 
 @dataclass
 class Ladder:
-    """Chains by rising temperature. One chain is a plain chain; several exchange states.
+    """One chain is a plain chain; several exchange states."""
 
-    rng: generator of the exchanges.
-    interval: attempted moves between two exchanges.
-    exchanges: number of rounds of exchanges so far.
-    tried, accepted: number of exchanges between neighbours, (n_chains - 1,).
-    walkers: which walker (the label that goes with a state when it is exchanged) is at each
-        temperature.
-    ends: by walker, the end of the ladder where it was last: UP (on its way up: the coldest), DOWN
-        (the hottest, and the coldest before), 0 (none).
-    round_trips: by walker, how often it went from the coldest to the hottest temperature and back.
-    """
-
-    chains: list[Chain]
-    rng: np.random.Generator
-    interval: int
-    exchanges: int
-    tried: list[int]
-    accepted: list[int]
+    chains: list[Chain]  # by rising temperature
+    rng: np.random.Generator  # generator of the exchanges
+    interval: int  # attempted moves between two exchanges
+    exchanges: int  # number of rounds of exchanges so far
+    tried: list[int]  # number of exchanges between neighbours, (n_chains - 1,)
+    accepted: list[int]  # of these
+    # which walker (the label that goes with a state when it is exchanged) is at each temperature
     walkers: list[int]
+    # by walker, the end of the ladder where it was last: UP (on its way up: the coldest), DOWN (the
+    # hottest, and the coldest before), 0 (none)
     ends: list[int]
+    # by walker, how often it went from the coldest to the hottest temperature and back
     round_trips: list[int]
 
     @property
@@ -85,7 +78,7 @@ def advance(
         target = min(steps, boundary) if exchanging else steps
         for chain in alive:
             if not chain.started and not chain.uniform:
-                start(chain, energies)
+                start(chain, energies, any_ions=mixture.changes_ions)
                 if stop():
                     return
             while not chain.failure and chain.step < target:

@@ -75,7 +75,12 @@ class Fit:
 
 
 def make_basis(host: Host) -> Basis:
-    """Find the orbits of a host's sites and pairs; InputError for too many sites."""
+    """Find the orbits of a host's sites and pairs; InputError for too many sites or states."""
+    if not host.lattice.one_couple or len(host.lattice.excluded):
+        raise InputError(
+            "sampling.surrogate = true is for one couple of charge states, without "
+            "ions.minimum_distance; leave it out."
+        )
     permutations = host.symmetry.occupancies
     n = permutations.shape[1]
     if n > MOST_ENTRIES:
@@ -122,7 +127,7 @@ def _electrostatic(lattice: Lattice) -> PairModel:
     base = np.array([float(species.charge) for species in lattice.species])
     base[lattice.redox_sites], base[lattice.ion_sites] = float(lattice.oxidised.charge), 0.0
     step = np.array([float(lattice.reduced.charge - lattice.oxidised.charge)])
-    ion = np.array([float(lattice.species[lattice.ion_sites[0]].charge)])
+    ion = np.array([float(lattice.ion.charge) if lattice.ion else 0.0])
     change = np.concatenate([step.repeat(lattice.n_redox), ion.repeat(lattice.n_ion_sites)])
     single = change * (2 * matrix @ base)[places] + change**2 * np.diag(matrix)[places]
     pair = 2 * np.outer(change, change) * matrix[np.ix_(places, places)]

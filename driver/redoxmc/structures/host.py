@@ -19,16 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HostGeometry:
-    """The host lattice of one concentration, invariant under the host's symmetry.
+    """The host lattice of one concentration, invariant under the host's symmetry."""
 
-    cell: (3, 3) Å.
-    positions: (n_sites, 3) Å, of vacant ion sites too.
-    force_evaluations: what it took to find.
-    """
-
-    cell: Floats
-    positions: Floats
-    force_evaluations: int = 0
+    cell: Floats  # (3, 3) Å
+    positions: Floats  # (n_sites, 3) Å, of vacant ion sites too
+    force_evaluations: int = 0  # what it took to find
 
     def strained(self, cell: Floats) -> "HostGeometry":
         """The same sites in another cell, (3, 3) Å."""
@@ -37,18 +32,13 @@ class HostGeometry:
 
 @dataclass
 class Host:
-    """The sites of a host, their symmetry, and the geometries that are known of it.
+    """The sites of a host, their symmetry, and the geometries that are known of it."""
 
-    lattice: the sites, and what may sit on them.
-    symmetry: of the sites.
-    bonds: of the model card, for reference starts; empty where none are made.
-    geometries: by number of ions.
-    """
-
-    lattice: Lattice
-    symmetry: SiteSymmetry
+    lattice: Lattice  # the sites, and what may sit on them
+    symmetry: SiteSymmetry  # of the sites
+    # of the model card, for reference starts; empty where none are made
     bonds: Mapping[str, Bonds] = field(default_factory=dict)
-    geometries: dict[int, HostGeometry] = field(default_factory=dict)
+    geometries: dict[int, HostGeometry] = field(default_factory=dict)  # by number of ions
     _distorters: dict[int, Distorter] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod

@@ -11,22 +11,25 @@ from redoxmc.structures.lattice import Floats
 
 
 def lost_charges(
-    bonds: Floats, reduced: npt.ArrayLike, targets: tuple[float, float]
+    bonds: Floats, levels: npt.ArrayLike, targets: npt.ArrayLike
 ) -> npt.NDArray[np.bool_]:
-    """Which redox ions have the bonds of the other charge state, (n_redox,).
+    """Which redox ions have the bonds of another charge state than theirs, (n_redox,).
 
     bonds: (n_redox,) Å, mean bond length of each; nan where it is not known, which is not lost.
-    reduced: (n_redox,) 1 or true where the ion is called reduced. targets: mean bond lengths of
-    oxidised and reduced, Å, of the model card. An ion is lost where its bond length is nearer to
-    that of the other state, after the mean deviation of all ions has been taken off: the lattice of
-    an x and thermal expansion stretch all bonds alike, by up to half the difference of the states.
+    levels: (n_redox,) the charge state that each ion is called, as in an occupancy. targets: mean
+    bond length (Å) of each state of the model card, (n_states,) or (n_redox, n_states), nan where
+    an ion has fewer. An ion is lost where its bond length is nearer to that of another state, after
+    the mean deviation of all ions has been taken off: the lattice of an x and thermal expansion
+    stretch all bonds alike, by up to half the difference of the states.
     """
-    oxidised, other = targets
-    called = np.asarray(reduced).astype(bool)
-    wanted = np.where(called, other, oxidised)
+    called = np.asarray(levels, dtype=np.int64)
+    lengths = np.asarray(targets, dtype=np.float64)
+    lengths = np.broadcast_to(lengths, (len(called), lengths.shape[-1]))
+    ions = np.arange(len(called))
     known = np.isfinite(bonds)
-    shift = float((bonds - wanted)[known].mean()) if known.any() else 0.0
-    away = bonds - shift - (oxidised + other) / 2  # from half way between the states
-    side = np.where(called, 1.0, -1.0) * np.sign(other - oxidised)
-    lost: npt.NDArray[np.bool_] = known & (np.nan_to_num(away) * side < 0)
+    deviation = bonds - lengths[ions, called]
+    shift = float(deviation[known].mean()) if known.any() else 0.0
+    away = np.abs(bonds[:, None] - shift - lengths)
+    away = np.where(np.isfinite(away), away, np.inf)
+    lost: npt.NDArray[np.bool_] = known & (away.min(axis=1) < away[ions, called] - 1e-12)
     return lost

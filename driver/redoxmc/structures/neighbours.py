@@ -18,18 +18,12 @@ SAME = 1e-3  # Å: nearer than this, two sites are one
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of a centre and a neighbour: by centre, the nearest neighbour first.
+    """Pairs of a centre and a neighbour: by centre, the nearest neighbour first."""
 
-    centre: (n,) index of the centre.
-    point: (n,) index of the neighbour.
-    offset: (n, 3) Å, from the neighbour's position to the periodic image that is meant.
-    distance: (n,) Å.
-    """
-
-    centre: Ints
-    point: Ints
-    offset: Floats
-    distance: Floats
+    centre: Ints  # (n,) index of the centre
+    point: Ints  # (n,) index of the neighbour
+    offset: Floats  # (n, 3) Å, from the neighbour's position to the periodic image that is meant
+    distance: Floats  # (n,) Å
 
     def __getitem__(self, chosen: Any) -> "Pairs":
         """Some of the pairs. chosen: a mask, or indices in ascending order."""

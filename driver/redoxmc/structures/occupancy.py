@@ -1,15 +1,17 @@
-"""An occupancy as text: its key, such as '0110|1100'. Redox sites stand before the bar."""
+"""An occupancy as text: its key, such as '0210|1100'. Redox sites stand before the bar.
+
+The digit of a redox site counts its electrons above the most oxidised state.
+"""
 
 import numpy as np
 
-from redoxmc.errors import InputError
 from redoxmc.structures.lattice import Lattice, Occupancy
 
 
 def occupancy_key(lattice: Lattice, occupancy: Occupancy) -> str:
     """Write an occupancy as text."""
-    bits = "".join("1" if value else "0" for value in occupancy)
-    return bits[: lattice.n_redox] + "|" + bits[lattice.n_redox :]
+    digits = "".join(map(str, occupancy.tolist()))
+    return digits[: lattice.n_redox] + "|" + digits[lattice.n_redox :]
 
 
 def occupancy_of_key(key: str) -> Occupancy:
@@ -36,13 +38,3 @@ def sites_of_key(key: str) -> int:
 def reduced_of_key(key: str) -> int:
     """Number of reduced redox sites of a state."""
     return split_key(key)[0].count("1")
-
-
-def check_neutral(lattice: Lattice, occupancy: Occupancy) -> None:
-    """Raise InputError where the total charge is not zero."""
-    charge = lattice.total_charge(occupancy)
-    if charge != 0:
-        key = occupancy_key(lattice, occupancy)
-        raise InputError(
-            f"occupancy {key} has total charge {charge:+d} e; a state must be neutral."
-        )

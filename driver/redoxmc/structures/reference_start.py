@@ -18,6 +18,7 @@ from redoxmc.model_card import Bonds
 from redoxmc.structures.constrained_step import Solve, constrained_step
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
 from redoxmc.structures.neighbours import Pairs, neighbours
+from redoxmc.structures.roles import States
 
 STIFF_RATIO = 0.85  # a ligand-framework bond shorter than this times the redox bond is stiff
 STIFFNESS = 25.0  # weight of a stretch of a stiff bond against a free displacement, squared
@@ -30,8 +31,8 @@ class Distorter:
 
     cell (3, 3) Å and positions (n_sites, 3) Å: the host lattice of this concentration.
     bonds: (n_bonds, 2) redox entry and ligand site, with offset (n_bonds, 3) Å of the image.
-    stiff: (n_stiff, 2) sites, likewise with stiff_offset. targets: mean bond length (Å) of
-    oxidised, reduced.
+    stiff: (n_stiff, 2) sites, likewise with stiff_offset. targets: mean bond length (Å) of each
+    state of each redox site, most oxidised first, (n_redox, n_states); nan where it has fewer.
     """
 
     cell: Floats
@@ -41,7 +42,7 @@ class Distorter:
     offset: Floats
     stiff: Ints
     stiff_offset: Floats
-    targets: tuple[float, float]
+    targets: Floats
 
     def start(self, occupancy: Occupancy) -> Floats:
         """The reference start: positions of every site, vacant or not, (n_sites, 3) Å."""
@@ -50,7 +51,7 @@ class Distorter:
     def displacements(self, occupancy: Occupancy) -> Floats:
         """Displacement of every site from the host lattice, (n_sites, 3) Å."""
         n_sites, n_redox = len(self.positions), len(self.redox_sites)
-        wanted = np.where(occupancy[:n_redox] == 1, self.targets[1], self.targets[0])
+        wanted = self.targets[np.arange(n_redox), occupancy[:n_redox]]
         moved = np.zeros((n_sites, 3))
         centre = self.redox_sites[self.bonds[:, 0]]
         weight = 1.0 / np.bincount(self.bonds[:, 0], minlength=n_redox)[self.bonds[:, 0]]
@@ -121,34 +122,43 @@ def make_distorter(
 ) -> Distorter:
     """Find the ligands of every redox site and the stiff bonds on a host geometry.
 
-    cell: (3, 3) Å. positions: (n_sites, 3) Å. bonds: of the model card, for both charge states.
-    Raises InputError where the card lacks a charge state.
+    cell: (3, 3) Å. positions: (n_sites, 3) Å. bonds: of the model card, for all charge states. The
+    coordination of a site is that of its most reduced state. Raises InputError where the card lacks
+    a charge state.
     """
-    oxidised, reduced = (bonds.get(str(s)) for s in (lattice.oxidised, lattice.reduced))
-    if oxidised is None or reduced is None:
-        raise InputError(
-            f"card.toml of the model has no [bonds] for '{lattice.oxidised}' and "
-            f"'{lattice.reduced}', which the reference start needs."
-        )
-    ligand = np.array([s == reduced.ligand for s in lattice.species])
+    known = {states: _bonds_of(states, bonds) for states in lattice.ladders}
+    means = [bond.mean for own in known.values() for bond in own]
+    ligands_of = {own[-1].ligand for own in known.values()}
+    ligand = np.array([s in ligands_of for s in lattice.species])
     mobile = np.zeros(len(lattice.species), dtype=bool)
     mobile[lattice.redox_sites] = mobile[lattice.ion_sites] = True
-    reach = 1.6 * max(reduced.mean, oxidised.mean)
+    reach = 1.6 * max(means)
     framework = ~mobile & ~ligand
     centres = np.union1d(lattice.redox_sites, np.flatnonzero(framework))
     near = neighbours(cell, positions, reach, centres)
     near = near[ligand[near.point]]
-    ligands = near[np.isin(near.centre, lattice.redox_sites)].nearest(reduced.coordination)
-    entry = np.searchsorted(lattice.redox_sites, ligands.centre)
-    count = np.bincount(entry, minlength=lattice.n_redox)
-    if count.min() < reduced.coordination:
-        lacking = int(count.argmin())
+    mine = near[np.isin(near.centre, lattice.redox_sites)]
+    entry = np.searchsorted(lattice.redox_sites, mine.centre)
+    reduced = [known[states][-1] for states in lattice.redox_states]
+    names = np.array([str(s) for s in lattice.species])
+    wanted_ligand = np.array([str(bond.ligand) for bond in reduced])
+    right = names[mine.point] == wanted_ligand[entry]
+    mine, entry = mine[right], entry[right]
+    coordination = np.array([bond.coordination for bond in reduced])
+    rank = np.arange(len(entry)) - np.searchsorted(entry, entry)
+    ligands, entry = mine[rank < coordination[entry]], entry[rank < coordination[entry]]
+    lacks = coordination - np.bincount(entry, minlength=lattice.n_redox)
+    if lacks.max() > 0:
+        lacking = int(lacks.argmax())
         raise InputError(
-            f"redox site {lattice.redox_sites[lacking]} of the host has {count[lacking]} "
-            f"{reduced.ligand} in {reach:.1f} Å; card.toml of the model says "
-            f"coordination = {reduced.coordination}."
+            f"redox site {lattice.redox_sites[lacking]} of the host has "
+            f"{coordination[lacking] - lacks[lacking]} {reduced[lacking].ligand} in {reach:.1f} Å; "
+            f"card.toml of the model says coordination = {coordination[lacking]}."
         )
-    stiff_length = STIFF_RATIO * min(reduced.mean, oxidised.mean)
+    stiff_length = STIFF_RATIO * min(means)
+    targets = np.full((lattice.n_redox, max(map(len, lattice.redox_states))), np.nan)
+    for row, states in zip(targets, lattice.redox_states, strict=True):
+        row[: len(states)] = [bond.mean for bond in known[states]]
     short = near[framework[near.centre] & (near.distance < stiff_length)]
     edges = _edges_of_groups(short)
     return Distorter(
@@ -159,8 +169,20 @@ def make_distorter(
         offset=ligands.offset,
         stiff=np.array([edge[:2] for edge in edges], dtype=np.int64).reshape(-1, 2),
         stiff_offset=np.array([edge[2] for edge in edges]).reshape(-1, 3),
-        targets=(oxidised.mean, reduced.mean),
+        targets=targets,
     )
+
+
+def _bonds_of(states: States, bonds: Mapping[str, Bonds]) -> list[Bonds]:
+    """The bonds of each state, in their order; InputError where the card lacks one."""
+    found = [bonds.get(str(state)) for state in states]
+    if None in found:
+        *others, last = (f"'{state}'" for state in states)
+        raise InputError(
+            f"card.toml of the model has no [bonds] for {', '.join(others)} and {last}, which the "
+            "reference start needs."
+        )
+    return [bond for bond in found if bond is not None]
 
 
 def _edges_of_groups(pairs: Pairs) -> list[tuple[int, int, Floats]]:

@@ -20,16 +20,13 @@ class SiteSymmetry:
 
     Any subgroup of them does: states that it does not bring together are told apart, and have
     energies of their own that agree to rounding.
-
-    rotations: (n_ops, 3, 3), translations: (n_ops, 3), fractional.
-    sites: (n_ops, n_sites); operation o brings site sites[o, i] onto site i.
-    occupancies: (n_ops, n_redox + n_ions), the same for entries of an occupancy, so that
-    occupancy[occupancies] is its whole orbit.
     """
 
-    rotations: Ints
-    translations: Floats
-    sites: Ints
+    rotations: Ints  # (n_ops, 3, 3), fractional
+    translations: Floats  # (n_ops, 3), fractional
+    sites: Ints  # (n_ops, n_sites); operation o brings site sites[o, i] onto site i
+    # (n_ops, n_redox + n_ions), the same for entries of an occupancy, so that
+    # occupancy[occupancies] is its whole orbit
     occupancies: Ints
 
     def orbit(self, occupancy: Occupancy) -> npt.NDArray[np.int8]:
@@ -99,8 +96,12 @@ def _operations(lattice: Lattice) -> tuple[Ints, Floats]:
     """Rotations (n_ops, 3, 3) and translations (n_ops, 3) of the sites, from spglib."""
     import spglib
 
-    elements = {s.element: n for n, s in enumerate(lattice.species, start=1)}
-    numbers = [elements[s.element] for s in lattice.species]
+    # sites of one element may have several roles: two couples, or a couple and the framework
+    roles: list[Any] = [(s.element, None) for s in lattice.species]
+    for site, states in zip(lattice.redox_sites, lattice.redox_states, strict=True):
+        roles[site] = (lattice.species[site].element, states)
+    kinds = {role: n for n, role in enumerate(roles, start=1)}
+    numbers = [kinds[role] for role in roles]
     # From 2.7 on spglib raises what it used to return as None, where it is told to; the switch is
     # one for the whole process and other libraries rely on the old way, so it is put back.
     errors: Any = getattr(spglib, "error", None)

@@ -19,19 +19,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Boundary:
-    """A temperature at which one composition leaves or enters a two-phase region.
+    """A temperature at which one composition leaves or enters a two-phase region."""
 
-    x: the composition. temperature: K, where it lies on the line between the stable compositions
-    beside it. low, high: K, between which its distance to that line is within two standard errors
-    of zero; None where that holds up to the end of the temperatures. stable_above: whether x is a
-    stable phase above (else below) this temperature.
-    """
-
-    x: float
-    temperature: float
+    x: float  # the composition
+    temperature: float  # K, where it lies on the line between the stable compositions beside it
+    # K, between which its distance to that line is within two standard errors of zero; None where
+    # that holds up to the end of the temperatures
     low: float | None
     high: float | None
-    stable_above: bool
+    stable_above: bool  # whether x is a stable phase above (else below) this temperature
 
 
 def distance_to_others(

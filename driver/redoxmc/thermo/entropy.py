@@ -36,19 +36,14 @@ def finite_size_entropy(n_sites: int, n_reduced: int) -> float:
 
 @dataclass(frozen=True)
 class CanonicalAverages:
-    """Averages of a whole cell at one temperature.
-
-    mean_energy, free_energy: eV.
-    heat_capacity, entropy: k_B.
-    log_partition: ln Z with the energies as they were given.
-    """
+    """Averages of a whole cell at one temperature."""
 
     temperature: float
-    mean_energy: float
-    heat_capacity: float
-    entropy: float
-    free_energy: float
-    log_partition: float
+    mean_energy: float  # eV
+    heat_capacity: float  # k_B
+    entropy: float  # k_B
+    free_energy: float  # eV
+    log_partition: float  # ln Z with the energies as they were given
 
 
 def canonical_averages(

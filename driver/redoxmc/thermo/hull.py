@@ -7,14 +7,19 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def formation_energies(
-    x: ArrayLike, energies: ArrayLike, energy_at_0: float, energy_at_1: float
+    x: ArrayLike,
+    energies: ArrayLike,
+    energy_at_0: float,
+    energy_at_1: float,
+    ends: tuple[float, float] = (0.0, 1.0),
 ) -> NDArray[np.float64]:
-    """Return E(x) − (1−x) E(0) − x E(1), [n], in the unit of the energies (eV per formula unit).
+    """Return E(x) − (1−f) E(0) − f E(1), [n], in the unit of the energies (eV per formula unit).
 
-    x: [n], ions per redox site. energies: [n], per formula unit (one redox site). Works for free
-    energies of one temperature as well.
+    x: [n], ions per redox site. energies: [n], per formula unit. ends: x of the two end members,
+    whose energies are those at 0 and 1; f is the share of the way from the first to the second.
+    Works for free energies of one temperature as well.
     """
-    fraction = np.asarray(x, dtype=np.float64)
+    fraction = (np.asarray(x, dtype=np.float64) - ends[0]) / (ends[1] - ends[0])
     values = np.asarray(energies, dtype=np.float64)
     return values - (1.0 - fraction) * energy_at_0 - fraction * energy_at_1
 

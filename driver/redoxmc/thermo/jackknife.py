@@ -23,16 +23,11 @@ _MANY_LEVELS = 20_000
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a set of chains is cut into blocks of time.
+    """How a set of chains is cut into blocks of time."""
 
-    count: number of blocks; 0 where the chains are too short for them. memory: statistical
-    inefficiency over the length of a block, at most 1/5. reason: a sentence that says why there are
-    no blocks; empty where there are.
-    """
-
-    count: int
-    memory: float = 0.0
-    reason: str = ""
+    count: int  # number of blocks; 0 where the chains are too short for them
+    memory: float = 0.0  # statistical inefficiency over the length of a block, at most 1/5
+    reason: str = ""  # a sentence that says why there are no blocks; empty where there are
 
 
 def choose_blocks(temperatures: Sequence[float], series: Sequence[NDArray[np.float64]]) -> Blocks:

@@ -31,22 +31,17 @@ _NO_OVERLAP = "the energies of neighbouring temperatures do not overlap"
 
 @dataclass(frozen=True)
 class LadderAverages:
-    """Averages of a whole cell at one temperature, with standard errors.
-
-    mean_energy, free_energy: eV.
-    heat_capacity, entropy: k_B.
-    anchor: where the constant of entropy and free energy comes from, in words; empty where they are
-        not known and NaN (see ladder_averages).
-    reason: why they are not known, a sentence; empty where they are.
-    """
+    """Averages of a whole cell at one temperature, with standard errors."""
 
     temperature: float
-    mean_energy: Estimate
-    heat_capacity: Estimate
-    entropy: Estimate
-    free_energy: Estimate
+    mean_energy: Estimate  # eV
+    heat_capacity: Estimate  # k_B
+    entropy: Estimate  # k_B
+    free_energy: Estimate  # eV
+    # where the constant of entropy and free energy comes from, in words; empty where they are not
+    # known and NaN (see ladder_averages)
     anchor: str = ""
-    reason: str = ""
+    reason: str = ""  # why they are not known, a sentence; empty where they are
 
     @property
     def anchored(self) -> bool:

@@ -28,16 +28,12 @@ class NoOverlapError(ValueError):
 
 @dataclass(frozen=True)
 class DensityOfStates:
-    """Estimated number of states at each energy.
+    """Estimated number of states at each energy."""
 
-    energies: [n_levels], eV per cell, ascending.
-    log_degeneracies: [n_levels], ln of the estimated number of states at each.
-    counts: [n_levels], samples that fell there, over all temperatures.
-    """
-
-    energies: NDArray[np.float64]
+    energies: NDArray[np.float64]  # [n_levels], eV per cell, ascending
+    # [n_levels], ln of the estimated number of states at each
     log_degeneracies: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int64]  # [n_levels], samples that fell there, over all temperatures
 
     def effective_samples(self, temperature: float) -> float:
         """Return Kish's (Σw)²/Σw² of the samples reweighted to this temperature (inf allowed).

@@ -17,16 +17,14 @@ _MAX_DENOMINATOR = 60  # of a component of q: repeats of the host cell
 
 @dataclass(frozen=True)
 class LayerOrder:
-    """How far a charge order is a stacking of layers.
+    """How far a charge order is a stacking of layers."""
 
-    indices: (h, k, l), normal to the layers, in reciprocal vectors of the host's unit cell.
-    layers: mean occupation of each layer in one repeat of the stacking, in order along the normal.
-    strength: adjusted R²: the part of the variance of the occupation that the layers explain,
-        beyond what as many random groups would; 1 for a perfect stacking, about 0 for none.
-    """
-
+    # (h, k, l), normal to the layers, in reciprocal vectors of the host's unit cell
     indices: tuple[int, int, int]
+    # mean occupation of each layer in one repeat of the stacking, in order along the normal
     layers: tuple[float, ...]
+    # adjusted R²: the part of the variance of the occupation that the layers explain, beyond what
+    # as many random groups would; 1 for a perfect stacking, about 0 for none
     strength: float
 
     @property
@@ -44,7 +42,8 @@ def dominant_layers(
 ) -> LayerOrder | None:
     """Find the family of lattice planes whose layers explain a charge order best.
 
-    occupancy: [n], 1 reduced and 0 oxidised. fractional: [n, 3], in vectors of the supercell.
+    occupancy: [n], electrons above the most oxidised state: of a couple 1 reduced, 0 oxidised.
+    fractional: [n, 3], in vectors of the supercell.
     repeats: unit cells of the host along each of them. max_index: largest h, k, l tried, in
     reciprocal vectors of the host cell. tolerance: sites whose phases differ by less than this
     share of a plane spacing lie in one layer, so that puckering does not split it.

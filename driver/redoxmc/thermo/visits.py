@@ -12,14 +12,12 @@ from redoxmc.thermo.correlation import effective_samples, standard_error
 
 @dataclass(frozen=True)
 class VisitedEntropy:
-    """Entropy (k_B) of the states visited, its standard error, and its correction.
-
-    correction: what was added for states that too few samples miss or misjudge. It is known to no
-    better than its own size, so that a large one says that the entropy is not known.
-    """
+    """Entropy of the states visited, k_B."""
 
     value: float
-    error: float
+    error: float  # standard error
+    # what was added for states that too few samples miss or misjudge. It is known to no better than
+    # its own size, so that a large one says that the entropy is not known
     correction: float
 
 

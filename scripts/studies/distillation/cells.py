@@ -129,14 +129,15 @@ def make_cell(config: dict[str, Any], folder: Path, supercell: list[int]) -> Cel
     reduced = Species.parse(config["reduced"])
     of_element[reduced.element] = reduced
     symbols = np.array(atoms.get_chemical_symbols())
+    couple = (Species.parse(config["oxidised"]), reduced)
+    redox_sites = np.flatnonzero(symbols == reduced.element)
     lattice = Lattice(
         np.array(atoms.cell),
         atoms.get_scaled_positions(),
         tuple(of_element[s] for s in symbols),
-        np.flatnonzero(symbols == reduced.element),
+        redox_sites,
         np.flatnonzero(symbols == Species.parse(config["ion"]).element),
-        reduced,
-        Species.parse(config["oxidised"]),
+        (couple,) * len(redox_sites),
         "",
         1,
     )

@@ -23,7 +23,7 @@ def distinct_orders(cell: Supercell, states: StatesSettings, x: float) -> dict[s
     n_ions = ion_count(cell.lattice, x)
     one = states.orders is not None
     size = n_orders(cell.host, n_ions, ions_fixed=one)
-    if size > MOST:
+    if size is None or size > MOST:
         raise InputError(f"states '{states.name}': x = {x:g} has {size} orders; at most {MOST}.")
     ions = lowest_electrostatic(cell.host, n_ions) if one else None
     counts = every_distinct(cell.host, orders_with(cell.host, n_ions, ions))

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kernel_calls import NativeModel
 from native_models import export, make_cell
+from species_changes import SpeciesChanges
 
 from redoxmc.native.build import native_library
-from redoxmc.testing.native_model import NativeModel
-from redoxmc.testing.species_changes import SpeciesChanges
 
 CHANGES = [{3: 1, 40: 2}, {3: 4}, {100: 0, 101: 0, 7: 3}, {}]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from md_toy import toy_chain, toy_world
+from thermodynamic_integration import integrate
 
 from redoxmc.dynamics.replica import begin
-from redoxmc.testing.integration import integrate
 
 
 @pytest.mark.parametrize("walls", [None, 3.0])

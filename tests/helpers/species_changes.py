@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-
-from redoxmc.testing.native_model import Floats, NativeModel, NodeGraph
+from kernel_calls import Floats, NativeModel, NodeGraph
 
 Indices = npt.NDArray[np.int64]
 

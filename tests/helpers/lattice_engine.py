@@ -17,10 +17,12 @@ from redoxmc.structures.ordering import ewald_matrix
 
 @dataclass(frozen=True)
 class LatticeEngine:
-    """E(σ) = constant + Σ_i field_i σ_i + ½ Σ_ij coupling_ij σ_i σ_j, in eV.
+    """E(σ) = constant + Σ_i field_i σ_i + Σ_i own_i (σ_i² − σ_i) + ½ Σ_ij coupling_ij σ_i σ_j, eV.
 
-    Every sum of on-site and pair energies on a lattice with two states per site is of this form.
-    field: [n] and coupling: [n, n] (symmetric, zero on the diagonal), in the order of an occupancy.
+    Every sum of on-site and pair energies on a lattice with two states per site is of this form,
+    without own, which is 0 there.
+    field, own: [n] and coupling: [n, n] (symmetric, zero on the diagonal), in the order of an
+    occupancy.
     cell, positions: [3, 3] and [n_sites, 3] in Å, of the sites that never move, for relax.
     """
 
@@ -30,11 +32,13 @@ class LatticeEngine:
     cell: Floats
     positions: Floats
     lattice: Lattice | None = None
+    own: Floats | None = None
 
     def energy(self, occupancy: Occupancy) -> float:
-        """Return the energy of the cell in eV. occupancy: [n] of 0 and 1."""
+        """Return the energy of the cell in eV. occupancy: [n] of whole numbers."""
         sigma = occupancy.astype(np.float64)
-        return float(self.constant + self.field @ sigma + 0.5 * sigma @ self.coupling @ sigma)
+        energy = float(self.constant + self.field @ sigma + 0.5 * sigma @ self.coupling @ sigma)
+        return energy if self.own is None else energy + float(self.own @ (sigma * sigma - sigma))
 
     def relax(self, occupancy: Occupancy) -> Relaxed:
         """Give the energy as the engine of a chain does; nothing moves."""
@@ -83,15 +87,16 @@ def crystal_engine(
     n_redox, n = lattice.n_redox, len(order)
     charge = np.array([float(s.charge) for s in lattice.species])
     step = charge[order].copy()
-    step[:n_redox] = lattice.reduced.charge - lattice.oxidised.charge
-    charge[lattice.redox_sites] = lattice.oxidised.charge
+    step[:n_redox] = -lattice.step
+    charge[lattice.redox_sites] = [states[0].charge for states in lattice.redox_states]
     charge[lattice.ion_sites] = 0.0
-    constant, field, coupling = 0.0, np.zeros(n), np.zeros((n, n))
+    constant, field, coupling, own = 0.0, np.zeros(n), np.zeros((n, n)), np.zeros(n)
     if np.isfinite(permittivity):
         matrix = ewald_matrix(lattice.cell, lattice.scaled) / permittivity
         constant = float(charge @ matrix @ charge)
         inner = matrix[np.ix_(order, order)]
-        field += step * (2 * (matrix @ charge)[order]) + step**2 * np.diag(inner)
+        own += step**2 * np.diag(inner)
+        field += step * (2 * (matrix @ charge)[order]) + own
         coupling += 2 * np.outer(step, step) * inner
         np.fill_diagonal(coupling, 0.0)
     sites = lattice.scaled @ lattice.cell
@@ -100,11 +105,13 @@ def crystal_engine(
         shells, _ = neighbour_shells(lattice.cell, redox, len(redox_shells))
         for value, pairs in zip(redox_shells, shells, strict=True):
             np.add.at(coupling, (pairs[:, 0], pairs[:, 1]), value)  # lists both directions
-    if redox_ion_shells:
+    if redox_ion_shells and len(ions):
         shells, _ = neighbour_shells(lattice.cell, redox, len(redox_ion_shells), others=ions)
         for value, pairs in zip(redox_ion_shells, shells, strict=True):
             np.add.at(coupling, (pairs[:, 0], n_redox + pairs[:, 1]), value)
             np.add.at(coupling, (n_redox + pairs[:, 1], pairs[:, 0]), value)
-    field += 0.5 * np.diag(coupling)  # σ² = σ: what a site does to its own images is a field
+    # what a site does to its own images is a field where σ² = σ
+    field += 0.5 * np.diag(coupling)
+    own += 0.5 * np.diag(coupling)
     np.fill_diagonal(coupling, 0.0)
-    return LatticeEngine(constant, field, coupling, lattice.cell, sites, lattice)
+    return LatticeEngine(constant, field, coupling, lattice.cell, sites, lattice, own)

@@ -2,12 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
+from lattice_engine import crystal_engine, random_engine
 
 from redoxmc.species import Species
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.symmetry import find_symmetry
-from redoxmc.testing.lattice_engine import crystal_engine, random_engine
 
 A = 4.0
 
@@ -23,8 +23,7 @@ def rock_salt(n=(1, 1, 1)):
         tuple(Species.parse(name) for name in names),
         np.flatnonzero(cation & plane),
         np.flatnonzero(cation & ~plane),
-        Species.parse("Mn2+"),
-        Species.parse("Mn3+"),
+        ((Species.parse("Mn3+"), Species.parse("Mn2+")),) * int(np.sum(cation & plane)),
         "LiMnOF",
         int(np.sum(cation & plane)),
     )
