@@ -21,16 +21,19 @@ from redoxmc.campaign.rounds import checkpoint, run_rounds
 from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
+from redoxmc.config.campaign import Source
 from redoxmc.errors import InputError
+from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
 from redoxmc.report.tables import failures
 from redoxmc.results.store import Store, load_last_good
+from redoxmc.results.summary import Summary
 
 STOPPED = 75  # exit code: stopped on request, resumable
 
 
 def run_campaign(
-    config: Path,
+    config: Source,
     out: Path,
     *,
     resume: bool = False,
@@ -51,7 +54,7 @@ def run_campaign(
     return 0 if finished else STOPPED
 
 
-def prepare(config: Path, concentration: float | None = None) -> tuple[System, Ranks]:
+def prepare(config: Source, concentration: float | None = None) -> tuple[System, Ranks]:
     """Load the system on every rank, with a LAMMPS session on this rank's group."""
     system = load_system(config, concentration)
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
@@ -77,7 +80,7 @@ def run_system(
     sampler: Sampler[Any] = (
         DynamicsSampler(system, ranks, out)
         if system.config.sampling.ensemble == "md"
-        else MonteCarloSampler(system)
+        else MonteCarloSampler(system, ranks)
     )
     path = out / "results.h5"
     ranks.share(lambda: _refuse_existing(path, resume))
@@ -102,11 +105,19 @@ def run_system(
         store.complete = finished
         ranks.share(lambda: checkpoint(store, path))
         display.say("writing the report")
-        for note in ranks.share(lambda: failures(write_report(store, out))):
+        left_out, seen = ranks.share(lambda: _notes(write_report(store, out)))
+        for note in left_out:
             display.remark(f"left out, {note}")
+        for note in seen:
+            display.say(note)
         display.say("done" if finished else "stopped; continue with --resume")
     refuse_no_result([*store.chains, *store.md_chains], ranks)
     return finished
+
+
+def _notes(summary: Summary) -> tuple[list[str], list[str]]:
+    """What was left out, and what else a reader must know."""
+    return failures(summary), remarks(summary.runs)
 
 
 def _refuse_existing(path: Path, resume: bool) -> None:

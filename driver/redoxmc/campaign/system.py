@@ -10,7 +10,7 @@ import numpy as np
 
 from redoxmc import __version__
 from redoxmc.campaign.parallel import Ranks
-from redoxmc.config.campaign import Config, load_config
+from redoxmc.config.campaign import Config, Source, load_config, name_of
 from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError, InputError
@@ -122,12 +122,12 @@ class System:
                 geometries[n_ions] = host
 
 
-def load_system(path: Path, concentration: float | None = None) -> System:
+def load_system(source: Source, concentration: float | None = None) -> System:
     """Read and check everything that a config names; InputError for the first fault.
 
     concentration: keep this one of the config's only.
     """
-    config = load_config(path)
+    config = load_config(source)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
     counts = compositions(config, lattice)
@@ -135,7 +135,7 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     reachable = _reachable_counts(config, lattice, counts.values())
     refuse_idle_moves(mixture, lattice.n_redox, [lattice.packed(n) for n in reachable])
     if concentration is not None:
-        counts = _only(counts, concentration, path)
+        counts = _only(counts, concentration, name_of(source))
     if concentration is not None and config.ions is not None:
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
         config = config.model_copy(update={"ions": ions})

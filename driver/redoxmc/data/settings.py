@@ -28,7 +28,7 @@ _GPAW: dict[str, Any] = {
     "eigensolver": {"name": "dav", "niter": 1},  # with 2 as many iterations, each 1.7 times as long
     # Per valence electron. A filled orbital turns slowly at a small density error; it is settled
     # when the energy stands.
-    "convergence": {"density": 3e-4, "energy": 3e-6, "eigenstates": 1e-5},
+    "convergence": {"density": 4e-4, "energy": 3e-6, "eigenstates": 1e-5},
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
 _ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}

@@ -130,7 +130,7 @@ def _hand_over(result: dict[str, Any]) -> None:
 
 def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order."""
-    mixing, shells, order = (_beside(name) for name in ("mixing", "shells", "order"))
+    mixing, shells, order, turning = map(_beside, ("mixing", "shells", "order", "turning"))
     mixers = mixing.use_joint_mixer()
     held = [order.HeldShell(*map(int, one)) for one in settings.get("shells", [])]
     if not held:
@@ -139,7 +139,8 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     if fixed < 1:
         raise ValueError("order needs experimental.niter_fixdensity of at least 1")
     strength = (settings[name] for name in ("potential", "release", "threshold"))
-    hold = order.OrderHold(held, *strength, fixed, int(settings["skip"]), mixers, shells)
+    rest = fixed, int(settings["skip"]), mixers, shells, turning.turn_orbitals
+    hold = order.OrderHold(held, *strength, *rest)
     order.hold_order(hold)
     return hold
 

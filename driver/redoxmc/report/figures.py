@@ -67,9 +67,12 @@ def _isotherms(summary: MonteCarloSummary) -> list[Isotherm]:
     for record in summary.thermo:
         if record.x is not None:
             error = np.nan if record.x_standard_error is None else record.x_standard_error
-            point = record.chemical_potential_eV, record.x, error
+            point = record.internal_potential_eV, record.x, error
             groups.setdefault(record.temperature_K, []).append(point)
-    return [Isotherm(t, *np.array(sorted(points)).T) for t, points in sorted(groups.items())]
+    return [
+        Isotherm(t, *np.array(sorted(points, key=lambda p: p[1])).T)
+        for t, points in sorted(groups.items())
+    ]
 
 
 def _formation_of_states(analysis: Analysis) -> tuple[Floats, Floats] | None:

@@ -1,6 +1,7 @@
 """What report.html shows of a campaign of Monte Carlo."""
 
 from redoxmc.report.html import Page, Section
+from redoxmc.report.remarks import remarks
 from redoxmc.report.tables import failures
 from redoxmc.results.summary import MonteCarloSummary
 
@@ -45,7 +46,7 @@ def monte_carlo_page(summary: MonteCarloSummary) -> Page:
     }
     boundaries = [boundary for phases in summary.phase_diagram for boundary in phases.boundaries]
     sections = [
-        Section("Thermodynamics", summary.thermo, _CAPTIONS),
+        Section("Thermodynamics", summary.thermo, _CAPTIONS, remarks=remarks(summary.runs)),
         Section("Phase boundaries", boundaries),
         Section("Lowest states", summary.lowest_states, pictures),
         Section("Where the starts ended", summary.starts),

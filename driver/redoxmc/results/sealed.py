@@ -89,6 +89,8 @@ def open_sealed(path: Path, schema: int) -> Iterator[Any]:
             _refuse_newer(path, named, schema)
             if block != _block(named, digest):
                 raise InputError(f"{path} is damaged: its content does not fit its digest.")
+        elif not h5py.is_hdf5(path):
+            raise InputError(f"{path} is damaged or not a results file: it does not begin as one.")
         with h5py.File(path, "r") as file:
             found = int(file.attrs["schema"])
             _refuse_newer(path, found, schema)

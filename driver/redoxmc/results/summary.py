@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redoxmc.results.record import Record, shown
-from redoxmc.results.runs import Run
+from redoxmc.results.runs import LostOrders, Run
 
 
 @dataclass(kw_only=True)
@@ -57,7 +57,11 @@ class SemigrandPoint(Record):
     x_standard_error: float | None = shown("± x", "{:.4f}")  # of it
     energy_eV_per_fu: float | None = shown("E (eV/f.u.)", "{:.5f}")  # mean
     energy_standard_error_eV_per_fu: float | None  # of it
-    # against the metal, (E_metal − μ)/z; None without its energy
+    # derivative of the free energy by the number of ions at the mean x: μ itself, and μ − 2 κ x
+    # where the variance is constrained (Sadigh & Erhart 2012, eq. 11)
+    internal_potential_eV: float | None
+    internal_potential_standard_error_eV: float | None
+    # against the metal, (E_metal − internal potential)/z; None without its energy
     voltage_V: float | None = shown("V", "{:.3f}")
     formation_energy_eV_per_fu: None = None
     on_hull: None = None
@@ -209,6 +213,14 @@ class SemigrandExchange(Exchange):
 
 
 @dataclass(kw_only=True)
+class SurrogateRecord(Record):
+    """The pair model that walks go by."""
+
+    x: float  # ions per redox site
+    error_eV_per_fu: float  # of its energies
+
+
+@dataclass(kw_only=True)
 class UniformDraws(Record):
     """States drawn at random, which anchor the entropy."""
 
@@ -252,9 +264,11 @@ class MonteCarloSummary(Summary):
     runs: list[Run]
     distinct_states: int  # how many states have been relaxed
     failed_states: list[FailedState]  # those of them that did not relax
+    lost_orders: LostOrders  # of the distinct states
     lowest_states: list[LowestState]  # of each x
     starts: list[Start]  # of each x and seed, where there are several
     exchanges: list[Exchange]  # of each ladder of temperatures
+    surrogates: list[SurrogateRecord]  # of each x, where walks go by them
     uniform_draws: list[UniformDraws]  # of each x and seed
     curves: list[Curve]  # between the temperatures of each x
     phase_diagram: list[Phases]  # of each temperature
@@ -275,6 +289,7 @@ class EnumeratedState(Record):
     x: float = shown("x", "{:.4g}")  # ions per redox site
     degeneracy: int = shown("degeneracy")  # equivalent states
     energy_eV: float = shown("E (eV)", "{:.6f}")  # relaxed
+    lost_charges: int | None  # ions with the bonds of another charge state; None: not known
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from redoxmc.data.gpaw import shells
 from redoxmc.data.gpaw.shells import fullest_orbitals, occupation, over_projectors, put_into
 
 FIRST, SECOND = slice(4, 9), slice(13, 18)  # 1 + 3, and 1 + 3 + 5 + 1 + 3
@@ -49,3 +51,28 @@ def test_the_fullest_orbitals_are_filled_and_the_charge_stays() -> None:
     assert np.isclose(np.trace(filled), np.trace(density))
     np.testing.assert_allclose(filled[FIRST, FIRST], np.arange(4.0, 9.0).sum() / 2 * two)
     np.testing.assert_allclose(filled[SECOND, SECOND], density[SECOND, SECOND])
+
+
+def test_tilted_orbitals_are_a_projector_a_little_off() -> None:
+    rng = np.random.default_rng(3)
+    vectors = np.linalg.qr(rng.normal(size=(5, 2)))[0]
+    orbitals = vectors @ vectors.T
+    tilted = shells.tilted(orbitals, 0.1, rng)
+    np.testing.assert_allclose(tilted @ tilted, tilted, atol=1e-12)
+    assert np.trace(tilted) == pytest.approx(2)
+    assert 1.9 < np.trace(tilted @ orbitals) < 1.99
+    for full in (np.eye(5), np.zeros((5, 5))):
+        np.testing.assert_allclose(shells.tilted(full, 0.1, rng), full, atol=1e-9)
+
+
+def test_a_turned_density_has_the_orbitals_wanted_and_its_occupations() -> None:
+    rng = np.random.default_rng(4)
+    setup = SimpleNamespace(n_j=[3], l_j=[2], lq=[1.0], ni=5)
+    vectors = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    density = vectors @ np.diag([0.02, 0.05, 0.07, 0.1, 0.95]) @ vectors.T
+    wanted = np.linalg.qr(rng.normal(size=(5, 1)))[0]
+    turned = shells.turned(setup, density, wanted @ wanted.T)
+    np.testing.assert_allclose(np.linalg.eigvalsh(turned), np.linalg.eigvalsh(density), atol=1e-12)
+    assert (wanted.T @ turned @ wanted).item() == pytest.approx(0.95)
+    same = shells.turned(setup, density, np.outer(vectors[:, 4], vectors[:, 4]))
+    np.testing.assert_allclose(same, density, atol=1e-12)

@@ -8,12 +8,17 @@ chosen by the calculation itself):
 1. While the density is fixed, a potential shifts whole shells: down where electrons are wanted.
    The fullest orbitals of what comes out are the ones that the crystal offers.
 2. The density starts again with these orbitals filled and the others empty, and the potential now
-   acts on them: -V/2 on the filled, +V/2 on the empty ones.
-3. Whenever the density error has become small, the potential is reduced, down to nothing. What
+   acts on them: -V/2 on the filled, +V/2 on the empty ones. They start a little off, so that an
+   orbital that symmetry alone keeps from turning is not taken for a minimum.
+3. After every iteration the orbitals, and the potential with them, are turned to where the bands
+   would have them (`turning`).
+4. Whenever the density error has become small, the potential is reduced, down to nothing. What
    converges is free of it.
 """
 
 import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 HARTREE = 27.211386245988  # eV
 _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
+_TILT = 0.1  # tangent of the angle that orbitals start off their place
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class OrderHold:
     skip: number of the fullest orbitals that are passed over.
     mixers: filled by GPAW.
     shell_tools: the module `shells`.
+    turn: turns the orbitals after an iteration (`turning.turn_orbitals`); takes this object, and
+        GPAW's wave functions and density.
     utilities: GPAW's module of that name.
     orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
     age: iterations since the last reduction.
@@ -65,6 +73,7 @@ class OrderHold:
     skip: int
     mixers: list[Any]
     shell_tools: Any
+    turn: Callable[["OrderHold", Any, Any], object]
     utilities: Any = None
     orbitals: dict[tuple[int, int], Floats] = field(default_factory=dict)
     age: int = 0
@@ -74,20 +83,26 @@ class OrderHold:
         """Whether the potential still acts."""
         return bool(self.shells) and self.potential > 0
 
-    def matrix(self, shell: HeldShell, size: int) -> Floats:
-        """Return the potential on a shell, (size, size), eV."""
-        filled = self.orbitals.get((shell.atom, shell.spin))
+    def over_projectors(self, setup: Any, shell: HeldShell, filled: Floats | None) -> Floats:
+        """Return the potential on a shell over the projectors of its atom, Hartree.
+
+        filled: the projector on the orbitals that are to be filled; the whole shell where None.
+        """
+        size = self.shell_tools.shell_blocks(setup)[0]
         if filled is None:
             filled = np.eye(size) * (shell.electrons > 0)
-        return self.potential / 2 * (np.eye(size) - 2 * filled)
+        matrix = self.potential / 2 * (np.eye(size) - 2 * filled)
+        result: Floats = self.shell_tools.over_projectors(setup, matrix) / HARTREE
+        return result
 
-    def add(self, hamiltonian: Any, setups: Any, sign: float) -> None:
-        """Add the potential to the atomic Hamiltonians (sign 1), or take it away (-1)."""
+    def packed(self, setups: Any) -> dict[tuple[int, int], Floats]:
+        """Return the potential as GPAW keeps atomic Hamiltonians, by (atom, spin)."""
+        result = {}
         for shell in self.shells:
-            setup = setups[shell.atom]
-            size = self.shell_tools.shell_blocks(setup)[0]
-            matrix = self.shell_tools.over_projectors(setup, self.matrix(shell, size)) / HARTREE
-            hamiltonian.dH_asp[shell.atom][shell.spin] += sign * self.utilities.pack2(matrix)
+            place = shell.atom, shell.spin
+            matrix = self.over_projectors(setups[shell.atom], shell, self.orbitals.get(place))
+            result[place] = self.utilities.pack2(matrix)
+        return result
 
     def reduce(self, error: float) -> None:
         """Reduce the potential where the density error (per valence electron) allows it."""
@@ -106,7 +121,11 @@ class OrderHold:
             setup = wfs.setups[shell.atom]
             unpacked = self.utilities.unpack2(output[shell.atom][shell.spin])
             occupations = self.shell_tools.occupation(setup, unpacked)
-            orbitals = self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip)
+            orbitals = self.shell_tools.tilted(
+                self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip),
+                _TILT,
+                np.random.default_rng(shell.atom),
+            )
             self.orbitals[shell.atom, shell.spin] = orbitals
             if shell.electrons:
                 packed = density.D_asp[shell.atom][shell.spin]
@@ -142,22 +161,28 @@ def hold_order(hold: OrderHold) -> None:
     start = importlib.import_module("gpaw.lcao.eigensolver").DirectLCAO
     start_iterate, iterate, check = start.iterate, loop.iterate_eigensolver, loop.check_convergence
 
+    @contextmanager
+    def held(hamiltonian: Any, setups: Any) -> Iterator[None]:
+        """Add the potential to the atomic Hamiltonians, and take the same away afterwards."""
+        potential = hold.packed(setups) if hold.active else {}
+        for (atom, spin), matrix in potential.items():
+            hamiltonian.dH_asp[atom][spin] += matrix
+        yield
+        for (atom, spin), matrix in potential.items():
+            hamiltonian.dH_asp[atom][spin] -= matrix
+
     def held_start(self: Any, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
-        if hold.active:
-            hold.add(hamiltonian, wfs.setups, 1)
-        start_iterate(self, hamiltonian, wfs, occ)
-        if hold.active:
-            hold.add(hamiltonian, wfs.setups, -1)
+        with held(hamiltonian, wfs.setups):
+            start_iterate(self, hamiltonian, wfs, occ)
 
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
-        if not hold.active:
-            iterate(self, wfs, hamiltonian, density)
-            return
         if hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
-        hold.add(hamiltonian, wfs.setups, 1)
-        iterate(self, wfs, hamiltonian, density)
-        hold.add(hamiltonian, wfs.setups, -1)
+        with held(hamiltonian, wfs.setups):
+            iterate(self, wfs, hamiltonian, density)
+            if hold.orbitals:
+                hold.turn(hold, wfs, density)
+                hamiltonian.get_energy(hamiltonian.e_entropy, wfs, kin_en_using_band=True)
         if not hold.orbitals and self.niter == hold.fixed:
             hold.choose_orbitals(wfs, density)
             hamiltonian.update(density)

@@ -73,3 +73,34 @@ def put_into(setup: Any, density: Floats, orbitals: Floats) -> Floats:
     result = density.copy()
     result[block, block] = np.trace(density[block, block]) / np.trace(orbitals) * orbitals
     return result
+
+
+def tilted(orbitals: Floats, tangent: float, rng: np.random.Generator) -> Floats:
+    """Return the projector on filled orbitals that are turned a little, in random directions."""
+    electrons = round(float(np.trace(orbitals)))
+    vectors = np.linalg.eigh(orbitals)[1][:, len(orbitals) - electrons :]
+    away = rng.normal(size=vectors.shape)
+    away -= orbitals @ away
+    length = np.linalg.norm(away, axis=0)
+    basis = np.linalg.qr(vectors + tangent * away / np.where(length > 1e-9, length, 1.0))[0]
+    result: Floats = basis @ basis.T
+    return result
+
+
+def turned(setup: Any, density: Floats, orbitals: Floats) -> Floats:
+    """Return a density matrix turned so that its fullest orbitals are those given.
+
+    orbitals: a projector. All occupations stay what they are. The rotation is the one between two
+    subspaces that moves nothing else (Kato, Perturbation Theory for Linear Operators, I.4.6).
+    """
+    old = fullest_orbitals(occupation(setup, density), round(float(np.trace(orbitals))))
+    rest = np.eye(len(old))
+    left, _, right = np.linalg.svd(orbitals @ old + (rest - orbitals) @ (rest - old))
+    rotation = left @ right
+    size, starts, _ = shell_blocks(setup)
+    result = density.copy()
+    for row in starts:
+        for column in starts:
+            block = slice(row, row + size), slice(column, column + size)
+            result[block] = rotation @ density[block] @ rotation.T
+    return result
