@@ -93,7 +93,12 @@ def test_of_a_single_x_there_is_no_formation_energy(run):
         assert record["formation_energy_eV_per_fu"] is None
         assert record["on_hull"] is None
         assert record["free_energy_eV_per_fu"] is not None
-    # two-phase regions need no end members: they are those of what was sampled
+    assert summary["phase_diagram"] == []
+
+
+def test_phases_need_no_x_of_0_and_1(run):
+    """Two-phase regions are those of what was sampled."""
+    summary = summary_of(run(x=[0.25, 0.5, 0.75]))
     assert [d["temperature_K"] for d in summary["phase_diagram"]] == [0.0, 600.0]
 
 
