@@ -20,7 +20,7 @@ REFERENCE = REPO / "potentials" / "reference"
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="run tests of minutes, too")
     parser.addoption("--slow-since", help="run the slow tests of what has changed since a commit")
-    parser.addoption("--slow-minutes", type=float, default=15, help="that these may take in all")
+    parser.addoption("--slow-minutes", type=float, default=5, help="that these may take in all")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -32,6 +32,10 @@ SLOW = {
     "tests/shipped/test_models_nafepo4.py": Slow(
         8, (PACKAGE + "models/", PACKAGE + "engines/", "potentials/")
     ),
+    "tests/shipped/test_invariance.py": Slow(
+        5, (PACKAGE + "models/", PACKAGE + "native/", PACKAGE + "plugin/", "potentials/")
+    ),
+    "tests/system/test_faults.py": Slow(10, (PACKAGE + "campaign/", PACKAGE + "results/")),
     "tests/physics/test_dynamics_exact.py": Slow(
         40, (PACKAGE + "dynamics/", PACKAGE + "moves/", PACKAGE + "engines/lammps.py")
     ),
