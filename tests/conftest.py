@@ -19,15 +19,36 @@ REFERENCE = REPO / "potentials" / "reference"
 
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="run tests of minutes, too")
+    parser.addoption("--slow-since", help="run the slow tests of what has changed since a commit")
+    parser.addoption("--slow-minutes", type=float, default=15, help="that these may take in all")
 
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--run-slow"):
         return
+    wanted, _ = slow_tests_due(config)
     skip = pytest.mark.skip(reason="takes minutes: --run-slow")
     for item in items:
-        if "slow" in item.keywords:
+        if "slow" in item.keywords and str(item.path.relative_to(REPO)) not in wanted:
             item.add_marker(skip)
+
+
+def slow_tests_due(config):
+    """Files whose slow tests run, by --slow-since, and those that are due and take too long."""
+    from slow_tests import affordable, changed_since, due
+
+    commit = config.getoption("--slow-since")
+    changed = changed_since(REPO, commit) if commit else []
+    return affordable(due(changed or []), config.getoption("--slow-minutes"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--run-slow") or not config.getoption("--slow-since"):
+        return
+    run, left = slow_tests_due(config)
+    terminalreporter.write_line(f"slow tests of what has changed: {', '.join(run) or 'none'}")
+    if left:
+        terminalreporter.write_line(f"due, and too long for here: {', '.join(left)}")
 
 
 CAMPAIGN = """

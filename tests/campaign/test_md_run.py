@@ -12,6 +12,8 @@ from redoxmc.campaign.system import load_system
 from redoxmc.config.dynamics import MdConfig
 from redoxmc.dynamics.replica import COLUMNS
 from redoxmc.errors import InputError
+from redoxmc.report.loading import load_results
+from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import analyze
 from redoxmc.results.record import to_json
 from redoxmc.results.sealed import BLOCK
@@ -75,7 +77,9 @@ def test_results_say_what_happened(finished):
         assert record["n_atoms"] == 26
         assert record["n_reduced"] == 2
         assert record["moves"]["charge_swap"]["proposed"] == 6
-        assert sum(record["state_counts"].values()) == 6
+        moved = record["ions"]["hops"] > 0 or record["ions"]["away_share"] > 0
+        assert moved or sum(record["state_counts"].values()) == 6
+        assert record["lost_orders"]["checked"] == 0  # six steps are too few for a mean of ten
         assert record["md"]["path_steps"] == 8
         assert record["md"]["time_ps"] == pytest.approx(
             record["md"]["pieces"]["accepted"] * 5 * 0.002
@@ -285,6 +289,36 @@ def test_at_constant_pressure_the_cell_moves(finished, tmp_path):
     record = summary_of(tmp_path / "out")["runs"][0]["md"]
     assert record["volume_moves"]["proposed"] == 6
     assert 250 < record["volume_A3"] < 380
+
+
+def test_hops_of_ions_without_walls_are_counted_and_said(finished, tmp_path, monkeypatch):
+    """An ion is put onto the vacant site after the third step, with md.site_tolerance = None."""
+    from redoxmc.campaign import dynamics
+
+    config, _ = finished
+    true_step = dynamics.step
+
+    def hopping(chain, world):
+        true_step(chain, world)
+        if chain.step == 3:
+            watch = world.watch
+            free = np.setdiff1d(watch.lattice.ion_sites, watch.sites)[0]
+            chain.positions = chain.positions.copy()
+            chain.positions[watch._ions[0]] = watch.geometry.positions[free]
+            seen = watch.look(chain.memory, chain.memory.charges, chain.cell, chain.positions)
+            chain.records[-1] = (*chain.records[-1][:-4], seen.hops, seen.ions_away, 0.0, 0.0)
+
+    monkeypatch.setattr(dynamics, "step", hopping)
+    assert run(config, tmp_path / "out")
+    summary = summary_of(tmp_path / "out")
+    for record in summary["runs"]:
+        assert record["ions"]["hops"] >= 1
+        assert record["state_counts"] is None
+    assert all("ions have left" in record["why_unknown"] for record in summary["thermo"])
+    said = remarks(load_results(tmp_path / "out").summary)
+    assert len(said) == 2
+    assert "hops of ions between sites" in said[0]
+    assert "hops of ions between sites" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_bath_faster_than_the_time_step_is_refused():

@@ -34,7 +34,7 @@ def exact(world, temperature=600.0):
     return 1 / (1 + np.exp(world.dynamics.free_energy_difference(temperature) / (KB * temperature)))
 
 
-# Seeds are fixed; over fresh seeds a right answer is within two standard errors 95 times in 100.
+# Four standard errors of the mean: a right answer fails for one seed in 16,000; seeds are fixed.
 @pytest.mark.parametrize(
     "settings",
     [
@@ -47,12 +47,12 @@ def exact(world, temperature=600.0):
     ],
 )
 def test_populations_are_those_of_the_known_free_energies(settings):
-    world, chain = sampled(3000, **settings)
+    world, chain = sampled(12_000, **settings)
     share, error = population(chain)
-    assert error < 0.04
-    assert abs(share - exact(world)) < 2 * error
+    assert error < 0.02
+    assert abs(share - exact(world)) < 4 * error
     moves = chain.moves["charge_swap"]
-    assert moves.proposed == 3000
+    assert moves.proposed == 12_000
     assert moves.accepted > 300
     assert 0.3 < exact(world) < 0.9
     if world.md.time_step == 14.0:

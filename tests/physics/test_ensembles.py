@@ -23,6 +23,7 @@ from redoxmc.sampling.energies import EnergiesOfAnyCount, RelaxedEnergies
 from redoxmc.sampling.ladder import advance, make_ladder
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
+from redoxmc.thermo.correlation import standard_error
 from redoxmc.thermo.entropy import boltzmann_probabilities
 
 SEMIGRAND = """
@@ -96,6 +97,93 @@ def test_semigrand_chains_sample_all_compositions(campaign, tempering):
     for chain in chains:
         p = boltzmann_probabilities(potentials, [states[k] for k in keys], chain.temperature)
         assert p_value(chain.keys[thin::thin], dict(zip(keys, p, strict=True))) > 1e-4
+
+
+@pytest.mark.parametrize("tempering", [False, True])
+def test_chains_of_constrained_variance_sample_their_own_weights(campaign, tempering):
+    """4 Fe, all 70 neutral occupancies, E − μ n + κ n²/N; false alarm 1e-4 each."""
+    mu, stiffness, thin, samples = 0.5, 0.45, 25, 500
+    more = SEMIGRAND.format(mu=mu, more="")
+    system = load_system(campaign(ordering="sampled", more=more))
+    energies = on_the_lattice(system)
+    chains = [
+        make_chain(system.lattice, 0.5, system.ions(0.5, 1), t, 1, mu) for t in (500.0, 1000.0)
+    ]
+    for chain in chains:
+        chain.stiffness = stiffness
+    for group in [chains] if tempering else [[chain] for chain in chains]:
+        advance(make_ladder(group, 5), energies, system.mixture, thin * samples, never)
+    states = Counter()
+    for n in range(5):
+        for occupancy in occupancies(4, n, 4, n):
+            states[energies.look_up(occupancy).key] += 1
+    keys = list(states)
+    counts = np.array([ions_of_key(key) for key in keys])
+    found = np.array([energies.look_up(occupancy_of_key(k)).entry.energy for k in keys])
+    weights = found - mu * counts + stiffness * counts**2 / 4
+    for chain in chains:
+        p = boltzmann_probabilities(weights, [states[k] for k in keys], chain.temperature)
+        assert p_value(chain.keys[thin::thin], dict(zip(keys, p, strict=True))) > 1e-4
+        # the same without the constraint is another distribution, which this test would notice
+        plain = boltzmann_probabilities(
+            found - mu * counts, [states[k] for k in keys], chain.temperature
+        )
+        assert np.abs(p - plain).sum() > 0.2
+
+
+def test_a_constrained_variance_holds_compositions_inside_a_gap(campaign):
+    """Alike neighbours attract: at fixed μ all is empty or full, and with κ every x is sampled.
+
+    The mean x at every μ is that of enumeration, and μ − 2κx falls where x rises: inside a gap of
+    a finite cell the isotherm bends back.
+    """
+    system = load_system(campaign(ordering="sampled", more=SEMIGRAND.format(mu=0.0, more="")))
+    engine = crystal_engine(system.lattice, math.inf, redox_shells=[-0.07] * 3)
+    cache, move, t = EnergyCache(), system.mixture.at_fixed_count(), 300.0
+    energies = EnergiesOfAnyCount(
+        system.lattice, lambda n: RelaxedEnergies(system.host, engine, cache, move, 0.0)
+    )
+    every = [o for n in range(5) for o in occupancies(4, n, 4, n)]
+    found = np.array([energies.look_up(o).entry.energy for o in every])
+    counts = np.array([o[4:].sum() for o in every])
+    level = (found[counts == 4].min() - found[counts == 0].min()) / 4  # of coexistence
+
+    def exact_x(mu, stiffness):
+        weights = found - mu * counts + stiffness * counts**2 / 4
+        p = boltzmann_probabilities(weights, np.ones(len(every)), t)
+        return float(p @ counts) / 4, float(p @ (counts == 2))
+
+    assert exact_x(level, 0.0)[1] < 0.03  # half full is hardly ever seen
+    stiffness, potentials = 0.6, []
+    for target, share in ((0.25, 0.01), (0.5, 0.95), (0.75, 0.01)):
+        mu = level + 2 * stiffness * target
+        chain = make_chain(system.lattice, 0.5, system.ions(0.5, 1), t, 3, mu)
+        chain.stiffness = stiffness
+        advance(make_ladder([chain], 5), energies, system.mixture, 8000, never)
+        x = np.array([ions_of_key(key) for key in chain.keys[500:]]) / 4
+        exact, half_full = exact_x(mu, stiffness)
+        # 4 standard errors: a right chain fails once in 16,000 seeds
+        assert abs(x.mean() - exact) < max(4 * standard_error(x), 2e-3)
+        assert half_full > share
+        potentials.append(mu - 2 * stiffness * x.mean())
+    assert potentials[0] > potentials[1] + 0.05 > potentials[2] + 0.1
+
+
+def test_the_summary_gives_the_potential_inside(campaign, tmp_path):
+    more = SEMIGRAND.format(mu=[10.4, 12.7], more="variance_constraint = 2.0")
+    out = tmp_path / "run"
+    config = campaign(ordering="sampled", temperatures=[2000.0], steps=300, more=more)
+    assert run_campaign(config, out, progress=False) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    for record in summary["thermo"]:
+        inside = record["chemical_potential_eV"] - 2 * 2.0 * record["x"]
+        assert record["internal_potential_eV"] == pytest.approx(inside)
+        if record["x_standard_error"] is not None:
+            error = record["internal_potential_standard_error_eV"]
+            assert error == pytest.approx(4.0 * record["x_standard_error"])
+    low, high = summary["thermo"]
+    assert low["x"] < high["x"]
+    assert {chain.stiffness for chain in load(out / "results.h5").chains} == {2.0}
 
 
 def test_a_semigrand_campaign_on_the_reference_potential(campaign, tmp_path, capsys):

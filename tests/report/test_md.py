@@ -71,8 +71,11 @@ def system(tmp_path_factory):
     return load_system(path)
 
 
-def records(system, steps, failed=False, sticking=False):
-    """Of x = 0, 1/2, 1 at 600 K, two seeds each; the charge orders at 1/2 are equally frequent."""
+def records(system, steps, failed=False, sticking=False, hops=None):
+    """Of x = 0, 1/2, 1 at 600 K, two seeds each; the charge orders at 1/2 are equally frequent.
+
+    hops: of ions, after each step.
+    """
     rng = np.random.default_rng(3)
     orders = ["1100", "1010", "1001", "0110", "0101", "0011"]
     keys = {0.0: ["0000|0000"], 0.5: [f"{o}|1001" for o in orders], 1.0: ["1111|1111"]}
@@ -86,7 +89,8 @@ def records(system, steps, failed=False, sticking=False):
             visits = [str(key) for key in rng.choice(keys[x], steps)]
             visits = sorted(visits) if sticking else visits
             chains.append(chain)
-            traces[chain.name] = Trace(energies.tolist(), raw_keys=visits)
+            columns = {} if hops is None else {"hops": hops, "ions_away": [0.0] * steps}
+            traces[chain.name] = Trace(energies.tolist(), raw_keys=visits, columns=columns)
     header = {"config": {"sampling": {"burn_in": 0.1}}}
     store = Store(header, traces=traces, md_chains=chains)
     order = OrderParameters.of(system.lattice, [1, 1, 1])
@@ -117,3 +121,12 @@ def test_states_that_hardly_change_and_a_failed_run_tell_nothing(system):
     assert failed.r_hat is None
     assert failed.electronic_entropy_kB_per_site is None
     assert failed.formation_energy_eV_per_fu is None
+
+
+def test_charge_orders_on_sites_that_ions_have_left_tell_no_entropy(system):
+    never, once = [0.0] * 2000, [0.0] * 1900 + [1.0] + [0.0] * 99
+    assert records(system, 2000, hops=never)[0.5].electronic_entropy_kB_per_site is not None
+    half = records(system, 2000, hops=once)[0.5]
+    assert half.electronic_entropy_kB_per_site is None
+    assert "ions have left the sites" in half.why_unknown
+    assert half.energy_eV_per_fu is not None

@@ -12,11 +12,13 @@ from typing import Any
 
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.campaign.system import System
+from redoxmc.config.dynamics import FEMTOSECOND
 from redoxmc.dynamics.distortion import make_distortions
 from redoxmc.dynamics.replica import MdChain, MdWorld, begin
 from redoxmc.dynamics.session import MdSession
 from redoxmc.dynamics.start import check_time_step, prepare
 from redoxmc.dynamics.step import step
+from redoxmc.dynamics.watch import Watch, window
 from redoxmc.errors import EngineError, InputError
 from redoxmc.results import trajectory
 from redoxmc.results.store import Store
@@ -95,8 +97,16 @@ class DynamicsSampler:
         ions = chain.occupancy[system.lattice.n_redox :].tobytes()
         if ions not in self._worlds:
             distortions = make_distortions(system.host, chain.occupancy)
+            md = system.config.md
+            watch = Watch(
+                system.lattice,
+                distortions.geometry,
+                distortions.distorter,
+                distortions.sites,
+                window(md.interval * md.segment * md.time_step * FEMTOSECOND),
+            )
             self._worlds[ions] = MdWorld(
-                system.lattice, self._session, distortions, system.mixture, system.config.md
+                system.lattice, self._session, distortions, system.mixture, md, watch
             )
         return self._worlds[ions]
 

@@ -1,13 +1,12 @@
 """Every distinct state of a small cell, relaxed, with exact Boltzmann averages."""
 
-from pathlib import Path
-
 import numpy as np
 
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.campaign.progress import track
-from redoxmc.campaign.run import prepare
-from redoxmc.campaign.system import System
+from redoxmc.campaign.run import join_ranks
+from redoxmc.campaign.system import System, load_system
+from redoxmc.config.campaign import Source, name_of
 from redoxmc.errors import InputError
 from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.results.summary import (
@@ -24,17 +23,19 @@ from redoxmc.thermo.entropy import canonical_averages
 MAX_STATES = 200_000
 
 
-def enumerate_states(config: Path) -> Enumeration:
+def enumerate_states(config: Source) -> Enumeration:
     """Relax every distinct state of every concentration; every MPI rank calls it.
 
     The ion order is that of the first seed, or all of them with ordering = "sampled". A state whose
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
     Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
     """
-    system, ranks = prepare(config)
+    system = load_system(config)
+    ranks = join_ranks(system)
     if system.config.sampling.ensemble == "semigrand":
         raise InputError(
-            f"{config}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = 'relaxed'."
+            f"{name_of(config)}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = "
+            "'relaxed'."
         )
     spaces = {x: _space(system, x) for x in system.counts}
     system.relax_hosts(ranks)
@@ -51,7 +52,13 @@ def enumerate_states(config: Path) -> Enumeration:
                 )
             else:
                 result.states.append(
-                    EnumeratedState(key=key, x=x, degeneracy=degeneracy, energy_eV=entry.energy)
+                    EnumeratedState(
+                        key=key,
+                        x=x,
+                        degeneracy=degeneracy,
+                        energy_eV=entry.energy,
+                        lost_charges=entry.lost_charges,
+                    )
                 )
         result.thermo.extend(_thermo(system, x, space, cache))
     return result

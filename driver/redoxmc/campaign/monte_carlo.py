@@ -5,13 +5,18 @@ from itertools import product
 from math import inf
 from typing import Any
 
+from redoxmc.campaign.parallel import Ranks
+from redoxmc.campaign.surrogates import make_surrogates
 from redoxmc.campaign.system import System
+from redoxmc.moves.surrogate_walk import SurrogateWalk
 from redoxmc.results.store import Store
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
 from redoxmc.structures.enumeration import n_charge_orders
+
+WALKS = 0.5  # of all attempts, with sampling.surrogate
 
 
 class MonteCarloSampler:
@@ -20,9 +25,10 @@ class MonteCarloSampler:
     what = "sampling"
     may_change = "sampling.steps, burn_in and standard_error, [parallel] and [report]"
 
-    def __init__(self, system: System):
-        self._system = system
+    def __init__(self, system: System, ranks: Ranks):
+        self._system, self._ranks = system, ranks
         self._cache = EnergyCache()
+        self._mixture = system.mixture
 
     @property
     def identity(self) -> str:
@@ -41,6 +47,12 @@ class MonteCarloSampler:
                     make_chain(system.lattice, x, ions, temperature, seed, potential)
                     for temperature in sampling.temperatures
                 ]
+                if seed in sampling.ordered_seeds:
+                    first = system.ordered_state(x, seed)
+                    for chain in chains:
+                        chain.occupancy = first.copy()
+                for chain in chains:
+                    chain.stiffness = sampling.variance_constraint or 0.0
                 if sampling.annealing:
                     for chain in chains:
                         chain.anneal_from = sampling.annealing.start
@@ -53,8 +65,13 @@ class MonteCarloSampler:
         return Store(header, ladders=ladders)
 
     def begin(self, store: Store, say: Callable[[str], None]) -> None:
-        """Take up the energies that are known."""
+        """Take up the energies that are known; fit the surrogates that walks go by."""
         self._cache = store.cache
+        if self._system.config.sampling.surrogate:
+            models = make_surrogates(self._system, self._ranks, store, say)
+            mixture = self._system.mixture
+            walk = SurrogateWalk(self._system.lattice.n_redox, models, mixture.changes_ions)
+            self._mixture = mixture.and_also(walk, WALKS)
 
     def bundles(self, store: Store) -> list[list[tuple[Ladder, int]]]:
         """Ladders that are not where they are to be; those of one concentration go together."""
@@ -81,7 +98,7 @@ class MonteCarloSampler:
     def advance(self, replica: Ladder, steps: int, stop: Callable[[], bool]) -> None:
         """Attempt moves, and exchanges in between."""
         energies = self._system.energies(replica.chains[0].n_ions, self._cache)
-        advance(replica, energies, self._system.mixture, steps, stop)
+        advance(replica, energies, self._mixture, steps, stop)
 
     def close(self) -> None:
         """Nothing was taken."""

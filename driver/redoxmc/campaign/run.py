@@ -21,16 +21,19 @@ from redoxmc.campaign.rounds import checkpoint, run_rounds
 from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
+from redoxmc.config.campaign import Source
 from redoxmc.errors import InputError
+from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
 from redoxmc.report.tables import failures
 from redoxmc.results.store import Store, load_last_good
+from redoxmc.results.summary import Summary
 
 STOPPED = 75  # exit code: stopped on request, resumable
 
 
 def run_campaign(
-    config: Path,
+    config: Source,
     out: Path,
     *,
     resume: bool = False,
@@ -45,19 +48,22 @@ def run_campaign(
     or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is
     written, and NoResultError, when all is written, where every start of a concentration failed.
     """
-    system, ranks = prepare(config, concentration)
+    system = load_system(config, concentration)
+    ranks = join_ranks(system)
     stopping = _catch_signals()
     finished = run_system(system, ranks, out, stopping, resume=resume, progress=progress)
     return 0 if finished else STOPPED
 
 
-def prepare(config: Path, concentration: float | None = None) -> tuple[System, Ranks]:
-    """Load the system on every rank, with a LAMMPS session on this rank's group."""
-    system = load_system(config, concentration)
+def join_ranks(system: System) -> Ranks:
+    """Give the system's LAMMPS to this rank's group, and try the model on the host.
+
+    Raises InputError where the ranks do not divide, or the model does not fit.
+    """
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
     system.session.comm = ranks.group
     check_model(system.session, system.lattice, min(system.counts.values()))
-    return system, ranks
+    return ranks
 
 
 def run_system(
@@ -77,14 +83,17 @@ def run_system(
     sampler: Sampler[Any] = (
         DynamicsSampler(system, ranks, out)
         if system.config.sampling.ensemble == "md"
-        else MonteCarloSampler(system)
+        else MonteCarloSampler(system, ranks)
     )
     path = out / "results.h5"
     ranks.share(lambda: _refuse_existing(path, resume))
     with ExitStack() as stack:
         stack.callback(sampler.close)
         ranks.share(lambda: stack.enter_context(locked(out)))
-        store, remark = ranks.share(lambda: _open(sampler, system, path))
+        header = system.header() | {"identity": sampler.identity}
+        store, remark = ranks.share(
+            lambda: _stored(path, header, sampler.may_change) or (sampler.fresh(header), "")
+        )
         system.host.geometries.update(store.hosts)
         show = progress and ranks.root
         display = stack.enter_context(Progress(system, store, out, ranks.root, show))
@@ -102,11 +111,19 @@ def run_system(
         store.complete = finished
         ranks.share(lambda: checkpoint(store, path))
         display.say("writing the report")
-        for note in ranks.share(lambda: failures(write_report(store, out))):
+        left_out, seen = ranks.share(lambda: _notes(write_report(store, out)))
+        for note in left_out:
             display.remark(f"left out, {note}")
+        for note in seen:
+            display.say(note)
         display.say("done" if finished else "stopped; continue with --resume")
     refuse_no_result([*store.chains, *store.md_chains], ranks)
     return finished
+
+
+def _notes(summary: Summary) -> tuple[list[str], list[str]]:
+    """What was left out, and what else a reader must know."""
+    return failures(summary), remarks(summary)
 
 
 def _refuse_existing(path: Path, resume: bool) -> None:
@@ -114,13 +131,12 @@ def _refuse_existing(path: Path, resume: bool) -> None:
         raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
 
 
-def _open(sampler: Sampler[Any], system: System, path: Path) -> tuple[Store, str]:
-    """Begin a new store or continue the one at path; and a remark on its state."""
-    header = system.header() | {"identity": sampler.identity}
+def _stored(path: Path, header: dict[str, Any], may_change: str) -> tuple[Store, str] | None:
+    """The store at path, to be continued, and a remark on its state; None where there is none."""
     if not path.exists():
-        return sampler.fresh(header), ""
+        return None
     store, remark = load_last_good(path)
-    refuse_another(path, store.header, header, sampler.may_change)
+    refuse_another(path, store.header, header, may_change)
     store.header = header
     return store, remark
 

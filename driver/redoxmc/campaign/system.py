@@ -10,7 +10,7 @@ import numpy as np
 
 from redoxmc import __version__
 from redoxmc.campaign.parallel import Ranks
-from redoxmc.config.campaign import Config, load_config
+from redoxmc.config.campaign import Config, Source, load_config, name_of
 from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError, InputError
@@ -23,7 +23,7 @@ from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnerg
 from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, compositions
 from redoxmc.structures.neighbours import neighbour_shells
-from redoxmc.structures.ordering import ion_order
+from redoxmc.structures.ordering import ion_order, lowest_charge_order, lowest_order
 
 
 @dataclass
@@ -77,6 +77,12 @@ class System:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
         return ion_order(self.host, n_ions, ordering, rng)
 
+    def ordered_state(self, x: float, seed: int) -> Occupancy:
+        """The state of lowest electrostatic energy, of the charges alone where ions are fixed."""
+        if self.mixture.changes_ions:
+            return lowest_order(self.host, self.counts[x])
+        return lowest_charge_order(self.lattice, self.ions(x, seed))
+
     @property
     def reachable_counts(self) -> list[int]:
         """Numbers of ions that the chains may have."""
@@ -122,12 +128,12 @@ class System:
                 geometries[n_ions] = host
 
 
-def load_system(path: Path, concentration: float | None = None) -> System:
+def load_system(source: Source, concentration: float | None = None) -> System:
     """Read and check everything that a config names; InputError for the first fault.
 
     concentration: keep this one of the config's only.
     """
-    config = load_config(path)
+    config = load_config(source)
     card = load_card(config.model.path)
     lattice = build_lattice(config, card)
     counts = compositions(config, lattice)
@@ -135,7 +141,7 @@ def load_system(path: Path, concentration: float | None = None) -> System:
     reachable = _reachable_counts(config, lattice, counts.values())
     refuse_idle_moves(mixture, lattice.n_redox, [lattice.packed(n) for n in reachable])
     if concentration is not None:
-        counts = _only(counts, concentration, path)
+        counts = _only(counts, concentration, name_of(source))
     if concentration is not None and config.ions is not None:
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
         config = config.model_copy(update={"ions": ions})

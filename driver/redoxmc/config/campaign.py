@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,12 +32,17 @@ from redoxmc.config.values import (
     Seed,
     Share,
     SpeciesName,
+    Stiffness,
     Table,
     Tolerance,
     Weight,
 )
 from redoxmc.species import Species
 
+_LATER = (
+    "chemical_potential", "annealing", "uniform_draws", "surrogate", "variance_constraint",
+    "ordered_seeds",
+)  # fmt: skip
 LARGEST_REPEAT = 1_000  # of a host along one of its axes
 MOST_STATES = 10  # of a redox ion: a key has one digit for each
 
@@ -169,7 +174,10 @@ class RelaxConfig(Table):
     """[relax]: where a minimization starts, what it relaxes, when it has converged or failed."""
 
     start: Literal["reference", "previous"] = "reference"
-    cell: Literal["fixed", "per_x", "full"] = "per_x"
+    # "full": of every state. "per_x": relaxed once for each x, around the state of lowest
+    # electrostatic energy, which it favours by about 1 meV/f.u., and up to 10 with some models.
+    # Dynamics have no cell of a state: there "per_x" is what is taken where the file says nothing.
+    cell: Literal["fixed", "per_x", "full"] = "full"
     force_tolerance: Tolerance = 1e-3  # eV/Å
     stress_tolerance: Tolerance = 1e-4  # eV/Å^3, where the cell is relaxed
     site_tolerance: Distance = 1.0  # Å: a state is left when an atom ends farther from its site
@@ -190,9 +198,16 @@ class SamplingConfig(Table):
     temperatures: list[Kelvin] = Field(min_length=1)
     steps: Count
     seeds: list[Seed] = Field(default=[1], min_length=1)
+    # seeds whose chains begin in the order of lowest electrostatic energy, as in heating; the
+    # others begin at random, as in cooling
+    ordered_seeds: list[Seed] = Field(default=[])
     # eV per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
     # of the model: (energy of an atom of the ion's metal) − (charge of the ion) × voltage
     chemical_potential: list[Energy] | None = Field(default=None, min_length=1)
+    # eV per redox site, of the semigrand ensemble: holds the variance of x, so that each potential
+    # has a composition of its own inside a miscibility gap, too. Beyond the curvature of the free
+    # energy, some 1 eV, it serves
+    variance_constraint: Stiffness | None = None
     tempering: bool = False
     exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
     annealing: AnnealingConfig | None = None
@@ -201,6 +216,9 @@ class SamplingConfig(Table):
     burn_in: Share = 0.1  # fraction of the steps left out of averages
     audit: Fraction = 0.02  # fraction of energies recomputed
     moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
+    # half of the attempts are walks on a pair model fitted to relaxed energies before the first
+    # move: exact, and the way to sample ion orders at low temperature
+    surrogate: bool = False
 
     @field_validator("chemical_potential", mode="before")
     @classmethod
@@ -213,6 +231,9 @@ class SamplingConfig(Table):
         _refuse_twice("temperatures", self.temperatures, (f"{t:g}" for t in self.temperatures))
         _refuse_twice("seeds", self.seeds, map(str, self.seeds))
         potentials = self.chemical_potential or []
+        unknown = sorted(set(self.ordered_seeds) - set(self.seeds))
+        if unknown:
+            raise ValueError(f"ordered_seeds names {unknown[0]}, which is none of seeds")
         _refuse_twice("chemical_potential", potentials, (f"{mu + 0.0:.6g}" for mu in potentials))
         return self
 
@@ -265,6 +286,16 @@ class Config(Table):
         """Whether moves change the ion order."""
         return self.ions is not None and self.ions.ordering == "sampled"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _cell_of_dynamics(cls, data: Any) -> Any:
+        tables = data if isinstance(data, dict) else {}
+        sampling, relax = tables.get("sampling"), tables.get("relax", {})
+        if not (isinstance(sampling, dict) and isinstance(relax, dict)):
+            return data
+        given = {"cell": "per_x"} | relax if sampling.get("ensemble") == "md" else relax
+        return tables | {"relax": given}
+
     def echo(self) -> dict[str, Any]:
         """Everything, defaults included, as plain JSON data."""
         return self.model_dump(mode="json")
@@ -278,7 +309,7 @@ class Config(Table):
         del data["parallel"], data["report"], data["model"], data["md"]
         for name in ("steps", "burn_in", "standard_error"):
             del data["sampling"][name]
-        for name in ("chemical_potential", "annealing", "uniform_draws"):
+        for name in _LATER:
             if not data["sampling"][name]:  # results from before these keys stay resumable
                 del data["sampling"][name]
         data["host"]["structure"] = host_text
@@ -286,15 +317,28 @@ class Config(Table):
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def load_config(path: Path) -> Config:
-    """Read, check and complete a campaign file; relative paths become absolute from its folder."""
-    config = parse_table(Config, read_toml(path), path)
+Source = Path | str | Mapping[str, Any]  # of a campaign: its file, or the tables of one
+
+
+def name_of(source: Source) -> Path:
+    """What messages call a campaign."""
+    return Path("the config" if isinstance(source, Mapping) else source)
+
+
+def load_config(source: Source) -> Config:
+    """Read, check and complete a campaign.
+
+    Relative paths become absolute from the folder of the file, or from the working directory.
+    """
+    path = name_of(source)
+    tables = dict(source) if isinstance(source, Mapping) else read_toml(path)
+    config = parse_table(Config, tables, path)
     if "moves" not in config.sampling.model_fields_set and not config.one_couple:
         moves = {"electron_transfer": 1.0}
         sampling = config.sampling.model_copy(update={"moves": moves})
         config = config.model_copy(update={"sampling": sampling})
     check_combinations(config, path)
-    base = path.resolve().parent
+    base = path.resolve().parent  # of tables the working directory
     ions = config.ions
     if ions and ions.ordering not in ("ewald", "random", "sampled"):
         ions = ions.model_copy(update={"ordering": str(base / ions.ordering)})

@@ -65,6 +65,22 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
             f"'sampled'; it is {ordering!r}"
         )
+    if sampling.ensemble == "semigrand" and sampling.ordered_seeds:
+        problem = (
+            "sampling.ordered_seeds is for ensembles of fixed x; with ensemble = 'semigrand' "
+            "chains begin at each of ions.concentrations: take 0 and 1 for the two branches"
+        )
+    if sampling.ensemble != "semigrand" and sampling.variance_constraint is not None:
+        problem = (
+            f"sampling.variance_constraint = {sampling.variance_constraint} has no meaning with "
+            f"sampling.ensemble = '{sampling.ensemble}', which keeps x; use 'semigrand' or leave "
+            "it out"
+        )
+    if sampling.ensemble == "semigrand" and sampling.surrogate:
+        problem = (
+            "sampling.surrogate = true is for ensembles of fixed x: walks keep the number of ions; "
+            "leave it out with ensemble = 'semigrand'"
+        )
     problem = redox_problem(config) or problem
     annealing, hottest = sampling.annealing, max(sampling.temperatures)
     if annealing and sampling.tempering:

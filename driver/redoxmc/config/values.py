@@ -59,6 +59,7 @@ Seconds = Annotated[float, Field(ge=1e-6, le=1e6)]
 Kelvin = Annotated[float, Field(gt=0, le=1e7), AfterValidator(_not_tiny)]
 Energy = Annotated[float, Field(ge=-1e6, le=1e6)]  # eV of one ion or atom
 Tolerance = Annotated[float, Field(ge=1e-12, le=1)]  # eV/Å, eV/Å^3, eV
+Stiffness = Annotated[float, Field(gt=0, le=1000)]  # eV
 Distance = Annotated[float, Field(gt=0, le=1000)]  # Å
 Concentration = Annotated[float, Field(ge=0, le=100), AfterValidator(_no_minus_zero)]
 Weight = Annotated[float, Field(ge=1e-12, le=1e12)]

@@ -9,6 +9,7 @@ from redoxmc.config.dynamics import FEMTOSECOND, MdConfig
 from redoxmc.dynamics.distortion import Distortions
 from redoxmc.dynamics.phase import Phase, masses_of, thermal_velocities
 from redoxmc.dynamics.session import Dynamics
+from redoxmc.dynamics.watch import Memory, Watch
 from redoxmc.engines.relaxed import check_sites
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.sampling.chain import MoveCount
@@ -27,6 +28,11 @@ COLUMNS = (
     "outside_before_A",  # the same of the same ions before the path
     "time_ps",  # of dynamics so far, paths not counted
     "drift_eV",  # what the integrator added to the conserved quantity so far
+    # of dynamics.watch, after the step; nan in results of earlier versions
+    "hops",
+    "ions_away",
+    "charges_checked",
+    "charges_lost",
 )
 
 
@@ -46,11 +52,16 @@ class Snapshot:
 class MdChain:
     """The whole state of a replica at one (x, temperature, seed); plain data, picklable.
 
-    cell: (3, 3) Å. positions, velocities: (n, 3) Å, Å/ps. energy: potential, eV. length: steps of a
-    path, 0 while it is not chosen. pilots: expected acceptance by length. drift: what the
-    integrator added to the conserved quantity, eV. lowest: the step of lowest potential energy.
+    cell: (3, 3) Å.
+    positions, velocities: (n, 3) Å, Å/ps.
+    energy: potential, eV.
+    length: steps of a path, 0 while it is not chosen.
+    pilots: expected acceptance by length.
+    drift: what the integrator added to the conserved quantity, eV.
+    lowest: the step of lowest potential energy.
+    memory: where ions and bonds were, see dynamics.watch.
     records: one row of COLUMNS, and raw_keys the state as it is (not canonical), for each step
-    since they were last taken.
+        since they were last taken.
     """
 
     x: float
@@ -76,6 +87,7 @@ class MdChain:
     wall: float = 0.0
     failure: str = ""
     lowest: Snapshot | None = None
+    memory: Memory | None = None
     records: list[tuple[float, ...]] = field(default_factory=list)
     raw_keys: list[str] = field(default_factory=list)
 
@@ -121,6 +133,7 @@ class MdWorld:
     distortions: Distortions
     mixture: WeightedMixture
     md: MdConfig
+    watch: Watch | None = None
 
     @property
     def drifting(self) -> bool:
@@ -158,7 +171,7 @@ def begin(chain: MdChain, world: MdWorld) -> None:
     chain.velocities = thermal_velocities(masses, chain.temperature, chain.rng, world.drifting)
 
 
-def check_wall(cell: Floats, positions: Floats, world: MdWorld) -> None:
+def check_sites_kept(cell: Floats, positions: Floats, world: MdWorld) -> None:
     """Raise EngineError where an atom is farther from its site than md.site_tolerance."""
     tolerance = world.md.site_tolerance
     if tolerance is not None:

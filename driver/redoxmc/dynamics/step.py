@@ -7,7 +7,8 @@ import numpy as np
 from redoxmc.dynamics.candidate import CandidatePath, accept, switch, switching
 from redoxmc.dynamics.integrate import dynamics
 from redoxmc.dynamics.phase import kinetic_energy
-from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
+from redoxmc.dynamics.replica import MdChain, MdWorld, check_sites_kept
+from redoxmc.dynamics.watch import Seen
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Proposal
 from redoxmc.sampling.chain import MoveCount
@@ -29,6 +30,7 @@ def step(chain: MdChain, world: MdWorld) -> None:
         count.accepted += path.accepted
         count.failed += path.failed
     chain.step += 1
+    seen = _look(chain, world)
     kinetic = kinetic_energy(world.masses(chain), chain.velocities)
     chain.records.append(
         (
@@ -43,11 +45,24 @@ def step(chain: MdChain, world: MdWorld) -> None:
             path.outside_before,
             chain.time,
             chain.drift,
+            float(seen.hops),
+            float(seen.ions_away),
+            float(seen.charges_checked),
+            float(seen.charges_lost),
         )
     )
     chain.raw_keys.append(occupancy_key(world.lattice, chain.occupancy))
     if chain.lowest is None or chain.energy < chain.lowest.energy:
         chain.lowest = chain.snapshot()
+
+
+def _look(chain: MdChain, world: MdWorld) -> Seen:
+    if world.watch is None:
+        return Seen()
+    charges = chain.occupancy[: world.lattice.n_redox]
+    if chain.memory is None:
+        chain.memory = world.watch.begin(charges)
+    return world.watch.look(chain.memory, charges, chain.cell, chain.positions)
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
     try:
         path = _path(chain, world, trial, length, seen)
         work, protocol = path.work, path.protocol_work
-        check_wall(chain.cell, path.end.positions, world)
+        check_sites_kept(chain.cell, path.end.positions, world)
         decided = _decide(chain, path, proposal)
     except EngineError:
         failed = True

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from redoxmc.engines.lammps import VOIGT, State
+from redoxmc.engines.lammps import State
+from redoxmc.engines.tensors import mandel, strain_of, tensor_of
 from redoxmc.errors import EngineError
 from redoxmc.structures.lattice import Floats
 
@@ -42,43 +43,23 @@ def relax_cell(
     for _ in range(MAX_ROUNDS):
         state = minimize(cell, positions, 1.0 if fine else LOOSE)
         evaluations += state.force_evaluations
-        stress = project(_tensor(state.stress))
+        stress = project(tensor_of(state.stress))
         converged = np.abs(stress).max() <= stress_tolerance
         if converged and fine:
             return State(**{**state.__dict__, "force_evaluations": evaluations})
         fine = fine or bool(converged)
-        new_gradient = _vector(stress) * abs(np.linalg.det(cell))
+        new_gradient = mandel(stress) * abs(np.linalg.det(cell))
         if step.any():
             inverse_hessian = _update(inverse_hessian, step, new_gradient - gradient)
         gradient = new_gradient
         step = np.zeros(6) if converged else -inverse_hessian @ gradient
         step *= min(1.0, MAX_STRAIN / max(np.abs(step).max(), 1e-300))
-        deformation = np.eye(3) + project(_strain(step))
+        deformation = np.eye(3) + project(strain_of(step))
         cell, positions = state.cell @ deformation, state.positions @ deformation
     raise EngineError(
         f"the cell did not relax: stress {np.abs(stress).max():.1e} eV/Å^3 after {MAX_ROUNDS} "
         f"rounds, wanted {stress_tolerance:g}"
     )
-
-
-def _tensor(stress: Floats) -> Floats:
-    tensor = np.empty((3, 3))
-    for (a, b), value in zip(VOIGT, stress, strict=True):
-        tensor[a, b] = tensor[b, a] = value
-    return tensor
-
-
-_WEIGHT = np.array([1.0, 1.0, 1.0, np.sqrt(2.0), np.sqrt(2.0), np.sqrt(2.0)])
-
-
-def _vector(tensor: Floats) -> Floats:
-    """Six components with the norm of the tensor (Mandel's notation)."""
-    vector: Floats = np.array([tensor[a, b] for a, b in VOIGT]) * _WEIGHT
-    return vector
-
-
-def _strain(vector: Floats) -> Floats:
-    return _tensor(vector / _WEIGHT)
 
 
 def _update(inverse: Floats, step: Floats, change: Floats) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from redoxmc.engines.elastic import Elastic, with_strain
 from redoxmc.engines.quasi_newton import Forces, Solve
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints
@@ -26,24 +27,41 @@ KEPT = 8  # factorizations; one per set of sites that carry an atom
 
 @dataclass
 class ForceConstants:
-    """matrix: (3 n_sites, 3 n_sites) eV/Å^2, symmetric positive definite; force_evaluations: its
-    cost."""
+    """Force constants, and what a strain does to the forces.
+
+    matrix: (3 n_sites, 3 n_sites) eV/Å^2, symmetric positive definite.
+    force_evaluations: the cost of both.
+    elastic: None where no cell is relaxed.
+    """
 
     matrix: Floats
     force_evaluations: int
-    _factors: dict[bytes, Solve] = field(default_factory=dict, repr=False)
+    elastic: Elastic | None = None
+    _factors: dict[tuple[bytes, bool], Solve] = field(default_factory=dict, repr=False)
 
-    def solver(self, sites: Ints) -> Solve:
-        """Solves with the constants of the sites (in site order) that carry an atom."""
+    def solver(self, sites: Ints, *, strain: bool = False) -> Solve:
+        """Solves with the constants of the sites (in site order) that carry an atom.
+
+        strain: six strains (Mandel's notation) follow the displacements in the vector; needs
+        `elastic`.
+        """
         from scipy.linalg import cho_factor, cho_solve
 
-        key = sites.tobytes()
+        key = sites.tobytes(), strain
         if key not in self._factors:
             if len(self._factors) >= KEPT:
                 self._factors.pop(next(iter(self._factors)))
             rows = (3 * sites[:, None] + np.arange(3)).ravel()
             factor = cho_factor(self.matrix[np.ix_(rows, rows)], lower=True)
-            self._factors[key] = lambda vector: np.asarray(cho_solve(factor, vector))
+
+            def of_ions(vector: Floats) -> Floats:
+                return np.asarray(cho_solve(factor, vector))
+
+            if strain:
+                assert self.elastic is not None
+                self._factors[key] = with_strain(of_ions, self.elastic, rows)
+            else:
+                self._factors[key] = of_ions
         return self._factors[key]
 
 

@@ -1,11 +1,12 @@
 """The host lattice of each concentration as a model relaxes it, and the engines on it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from redoxmc.config.campaign import RelaxConfig
 from redoxmc.engines.cell import relax_cell
+from redoxmc.engines.elastic import measure_elastic
 from redoxmc.engines.force_constants import MOST_SITES, ForceConstants, measure
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import RelaxedEngine, check_sites, make_minimizer
@@ -101,6 +102,12 @@ def measure_constants(
         except EngineError:
             positions = start
         session.begin(geometry.cell, positions, species)
-        return measure(session.forces_at, positions, geometry.cell, sites, species, host.symmetry)
+        around = positions, geometry.cell, sites
+        constants = measure(session.forces_at, *around, species, host.symmetry)
+        if relax.cell == "full":
+            elastic, spent = measure_elastic(session.strained_at, *around, host.symmetry)
+            spent += constants.force_evaluations
+            constants = replace(constants, elastic=elastic, force_evaluations=spent)
+        return constants
     except EngineError:
         return None

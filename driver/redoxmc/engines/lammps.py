@@ -19,6 +19,7 @@ from redoxmc.engines.box import lammps_axes, prism
 from redoxmc.engines.load_model import lammps_reason, load_model
 from redoxmc.engines.model_files import scratch_folder
 from redoxmc.engines.quasi_newton import Solve, descend
+from redoxmc.engines.tensors import VOIGT, tensor_of
 from redoxmc.errors import NO_MPI, EngineError, InputError
 from redoxmc.model_card import ModelCard
 from redoxmc.plugin import per_atom
@@ -26,7 +27,6 @@ from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats
 from redoxmc.units import BAR_TO_EV_PER_A3
 
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 T = TypeVar("T")
 CHARGE_TOLERANCE = 1e-6  # e per atom that a cell may have in all
 LOADS = 2000  # after so many a new LAMMPS: kspace_style ewald/disp slows down with every set-up
@@ -131,6 +131,21 @@ class LammpsSession:
         """Energy (eV) and forces (n, 3) eV/Å of the loaded atoms at positions (n, 3) Å."""
         return self._guarded(self._call, positions)
 
+    def strained_at(self, cell: Floats, positions: Floats) -> tuple[float, Floats, Floats]:
+        """Energy (eV), forces (n, 3) eV/Å and stress (3, 3) eV/Å^3 of the loaded atoms in a cell.
+
+        cell: (3, 3) Å, a strained form of the one that was loaded. positions: (n, 3) Å, which
+        follow the cell.
+        """
+        return self._guarded(self._call_strained, cell, positions)
+
+    def result(self, force_evaluations: int) -> State:
+        """What LAMMPS says of the loaded atoms as they were evaluated last.
+
+        force_evaluations: that it took to get there.
+        """
+        return self._guarded(self._read, force_evaluations)
+
     def per_atom(self) -> dict[str, Floats]:
         """Moments and charges as of the last evaluation, as in State; EngineError before any."""
         return self._guarded(self._read_per_atom)
@@ -220,6 +235,15 @@ class LammpsSession:
             raise EngineError("the energy or a force is not a number")
         return energy, forces
 
+    def _call_strained(self, cell: Floats, positions: Floats) -> tuple[float, Floats, Floats]:
+        self._change_box(cell)
+        # positions follow the cell: what an atom is unwrapped to must follow it, too
+        self._start_positions = positions
+        self._set_up = False  # kspace and neighbour bins depend on the box
+        self._loads += 1
+        energy, forces = self._call(positions)
+        return energy, forces, tensor_of(self._stress())
+
     def _run(self, name: str) -> int:
         """Run an input file of ours; returns the force evaluations its minimizations took."""
         self._lammps.command(f'log "{self._log}"')  # starts it anew
@@ -270,22 +294,14 @@ class LammpsSession:
             raise InputError(
                 f"model {self.card.folder} has no species '{unknown[0]}'; it has {names}."
             )
-        box, rotation = lammps_axes(cell)
         if self._loads >= LOADS:
             self.close()
         if self._lammps is None:
-            self._start(box)
+            self._start(lammps_axes(cell)[0])
         self._loads += 1
         lmp = self._lammps
         lmp.command("delete_atoms group all compress no")
-        p = prism(box)
-        lmp.command(
-            "change_box all "
-            + " ".join(f"{axis} final 0 {p['l' + axis]!r}" for axis in "xyz")
-            + " "
-            + " ".join(f"{tilt} final {p[tilt]!r}" for tilt in ("xy", "xz", "yz"))
-            + " units box"
-        )
+        rotation = self._change_box(cell)
         n = len(species)
         types = [self._types[s] for s in species]
         self._check_charges(species)
@@ -298,8 +314,21 @@ class LammpsSession:
         for name, charge in self.card.lammps_charges.items():
             lmp.command(f"set type {self._types[Species.parse(name)]} charge {charge!r}")
         lmp.command("reset_timestep 0")
-        self._rotation, self._cell, self._inverse = rotation, cell, np.asarray(np.linalg.inv(cell))
         self._start_positions, self._set_up = positions, False
+
+    def _change_box(self, cell: Floats) -> Floats:
+        """Give LAMMPS the box of a cell; returns the rotation between the two."""
+        box, rotation = lammps_axes(cell)
+        p = prism(box)
+        self._lammps.command(
+            "change_box all "
+            + " ".join(f"{axis} final 0 {p['l' + axis]!r}" for axis in "xyz")
+            + " "
+            + " ".join(f"{tilt} final {p[tilt]!r}" for tilt in ("xy", "xz", "yz"))
+            + " units box"
+        )
+        self._rotation, self._cell, self._inverse = rotation, cell, np.asarray(np.linalg.inv(cell))
+        return rotation
 
     def _check_charges(self, species: Sequence[Species]) -> None:
         """A periodic cell with a net charge has an energy that means nothing."""
@@ -329,9 +358,7 @@ class LammpsSession:
     def _stress(self) -> Floats:
         # pressure is minus the stress; LAMMPS' thermo keyword order is ours
         pressure = [self._lammps.get_thermo(f"p{k}") for k in ("xx", "yy", "zz", "yz", "xz", "xy")]
-        tensor = np.empty((3, 3))
-        for (a, b), value in zip(VOIGT, pressure, strict=True):
-            tensor[a, b] = tensor[b, a] = -value * BAR_TO_EV_PER_A3
+        tensor = tensor_of(-BAR_TO_EV_PER_A3 * np.array(pressure))
         tensor = self._rotation.T @ tensor @ self._rotation
         return np.array([tensor[a, b] for a, b in VOIGT])
 

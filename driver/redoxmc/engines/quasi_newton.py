@@ -25,14 +25,25 @@ Forces = Callable[[Floats], tuple[float, Floats]]  # (n, 3) Å -> eV, (n, 3) eV/
 Solve = Callable[[Floats], Floats]  # (3n,) gradient, eV/Å -> (3n,) inverse Hessian times it, Å
 
 
+def largest_force(force: Floats) -> float:
+    """The largest force (eV/Å) of (n, 3); 0 for no atoms."""
+    return float(np.linalg.norm(force, axis=1).max(initial=0.0))
+
+
 def descend(
-    forces: Forces, start: Floats, solve: Solve, tolerance: float, max_iterations: int
+    forces: Forces,
+    start: Floats,
+    solve: Solve,
+    tolerance: float,
+    max_iterations: int,
+    size: Callable[[Floats], float] = largest_force,
 ) -> tuple[Floats, int]:
     """Minimize from start; returns the positions (n, 3) Å and the force evaluations it took.
 
     solve: multiplies by a symmetric positive definite guess of the inverse Hessian. tolerance:
-    largest force on an atom, eV/Å. The last call of `forces` is at the result. Raises EngineError
-    where the energy does not fall along a step or after max_iterations.
+    largest force on an atom, eV/Å, or of what `size` takes for it. The last call of `forces` is at
+    the result. Raises EngineError where the energy does not fall along a step or after
+    max_iterations.
 
     Source: Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 3.1.
     """
@@ -43,9 +54,7 @@ def descend(
         gradient = -force.ravel()
         direction = -_two_loops(gradient, pairs, solve)
         slope = float(gradient @ direction)
-        if np.linalg.norm(force, axis=1).max() <= tolerance and -slope / 2 <= (
-            REMAINING * tolerance**2
-        ):
+        if size(force) <= tolerance and -slope / 2 <= REMAINING * tolerance**2:
             return x, evaluations
         move = direction.reshape(-1, 3)
         length = float(np.linalg.norm(move, axis=1).max())

@@ -1,7 +1,7 @@
 """From an occupancy to its relaxed energy: the reference start, the minimization, its checks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -9,23 +9,34 @@ import numpy as np
 from redoxmc.config.campaign import RelaxConfig
 from redoxmc.engines.cell import Minimize, relax_cell
 from redoxmc.engines.force_constants import ForceConstants
+from redoxmc.engines.joint_descent import Tolerances, descend_with_cell
 from redoxmc.engines.lammps import LammpsSession, State
 from redoxmc.engines.quasi_newton import Solve
 from redoxmc.errors import EngineError
 from redoxmc.species import Species
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats, Ints, Occupancy
+from redoxmc.structures.lost_charges import lost_charges
 from redoxmc.structures.symmetry import transform_cell
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """A relaxed state. energy: eV. cell: (3, 3) Å. positions: (n_atoms, 3) Å in site order."""
+    """A relaxed state.
+
+    energy: eV.
+    cell: (3, 3) Å.
+    positions: (n_atoms, 3) Å in site order.
+    force_evaluations: that it took.
+    lost_charges: redox ions with the bond lengths of the other charge state; None where no bond
+        lengths are known.
+    """
 
     energy: float
     cell: Floats
     positions: Floats
     force_evaluations: int
+    lost_charges: int | None = None
 
 
 class Engine(Protocol):
@@ -108,19 +119,51 @@ class RelaxedEngine:
         tolerance = self.settings.force_tolerance
         minimize = make_minimizer(self.session, species, tolerance, self.settings, solve)
         if self.settings.cell == "full":
-            state = relax_cell(minimize, cell, start[sites], self.settings.stress_tolerance)
+            state = self._with_cell(minimize, cell, start[sites], sites, species)
         else:
             state = minimize(cell, start[sites], 1.0)
         strain = np.linalg.inv(self.geometry.cell) @ state.cell
-        sites_at = (self.geometry.positions @ strain)[sites]
+        everywhere = self.geometry.positions @ strain
         check_sites(
             state.positions,
-            sites_at,
+            everywhere[sites],
             self.settings.site_tolerance,
             state.force_evaluations,
             species,
         )
-        return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations)
+        everywhere[sites] = state.positions
+        bonds = self.distorter.mean_bonds(state.cell, everywhere)
+        charges = occupancy[: self.lattice.n_redox]
+        lost = int(lost_charges(bonds, charges, self.distorter.targets).sum())
+        return Relaxed(state.energy, state.cell, state.positions, state.force_evaluations, lost)
+
+    def _with_cell(
+        self,
+        minimize: Minimize,
+        cell: Floats,
+        start: Floats,
+        sites: Ints,
+        species: Sequence[Species],
+    ) -> State:
+        """Ions and cell together, or in turns where there is no metric or its descent fails."""
+        settings, constants, spent = self.settings, self.constants, 0
+        if constants is not None and constants.elastic is not None:
+            solve = constants.solver(sites, strain=True)
+            limits = Tolerances(
+                settings.force_tolerance, settings.stress_tolerance, settings.max_iterations
+            )
+            try:
+                self.session.begin(cell, start, species)
+                spent = descend_with_cell(self.session.strained_at, cell, start, solve, limits)
+                return self.session.result(spent)
+            except EngineError as error:
+                spent = error.force_evaluations
+        try:
+            state = relax_cell(minimize, cell, start, settings.stress_tolerance)
+        except EngineError as error:
+            error.force_evaluations += spent
+            raise
+        return replace(state, force_evaluations=state.force_evaluations + spent)
 
 
 def make_minimizer(

@@ -73,6 +73,13 @@ class Move(ABC):
         """Whether this move alone reaches all charge orders; a mixture needs one that does."""
         return False
 
+    def at(self, temperature: float) -> "Move":
+        """Return the move of a chain at a temperature (K): itself, where it depends on none.
+
+        The temperature is that which the chain keeps; it is a constant of the chain.
+        """
+        return self
+
     @classmethod
     def is_called(cls, name: str) -> bool:
         """Say whether a config means this move by the name; for moves that come in several sizes

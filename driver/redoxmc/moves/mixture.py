@@ -46,6 +46,18 @@ class WeightedMixture(Move):
         """Whether one of its moves reaches all charge orders by itself."""
         return any(move.connects_all for move in self.moves)
 
+    def at(self, temperature: float) -> "WeightedMixture":
+        """Return the mixture of a chain at a temperature (K)."""
+        moves = [move.at(temperature) for move in self.moves]
+        if all(new is old for new, old in zip(moves, self.moves, strict=True)):
+            return self
+        return WeightedMixture(moves, self.probabilities)
+
+    def and_also(self, move: Move, share: float) -> "WeightedMixture":
+        """Return a mixture that makes this move, too, with a share (0 to 1) of all attempts."""
+        rest = [p * (1.0 - share) for p in self.probabilities]
+        return WeightedMixture([*self.moves, move], [*rest, share])
+
     def at_fixed_count(self) -> Move | None:
         """The same without moves that change the number of ions; None where none is left."""
         kept = [

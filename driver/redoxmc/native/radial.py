@@ -20,7 +20,7 @@ _STENCIL = 1e-3  # Å
 
 @dataclass(frozen=True)
 class RadialTable:
-    """Quintic Hermite interpolation on a uniform grid, 0 to r_cut, continuous to second order."""
+    """Quintic Hermite interpolation on a uniform grid from 0 to r_cut, smooth to second order."""
 
     # [intervals + 1, 6, n_functions]; on interval i and t in [0, 1) the value is c0 + c1 t + ... +
     # c5 t^5. The last interval is zero: it serves distances at the cutoff

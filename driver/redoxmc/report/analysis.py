@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.report.order import OrderParameters
+from redoxmc.report.remarks import lost_in_steps
 from redoxmc.report.spectrum import Spectrum, known_spectrum
 from redoxmc.results.runs import Audit, Mean, MeanEnergy, Run, SemigrandRun
 from redoxmc.results.store import Store
@@ -119,6 +120,7 @@ class Analysis:
             effective_samples=effective_samples(energies) if known else None,
             order=self.order.of_visits(keys),
             path_audit_eV=self._audits(None if self.semigrand else chain.n_ions),
+            lost_orders=lost_in_steps(self.store.cache, keys),
             state_counts=dict(Counter(keys)) if self._countable else None,
             best_structure=structure,
         )

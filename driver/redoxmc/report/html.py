@@ -30,6 +30,7 @@ class Section:
     rows: Sequence[Record] = ()
     captions: Mapping[str, str] = field(default_factory=dict)  # of plots, by the name of the file
     note: str = ""
+    remarks: Sequence[str] = ()  # what must be known before the numbers are trusted
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def _section(section: Section, plots: Sequence[Path]) -> str:
             f"<p>{section.note}</p>" if section.note else "",
             _table(section.rows),
             f"<p>Not known, and not drawn:</p>{_list(notes)}" if notes else "",
+            f"<p>To be known:</p>{_list(section.remarks)}" if section.remarks else "",
             *[_figure(plot, section.captions[plot.stem]) for plot in shown],
         ]
     )

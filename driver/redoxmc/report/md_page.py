@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from redoxmc.report.html import Page, Section
+from redoxmc.report.remarks import remarks
 from redoxmc.results.record import Record, shown
 from redoxmc.results.runs import MdRun
 from redoxmc.results.summary import MdSummary
@@ -46,7 +47,7 @@ def md_page(summary: MdSummary) -> Page:
     """What the page of a campaign shows."""
     sections = [
         Section("Replicas", [_row(run) for run in summary.runs], _CAPTIONS),
-        Section("Thermodynamics", summary.thermo, note=_MEANS),
+        Section("Thermodynamics", summary.thermo, note=_MEANS, remarks=remarks(summary)),
     ]
     return Page(f"Charge disorder of {summary.host.formula} at temperature", sections)
 

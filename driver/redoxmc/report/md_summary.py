@@ -11,6 +11,7 @@ from redoxmc.dynamics.phase import degrees_of_freedom
 from redoxmc.dynamics.replica import COLUMNS, MdChain
 from redoxmc.io.extxyz import write_labelled
 from redoxmc.report.analysis import MAX_COUNTED_STATES, Analysis, mean_of
+from redoxmc.report.remarks import have_moved, ions_of, lost_in_dynamics
 from redoxmc.results import trajectory
 from redoxmc.results.runs import DynamicsRecord, MdRun, MeanEnergy, OutsideRange
 from redoxmc.sampling.trace import Trace
@@ -63,7 +64,9 @@ def md_run_record(analysis: Analysis, chain: MdChain, structures: dict[str, str]
         ),
         effective_samples=effective_samples(energies) if known else None,
         order=analysis.order.of_visits(trace.raw_keys),
-        state_counts=_counts(trace.raw_keys, analysis.host),
+        lost_orders=lost_in_dynamics(trace),
+        ions=ions_of(trace),
+        state_counts=None if have_moved(trace) else _counts(trace.raw_keys, analysis.host),
         md=_dynamics(chain, trace, analysis.config["md"]),
         best_structure=structures.get(f"{chain.name}_best"),
         final_structure=structures.get(f"{chain.name}_final"),

@@ -7,6 +7,7 @@ import numpy as np
 from redoxmc.dynamics.replica import MdChain
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.averages import MAX_R_HAT, exceeds
+from redoxmc.report.remarks import have_moved
 from redoxmc.report.thermo import add_hulls
 from redoxmc.results.summary import ThermoPoint
 from redoxmc.structures.host import Host
@@ -58,7 +59,9 @@ def _record(analysis: Analysis, x: float, temperature: float, chains: list[MdCha
         r_hat_order=order_r_hat,
     )
     entropy = _entropy(keys, analysis.host, n_reduced)
-    if entropy is None:
+    if any(have_moved(trace) for trace in traces):
+        point.why_unknown = "ions have left the sites that charge orders are named after"
+    elif entropy is None:
         point.why_unknown = "the run is too short for the entropy of its visits"
     elif exceeds(point.r_hat) or exceeds(point.r_hat_order):
         point.why_unknown = f"the replicas do not agree: R-hat is above {MAX_R_HAT:g}"

@@ -104,9 +104,9 @@ def plot_hull(
                 linewidths=1.2, label=points.label, zorder=4,
             )  # fmt: skip
         every = np.concatenate([fraction, *(finite(p.x, p.energies)[0] for p in references)])
-        low, high = float(every.min()), float(every.max())
-        margin = 0.04 * (high - low)
-        axes.set_xlim(low - margin, high + margin)
+        low, high = (float(end(every)) if len(every) else 0.5 for end in (np.min, np.max))
+        if high > low:
+            axes.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
         for name, x_end, side in zip(end_members, (low, high), ("left", "right"), strict=False):
             axes.annotate(
                 re.sub(r"([\d.]+)", r"$_{\1}$", name), (x_end, 0.0), xytext=(0, 3),

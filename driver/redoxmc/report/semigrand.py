@@ -29,14 +29,19 @@ def _record(
     known = length >= 4
     metal = analysis.config["ions"]["metal_energy"]
     charge = lattice.species[lattice.ion_sites[0]].charge
+    stiffness = chains[0].stiffness
+    mean, error = (x.mean(), standard_error(x)) if known else (np.nan, np.nan)
+    internal = potential - 2 * stiffness * mean if stiffness else potential
     point = SemigrandPoint(
         chemical_potential_eV=potential,
         temperature_K=temperature,
-        x=x.mean() if known else None,
-        x_standard_error=standard_error(x) if known else None,
+        internal_potential_eV=internal,
+        internal_potential_standard_error_eV=2 * stiffness * error if stiffness else 0.0,
+        x=mean,
+        x_standard_error=error,
         energy_eV_per_fu=energies.mean() if known else None,
         energy_standard_error_eV_per_fu=standard_error(energies) if known else None,
-        voltage_V=None if metal is None else (metal - potential) / charge,
+        voltage_V=None if metal is None else (metal - internal) / charge,
         failed_share=analysis.failed_share(),
         r_hat=split_r_hat(x) if known else None,
     )

@@ -14,12 +14,14 @@ from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
 from redoxmc.report.html import write_html
+from redoxmc.report.hysteresis import hysteresis_records
 from redoxmc.report.md_figures import md_figures
 from redoxmc.report.md_page import md_page
 from redoxmc.report.md_summary import md_run_record, write_md_structures
 from redoxmc.report.md_thermo import md_thermo_records
 from redoxmc.report.page import monte_carlo_page
 from redoxmc.report.phases import phase_diagram, voltages
+from redoxmc.report.remarks import lost_in_states
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
@@ -32,6 +34,7 @@ from redoxmc.results.summary import (
     MdSummary,
     MonteCarloSummary,
     Summary,
+    SurrogateRecord,
     UniformDraws,
 )
 from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
@@ -97,9 +100,18 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
             for key, entry in store.cache.entries.items()
             if entry.energy is None
         ],
+        lost_orders=lost_in_states(store.cache),
         lowest_states=_lowest(analysis, structures),
         starts=start_records(analysis, points),
+        hysteresis=hysteresis_records(analysis),
         exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        surrogates=[
+            SurrogateRecord(
+                x=n_ions / analysis.lattice.n_redox,
+                error_eV_per_fu=fitted.error / analysis.lattice.formula_units,
+            )
+            for n_ions, fitted in sorted(store.surrogates.items())
+        ],
         uniform_draws=[
             UniformDraws(
                 x=chain.x,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from redoxmc.report.remarks import remarks
 from redoxmc.results.record import Record, columns_of
 from redoxmc.results.summary import Enumeration, Summary
 from redoxmc.structures.occupancy import ions_of_key
@@ -80,6 +81,8 @@ def print_thermo(summary: Summary) -> None:
         print(f"not known, {note}")
     for note in failures(summary):
         print(f"left out, {note}")
+    for remark in remarks(summary):
+        print(remark)
 
 
 def print_spectrum(result: Enumeration) -> None:
@@ -87,6 +90,12 @@ def print_spectrum(result: Enumeration) -> None:
     failed = len(result.failed)
     title = "Distinct states" + (f" ({failed} more did not relax)" if failed else "")
     print_records(title, result.states)
+    lost = sum(bool(state.lost_charges) for state in result.states)
+    if lost:
+        print(
+            f"charge orders are lost: in {lost} of {len(result.states)} states an ion has the "
+            "bond lengths of its other charge state"
+        )
     print_records("Exact averages", result.thermo)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.dynamics.replica import MdChain, Snapshot
+from redoxmc.dynamics.watch import Memory
 from redoxmc.results.replica import AnyChain
 from redoxmc.results.sealed import put
 from redoxmc.sampling.chain import Chain, MoveCount
@@ -16,7 +17,12 @@ _BOTH = (
     "x", "n_ions", "temperature", "seed", "energy", "step", "force_evaluations", "wall", "failure",
 )  # fmt: skip
 _MC = ("key", "relaxations", "cache_hits")
-_MC_LATER = ("chemical_potential", "anneal_from", "anneal_steps")  # absent in older files
+_MC_LATER = (
+    "chemical_potential",
+    "stiffness",
+    "anneal_from",
+    "anneal_steps",
+)  # absent in older files
 _MD = ("length", "strain", "drift", "time")
 _ARRAYS = {"cell": "cell_A", "positions": "positions_A", "velocities": "velocities_A_per_ps"}
 _LADDER = ("interval", "exchanges", "tried", "accepted", "walkers", "ends", "round_trips")
@@ -33,6 +39,8 @@ def write_chain(group: Any, chain: AnyChain) -> None:
         names: tuple[str, ...] = _BOTH + _MD
         data["pilots"] = {str(length): chance for length, chance in chain.pilots.items()}
         data["pieces"], data["volumes"] = asdict(chain.pieces), asdict(chain.volumes)
+        if chain.memory is not None:
+            data["memory"] = {n: value.tolist() for n, value in vars(chain.memory).items()}
         _write_arrays(group, chain)
         if chain.lowest is not None:
             lowest = group.create_group("lowest")
@@ -69,6 +77,16 @@ def read_chain(group: Any) -> AnyChain:
         pieces=MoveCount(**data["pieces"]),
         volumes=MoveCount(**data["volumes"]),
         lowest=_snapshot(group["lowest"]) if "lowest" in group else None,
+        memory=_memory(data["memory"]) if "memory" in data else None,
+    )
+
+
+def _memory(data: dict[str, Any]) -> Memory:
+    return Memory(
+        np.array(data["ion_sites"], dtype=np.int64),
+        np.array(data["bond_sums"], dtype=np.float64),
+        np.array(data["samples"], dtype=np.int64),
+        np.array(data["charges"], dtype=np.int8),
     )
 
 

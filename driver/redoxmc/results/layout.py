@@ -3,8 +3,9 @@
 Attributes: schema, ensemble, complete, and as JSON identity, config (with all defaults), versions,
 lattice, model.
 /states: key (canonical), energy_eV (nan where failed), reason, force_evaluations, audit_eV (nan
-where none), audited. /geometries/N: relaxed states with N ions: state (index into /states), cell_A,
-positions_A. /hosts/N: the host lattice with N ions.
+where none), audited, lost_charges (-1 where not known; absent in earlier files). /geometries/N:
+relaxed states with N ions: state (index into /states), cell_A, positions_A. /hosts/N: the host
+lattice with N ions. /surrogates/N: what walks go by, with sampling.surrogate: single_eV, pair_eV.
 /replicas/NAME, an item for each step: energy_eV, and of Monte Carlo `state` (index into /states:
 canonical); of dynamics `raw_state` (index into the replica's own raw_key: symmetric images are told
 apart) and the columns of `dynamics.replica`. Besides what a resumed run goes on from: `checkpoint`
@@ -22,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redoxmc.dynamics.replica import COLUMNS, MdChain
+from redoxmc.moves.pair_model import PairModel
 from redoxmc.results import checkpoints
 from redoxmc.results.replica import AnyChain
 from redoxmc.results.sealed import put
 from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.sampling.surrogate import Fit
 from redoxmc.sampling.trace import ENERGY, Trace
 from redoxmc.structures.host import HostGeometry
 from redoxmc.structures.occupancy import ions_of_key
@@ -50,6 +53,11 @@ def write(file: Any, store: "Store") -> None:
         put(group, "cell_A", host.cell)
         put(group, "positions_A", host.positions)
         group.attrs["force_evaluations"] = host.force_evaluations
+    for n_ions, fitted in store.surrogates.items():
+        group = file.create_group(f"surrogates/{n_ions}")
+        put(group, "single_eV", fitted.model.single)
+        put(group, "pair_eV", fitted.model.pair)
+        group.attrs["constant_eV"], group.attrs["error_eV"] = fitted.model.constant, fitted.error
     index = {key: n for n, key in enumerate(store.cache.entries)}
     chains: list[AnyChain] = [*store.chains, *store.uniform_chains, *store.md_chains]
     for chain in chains:
@@ -73,8 +81,8 @@ def read(file: Any) -> dict[str, Any]:
         if chains[name].name != name:
             raise ValueError(f"replica {name} holds the chain {chains[name].name}")
         trace = traces[name] = _read_trace(group, states, isinstance(chains[name], MdChain))
-        lengths = {len(trace.keys or trace.raw_keys), *map(len, trace.columns.values())}
-        if lengths != {len(trace.energies)}:
+        lists: list[list[Any]] = [trace.keys or trace.raw_keys, *trace.columns.values()]
+        if any(len(one) != len(trace.energies) for one in lists):
             raise ValueError(f"the history of replica {name} lacks something")
     if file.attrs["schema"] == 1:  # without a digest
         for name, trace in traces.items():
@@ -86,6 +94,13 @@ def read(file: Any) -> dict[str, Any]:
         "header": {n: json.loads(value) for n, value in file.attrs.items() if n not in _OWN},
         "cache": EnergyCache(entries),
         "hosts": hosts,
+        "surrogates": {
+            int(n): Fit(
+                PairModel(float(g.attrs["constant_eV"]), g["single_eV"][:], g["pair_eV"][:]),
+                float(g.attrs["error_eV"]),
+            )
+            for n, g in file.get("surrogates", {}).items()
+        },
         "ladders": [checkpoints.ladder(data, chains) for data in ladders],
         "md_chains": [chains[name] for name in order],
         "traces": traces,
@@ -100,6 +115,8 @@ def _write_states(file: Any, cache: EnergyCache) -> None:
     put(group, "energy_eV", _floats(e.energy for e in entries))
     put(group, "audit_eV", _floats(e.audit for e in entries))
     put(group, "audited", np.array([e.audit is not None for e in entries], dtype=bool))
+    lost = [-1 if e.lost_charges is None else e.lost_charges for e in entries]
+    put(group, "lost_charges", np.array(lost, dtype=int))
     put(group, "force_evaluations", np.array([e.force_evaluations for e in entries], dtype=int))
     by_count: dict[int, list[int]] = {}
     for n, (key, entry) in enumerate(cache.entries.items()):
@@ -125,6 +142,7 @@ def _read_states(file: Any) -> tuple[list[str], dict[str, Entry]]:
         rows = zip(group["state"][:], group["cell_A"][:], group["positions_A"][:], strict=True)
         geometry.update({int(n): (cell, positions) for n, cell, positions in rows})
     columns = [states[c][:] for c in ("energy_eV", "audit_eV", "audited", "force_evaluations")]
+    columns.append(states["lost_charges"][:] if "lost_charges" in states else -np.ones(len(keys)))
     entries = {
         key: Entry(
             energy=None if np.isnan(energy) else float(energy),
@@ -133,8 +151,9 @@ def _read_states(file: Any) -> tuple[list[str], dict[str, Entry]]:
             positions=geometry.get(n, (None, None))[1],
             reason=reason.decode(),
             audit=float(audit) if audited else None,
+            lost_charges=int(lost) if lost >= 0 else None,
         )
-        for n, (key, reason, energy, audit, audited, evaluations) in enumerate(
+        for n, (key, reason, energy, audit, audited, evaluations, lost) in enumerate(
             zip(keys, states["reason"][:], *columns, strict=True)
         )
     }

@@ -40,6 +40,31 @@ class Audit(Record):
 
 
 @dataclass(kw_only=True)
+class LostOrders(Record):
+    """Where a charge order was not held: an ion had the bonds of another charge state.
+
+    Of Monte Carlo by step or state, of dynamics by ion, over means of half a picosecond.
+    """
+
+    checked: int = 0  # where the bonds are known
+    lost: int | None = None  # of these; None where nothing is known
+    share: float | None = None
+
+    @classmethod
+    def of(cls, checked: int, lost: int) -> "LostOrders":
+        """From counts."""
+        return cls(checked=checked, lost=lost, share=lost / checked) if checked else cls()
+
+
+@dataclass(kw_only=True)
+class IonHops(Record):
+    """Ions that left their sites; None where an earlier version did not look."""
+
+    hops: int | None = None  # changes of the site that an ion is nearest to, from step to step
+    away_share: float | None = None  # of the steps, with some ion not nearest to its own site
+
+
+@dataclass(kw_only=True)
 class Run(Record):
     """One replica."""
 
@@ -60,9 +85,15 @@ class Run(Record):
     effective_samples: float | None  # independent samples in the energies
     order: Order  # means over the states
     path_audit_eV: Audit = field(default_factory=Audit)  # of all energies at this x
+    lost_orders: LostOrders
     # visits of each state by canonical key; None where there are too many states
     state_counts: dict[str, int] | None
     best_structure: str | None  # file of the lowest state
+
+    @property
+    def where(self) -> str:
+        """Which replica it is, besides its temperature and seed."""
+        return f"x = {self.x:.4g}"
 
 
 @dataclass(kw_only=True)
@@ -71,6 +102,11 @@ class SemigrandRun(Run):
 
     chemical_potential_eV: float  # per ion, with its electrons
     mean_x: Mean  # after burn-in
+
+    @property
+    def where(self) -> str:
+        """Which replica it is, besides its temperature and seed."""
+        return f"μ = {self.chemical_potential_eV:g} eV"
 
 
 @dataclass(kw_only=True)
@@ -106,5 +142,28 @@ class DynamicsRecord(Record):
 class MdRun(Run):
     """A replica of dynamics."""
 
+    ions: IonHops
     md: DynamicsRecord  # what only dynamics has
     final_structure: str | None  # file of the last moment
+
+
+@dataclass(kw_only=True)
+class Step(Record):
+    """One step of a replica."""
+
+    replica: str  # its name
+    step: int  # from 0
+    energy_eV: float | None  # of the state; in dynamics the potential energy
+    key: str  # of the state: canonical, but as it stands in dynamics
+
+
+@dataclass(kw_only=True)
+class Observation(Record):
+    """The average of an observer over one replica after burn-in."""
+
+    x: float = shown("x", "{:.4g}")  # ions per redox site, at the start
+    temperature_K: float = shown("T (K)", "{:g}")  # of the ensemble
+    seed: int = shown("seed")  # of the campaign
+    mean: float | None = shown("mean", "{:.6g}")  # over the steps
+    standard_error: float | None = shown("±", "{:.2g}")  # of it
+    states: int = shown("states")  # distinct states in it

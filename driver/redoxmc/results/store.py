@@ -18,6 +18,7 @@ from redoxmc.results.sealed import earlier, open_sealed, write_sealed
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder
+from redoxmc.sampling.surrogate import Fit
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.host import HostGeometry
 
@@ -40,6 +41,8 @@ class Store:
     complete: bool = False
     # replicas of dynamics
     md_chains: list[MdChain] = field(default_factory=list)
+    # what walks go by, by number of ions: of Monte Carlo with sampling.surrogate
+    surrogates: dict[int, Fit] = field(default_factory=dict)
 
     @property
     def chains(self) -> list[Chain]:
@@ -91,6 +94,7 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
             )
         merged.cache.merge([store.cache.entries])
         merged.hosts.update(store.hosts)
+        merged.surrogates.update(store.surrogates)
         merged.ladders.extend(store.ladders)
         merged.md_chains.extend(store.md_chains)
         merged.traces.update(store.traces)

@@ -1,10 +1,10 @@
 """The schema of summary.json: a record type for every kind of row."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from redoxmc.results.record import Record, shown
-from redoxmc.results.runs import Run
+from redoxmc.results.runs import LostOrders, Run
 
 
 @dataclass(kw_only=True)
@@ -57,7 +57,11 @@ class SemigrandPoint(Record):
     x_standard_error: float | None = shown("± x", "{:.4f}")  # of it
     energy_eV_per_fu: float | None = shown("E (eV/f.u.)", "{:.5f}")  # mean
     energy_standard_error_eV_per_fu: float | None  # of it
-    # against the metal, (E_metal − μ)/z; None without its energy
+    # derivative of the free energy by the number of ions at the mean x: μ itself, and μ − 2 κ x
+    # where the variance is constrained (Sadigh & Erhart 2012, eq. 11)
+    internal_potential_eV: float | None
+    internal_potential_standard_error_eV: float | None
+    # against the metal, (E_metal − internal potential)/z; None without its energy
     voltage_V: float | None = shown("V", "{:.3f}")
     formation_energy_eV_per_fu: None = None
     on_hull: None = None
@@ -184,6 +188,56 @@ class Start(Record):
 
 
 @dataclass(kw_only=True)
+class Hysteresis(Record):
+    """A point at which chains of two kinds of starts meet, or do not."""
+
+    temperature_K: float  # of the ensemble
+    difference: float | None  # of the mean of the first kind and that of the second
+    standard_error: float | None  # of it
+    # whether they differ; None where an error is not known and values are shared
+    open: bool | None
+    what: ClassVar[str]  # the quantity
+    unit: ClassVar[str]  # its unit, with a space before it
+
+    @property
+    def where(self) -> str:
+        """What the point is at, besides its temperature."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class EnergyHysteresis(Hysteresis):
+    """At fixed x: starts from order, as in heating, and at random, as in cooling."""
+
+    x: float  # ions per redox site
+    ordered: float | None  # mean energy, eV/f.u.
+    random: float | None  # mean energy, eV/f.u.
+    what = "energy"
+    unit = " eV/f.u."
+
+    @property
+    def where(self) -> str:
+        """What the point is at, besides its temperature."""
+        return f"x = {self.x:.4g}"
+
+
+@dataclass(kw_only=True)
+class IsothermHysteresis(Hysteresis):
+    """In the semigrand ensemble: starts from the least and the greatest x."""
+
+    chemical_potential_eV: float  # per ion, with its electrons
+    low_start: float | None  # mean x
+    high_start: float | None  # mean x
+    what = "x"
+    unit = ""
+
+    @property
+    def where(self) -> str:
+        """What the point is at, besides its temperature."""
+        return f"μ = {self.chemical_potential_eV:g} eV"
+
+
+@dataclass(kw_only=True)
 class Exchange(Record):
     """How the temperatures of one ladder exchange."""
 
@@ -206,6 +260,14 @@ class SemigrandExchange(Exchange):
     """A ladder at one chemical potential."""
 
     chemical_potential_eV: float  # per ion, with its electrons
+
+
+@dataclass(kw_only=True)
+class SurrogateRecord(Record):
+    """The pair model that walks go by."""
+
+    x: float  # ions per redox site
+    error_eV_per_fu: float  # of its energies
 
 
 @dataclass(kw_only=True)
@@ -252,9 +314,12 @@ class MonteCarloSummary(Summary):
     runs: list[Run]
     distinct_states: int  # how many states have been relaxed
     failed_states: list[FailedState]  # those of them that did not relax
+    lost_orders: LostOrders  # of the distinct states
     lowest_states: list[LowestState]  # of each x
     starts: list[Start]  # of each x and seed, where there are several
+    hysteresis: list[Hysteresis]  # of each point with two branches
     exchanges: list[Exchange]  # of each ladder of temperatures
+    surrogates: list[SurrogateRecord]  # of each x, where walks go by them
     uniform_draws: list[UniformDraws]  # of each x and seed
     curves: list[Curve]  # between the temperatures of each x
     phase_diagram: list[Phases]  # of each temperature
@@ -275,6 +340,7 @@ class EnumeratedState(Record):
     x: float = shown("x", "{:.4g}")  # ions per redox site
     degeneracy: int = shown("degeneracy")  # equivalent states
     energy_eV: float = shown("E (eV)", "{:.6f}")  # relaxed
+    lost_charges: int | None  # ions with the bonds of another charge state; None: not known
 
 
 @dataclass(kw_only=True)

@@ -15,6 +15,8 @@ class Entry:
     cell, positions: of the relaxed canonical occupancy, None where it failed.
     audit: difference (eV) of the energy along another path, None where it was not audited; nan
         where that path failed.
+    lost_charges: redox ions with the bond lengths of the other charge state; None where that is
+        not known.
     """
 
     energy: float | None
@@ -23,6 +25,7 @@ class Entry:
     positions: Floats | None = None
     reason: str = ""
     audit: float | None = None
+    lost_charges: int | None = None
 
 
 @dataclass

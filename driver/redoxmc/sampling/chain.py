@@ -11,7 +11,7 @@ from redoxmc.sampling.acceptance import metropolis_accept
 from redoxmc.sampling.energies import Energies, Lookup
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.lattice import Lattice, Occupancy
-from redoxmc.structures.occupancy import ions_of_key
+from redoxmc.structures.occupancy import ions_of_key, sites_of_key
 from redoxmc.structures.random_levels import random_levels
 from redoxmc.units import KB
 
@@ -54,6 +54,7 @@ class Chain:
     keys: list[str] = field(default_factory=list)
     failure: str = ""  # why the chain has stopped for good; empty where it has not
     chemical_potential: float | None = None  # eV per ion (with its electrons), None at fixed x
+    stiffness: float = 0.0  # eV per redox site, of a variance-constrained semigrand chain
     # the chain begins at that temperature (K) and is cooled to its own over so many attempted moves
     anneal_from: float = 0.0
     anneal_steps: int = 0
@@ -86,10 +87,18 @@ class Chain:
         return self.anneal_from * math.pow(self.temperature / self.anneal_from, share)
 
     def potential(self, energy: float, key: str) -> float:
-        """What the chain accepts on, eV: the energy, E − μ n_ions in the semigrand ensemble."""
+        """What the chain accepts on, eV: the energy; E − μ n in the semigrand ensemble.
+
+        With a stiffness κ it is E − μ n + κ n²/N (n ions, N redox sites): the parabola in x makes
+        the variance finite where a phase separates, so that μ counts compositions off inside a
+        miscibility gap, too. Source: Sadigh & Erhart, Phys. Rev. B 86, 134204 (2012), eq. 9, whose
+        φ is −μ/κ here.
+        """
         if self.chemical_potential is None:
             return energy
-        return energy - self.chemical_potential * ions_of_key(key)
+        n = ions_of_key(key)
+        plain = energy - self.chemical_potential * n
+        return plain + self.stiffness * n * n / sites_of_key(key) if self.stiffness else plain
 
     @property
     def started(self) -> bool:

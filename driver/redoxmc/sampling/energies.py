@@ -136,7 +136,14 @@ class RelaxedEnergies:
         if rng.random() < self.audit:
             difference, extra = self._audit(canonical, state, rng)
             evaluations += extra
-        return Entry(state.energy, evaluations, state.cell, state.positions, audit=difference)
+        return Entry(
+            state.energy,
+            evaluations,
+            state.cell,
+            state.positions,
+            audit=difference,
+            lost_charges=state.lost_charges,
+        )
 
     def _audit(
         self, canonical: Occupancy, state: Relaxed, rng: np.random.Generator

@@ -30,6 +30,11 @@ def ions_of_key(key: str) -> int:
     return split_key(key)[1].count("1")
 
 
+def sites_of_key(key: str) -> int:
+    """Number of redox sites of a state."""
+    return len(split_key(key)[0])
+
+
 def reduced_of_key(key: str) -> int:
     """Number of reduced redox sites of a state."""
     return split_key(key)[0].count("1")

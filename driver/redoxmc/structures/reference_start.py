@@ -66,6 +66,22 @@ class Distorter:
             moved = moved + step.reshape(n_sites, 3)
         return moved
 
+    def mean_bonds(self, cell: Floats, positions: Floats) -> Floats:
+        """Mean bond length (Å) of every redox ion, (n_redox,).
+
+        cell: (3, 3) Å, a strained form of the host's. positions: (n_sites, 3) Å, unwrapped from
+        the host's; those of vacant ion sites do not matter.
+        """
+        strain = np.linalg.inv(self.cell) @ cell
+        centre, ligand = self.redox_sites[self.bonds[:, 0]], self.bonds[:, 1]
+        length = np.linalg.norm(
+            positions[ligand] + self.offset @ strain - positions[centre], axis=1
+        )
+        n_redox = len(self.redox_sites)
+        total = np.bincount(self.bonds[:, 0], length, n_redox)
+        mean: Floats = total / np.bincount(self.bonds[:, 0], minlength=n_redox)
+        return mean
+
     @cached_property
     def _solve_metric(self) -> Solve:
         from scipy.sparse import eye

@@ -1,0 +1,99 @@
+"""Surrogates for the walks of a campaign: fitted before the first move, and fixed from then on.
+
+In the first round states are drawn uniformly, in the later ones by walks on what is fitted so far,
+at the campaign's temperatures in turn: a surrogate must be right where the chains will be. All of
+it follows from the config, so that it is the same whatever the number of ranks.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from redoxmc.campaign.parallel import Ranks
+from redoxmc.campaign.system import System
+from redoxmc.moves.base import Occupancy
+from redoxmc.moves.pair_model import PairModel
+from redoxmc.moves.surrogate_walk import SurrogateWalk
+from redoxmc.results.store import Store
+from redoxmc.sampling.surrogate import Basis, Fit, fit, make_basis
+from redoxmc.structures.occupancy import occupancy_of_key
+
+ROUNDS = 4  # of drawing, relaxing and fitting
+STATES_PER_FEATURE = 4  # in all rounds together
+LEAST_STATES = 60
+WALK = 400  # attempted exchanges before a state is drawn
+TRIES = 20  # draws of a state that is not known yet
+
+
+def make_surrogates(
+    system: System, ranks: Ranks, store: Store, say: Callable[[str], None]
+) -> dict[int, PairModel]:
+    """The surrogate of each number of ions, kept in the store; every rank calls it.
+
+    Those that the store has are taken from it. A composition whose states are too few, or do not
+    relax, has none: its chains then go without.
+    """
+    counts = sorted(set(system.counts.values()))
+    missing = [n for n in counts if n not in store.surrogates]
+    if missing:
+        say("fitting surrogates")
+        basis = make_basis(system.host)
+        for n_ions in missing:
+            found = _train(system, ranks, store, basis, n_ions)
+            if found is not None:
+                store.surrogates[n_ions] = found
+    return {n: fitted.model for n, fitted in store.surrogates.items()}
+
+
+def _train(system: System, ranks: Ranks, store: Store, basis: Basis, n_ions: int) -> Fit | None:
+    cache, lattice = store.cache, system.lattice
+    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(n_ions, 2, 0)))
+    energies = system.relaxed_energies(n_ions, cache)
+    wanted = max(LEAST_STATES, STATES_PER_FEATURE * basis.n_features)
+    temperatures = sorted(system.config.sampling.temperatures, reverse=True)
+    chosen: dict[str, Occupancy] = {}
+    found: Fit | None = None
+    for _ in range(ROUNDS):
+        batch: dict[str, Occupancy] = {}
+        for place in range(wanted // ROUNDS):
+            temperature = temperatures[place % len(temperatures)]
+            for _try in range(TRIES):
+                state = _draw(system, n_ions, found, temperature, rng)
+                key = system.host.canonical_key(state)
+                if key not in chosen and key not in batch:
+                    batch[key] = occupancy_of_key(key)
+                    break
+        for state in list(batch.values())[ranks.index :: ranks.n_groups]:
+            energies.look_up(state)
+        cache.merge(ranks.gather(cache.take_fresh()))
+        chosen |= {key: state for key, state in batch.items() if cache[key].energy is not None}
+        if len(chosen) <= lattice.n_redox // 2 + 2:
+            return None
+        # one fit for all: processors differ in the last digits
+        found = ranks.share(partial(_fit, basis, chosen, store))
+    return found
+
+
+def _fit(basis: Basis, chosen: dict[str, Occupancy], store: Store) -> Fit:
+    energies = np.array([store.cache[key].energy for key in chosen], dtype=np.float64)
+    return fit(basis, list(chosen.values()), energies)
+
+
+def _draw(
+    system: System, n_ions: int, found: Fit | None, temperature: float, rng: np.random.Generator
+) -> Occupancy:
+    """A uniform state, or one of a walk from it on the surrogate."""
+    lattice, sampled = system.lattice, system.mixture.changes_ions
+    charges = np.zeros(lattice.n_redox, dtype=np.int8)
+    charges[rng.permutation(lattice.n_redox)[: lattice.n_reduced(n_ions)]] = 1
+    x = next(x for x, n in system.counts.items() if n == n_ions)
+    seeds = system.config.sampling.seeds
+    ions = system.ions(x, seeds[int(rng.integers(len(seeds)))])
+    state = np.concatenate([charges, rng.permutation(ions) if sampled else ions])
+    if found is None:
+        return state
+    lengths = (WALK,)
+    walk = SurrogateWalk(lattice.n_redox, {n_ions: found.model}, sampled, temperature, lengths)
+    proposal = walk.propose(state, rng)
+    return state if proposal is None else proposal.apply(state)
