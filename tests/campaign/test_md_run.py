@@ -315,7 +315,7 @@ def test_hops_of_ions_without_walls_are_counted_and_said(finished, tmp_path, mon
         assert record["ions"]["hops"] >= 1
         assert record["state_counts"] is None
     assert all("ions have left" in record["why_unknown"] for record in summary["thermo"])
-    said = remarks(load_results(tmp_path / "out").summary.runs)
+    said = remarks(load_results(tmp_path / "out").summary)
     assert len(said) == 2
     assert "hops of ions between sites" in said[0]
     assert "hops of ions between sites" in (tmp_path / "out" / "report.html").read_text()

@@ -11,7 +11,7 @@ from conftest import HOST, REFERENCE, REPO
 
 from redoxmc.campaign.failures import failed_concentrations
 from redoxmc.campaign.preflight import check_model
-from redoxmc.campaign.run import prepare, run_campaign
+from redoxmc.campaign.run import join_ranks, run_campaign
 from redoxmc.campaign.single import energy
 from redoxmc.campaign.system import load_system
 from redoxmc.engines.load_model import refuse_crashing
@@ -115,7 +115,7 @@ def test_a_potential_that_lammps_refuses_is_bad_input(campaign, model, tmp_path,
 def test_charges_that_are_not_neutral_are_bad_input(campaign, model):
     edit(model / "card.toml", '"Fe3+" = 1.8', '"Fe3+" = 1.7')
     with pytest.raises(InputError, match=r"\[lammps_charges\] add up to -0\.2 e"):
-        prepare(campaign(model=model))
+        join_ranks(load_system(campaign(model=model)))
 
 
 def test_where_every_start_fails_there_is_no_result(campaign, tmp_path):

@@ -424,7 +424,7 @@ and continues the run with `--resume`. A row is here because
   bit, and left no half-written file behind.
 
 A fault that fails ends the command with code 1. The last column is the time from the start of the
-continued process until it sampled again ({cores} cores, of load {load:.0f} when it was measured).
+continued process until it sampled again ({cores} cores, load {load:.0f} when this was written).
 
 | fault | lost | message | exit code | samples again after |
 |---|---|---|---|---|

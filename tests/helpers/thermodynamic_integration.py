@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 
 from redoxmc.dynamics.phase import MVV2E, Phase, kinetic_energy, refreshed
-from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
+from redoxmc.dynamics.replica import MdChain, MdWorld, check_sites_kept
 from redoxmc.errors import EngineError
 from redoxmc.sampling.acceptance import metropolis_accept
 from redoxmc.structures.lattice import Floats, Occupancy
@@ -102,7 +102,7 @@ def _sample(
             v = v + 0.5 * kick * trial[2]
         change = trial[0] + kinetic_energy(masses, v) - before
         try:
-            check_wall(chain.cell, x, world)
+            check_sites_kept(chain.cell, x, world)
         except EngineError:
             change = float("inf")
         if metropolis_accept(-change / (KB * chain.temperature), chain.rng):

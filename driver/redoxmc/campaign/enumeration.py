@@ -4,8 +4,8 @@ import numpy as np
 
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.campaign.progress import track
-from redoxmc.campaign.run import prepare
-from redoxmc.campaign.system import System
+from redoxmc.campaign.run import join_ranks
+from redoxmc.campaign.system import System, load_system
 from redoxmc.config.campaign import Source, name_of
 from redoxmc.errors import InputError
 from redoxmc.report.spectrum import Spectrum, split_entropies
@@ -30,7 +30,8 @@ def enumerate_states(config: Source) -> Enumeration:
     relaxation fails is listed under "failed" and left out of the averages, as a run rejects it.
     Raises InputError above 200,000 states of one concentration, and for the semigrand ensemble.
     """
-    system, ranks = prepare(config)
+    system = load_system(config)
+    ranks = join_ranks(system)
     if system.config.sampling.ensemble == "semigrand":
         raise InputError(
             f"{name_of(config)}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = "

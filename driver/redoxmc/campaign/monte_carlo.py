@@ -47,6 +47,10 @@ class MonteCarloSampler:
                     make_chain(system.lattice, x, ions, temperature, seed, potential)
                     for temperature in sampling.temperatures
                 ]
+                if seed in sampling.ordered_seeds:
+                    first = system.ordered_state(x, seed)
+                    for chain in chains:
+                        chain.occupancy = first.copy()
                 for chain in chains:
                     chain.stiffness = sampling.variance_constraint or 0.0
                 if sampling.annealing:

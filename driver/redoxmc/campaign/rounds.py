@@ -34,6 +34,16 @@ def run_rounds(
     out: the folder of the results; a file STOP in it stops. seconds: that a round takes. stopping:
     asked of this rank alone. Returns whether the replicas have their steps.
     """
+
+    def turn(replica: R, end: float) -> Callable[[], bool]:
+        def stop() -> bool:
+            display.tick(replica)
+            over = time.monotonic() > end or stopping()
+            # the ranks of a group stop at the same step
+            return bool(ranks.group.bcast(over)) if ranks.group.Get_size() > 1 else over
+
+        return stop
+
     saved = time.monotonic()
     watch = GapWatch(display.steps, display.say)
     while True:
@@ -43,7 +53,11 @@ def run_rounds(
         if stop or not unfinished:
             return not unfinished
         mine = ranks.scatter(distribute(bundles, ranks.n_groups) if ranks.root else None)
-        _advance(sampler, mine, ranks, seconds, stopping, display)
+        for replica, steps in mine:
+            begin = time.monotonic()
+            sampler.advance(replica, steps, turn(replica, begin + seconds / len(mine)))
+            for chain in replica.chains:
+                chain.wall += (time.monotonic() - begin) / len(replica.chains)
         store.cache.merge(ranks.gather(store.cache.take_fresh()))
         parts = ranks.gather([replica for replica, _ in mine])
         if ranks.root:
@@ -60,26 +74,3 @@ def checkpoint(store: Store, path: Path) -> None:
     """Save the store; InputError where that fails, or the folder is another run's by now."""
     check_lock(path.parent)
     save(store, path)
-
-
-def _advance(
-    sampler: Sampler[R],
-    work: list[tuple[R, int]],
-    ranks: Ranks,
-    seconds: float,
-    stopping: Callable[[], bool],
-    display: Progress,
-) -> None:
-    """Share some seconds among the replicas of this group."""
-    for replica, steps in work:
-        begin = time.monotonic()
-
-        def stop(replica: R = replica, begin: float = begin) -> bool:
-            display.tick(replica)
-            over = time.monotonic() - begin > seconds / len(work) or stopping()
-            # the ranks of a group stop at the same step
-            return bool(ranks.group.bcast(over)) if ranks.group.Get_size() > 1 else over
-
-        sampler.advance(replica, steps, stop)
-        for chain in replica.chains:
-            chain.wall += (time.monotonic() - begin) / len(replica.chains)

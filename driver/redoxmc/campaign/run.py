@@ -48,19 +48,22 @@ def run_campaign(
     or SIGINT (resumable). Raises InputError on bad input, on every rank, before anything is
     written, and NoResultError, when all is written, where every start of a concentration failed.
     """
-    system, ranks = prepare(config, concentration)
+    system = load_system(config, concentration)
+    ranks = join_ranks(system)
     stopping = _catch_signals()
     finished = run_system(system, ranks, out, stopping, resume=resume, progress=progress)
     return 0 if finished else STOPPED
 
 
-def prepare(config: Source, concentration: float | None = None) -> tuple[System, Ranks]:
-    """Load the system on every rank, with a LAMMPS session on this rank's group."""
-    system = load_system(config, concentration)
+def join_ranks(system: System) -> Ranks:
+    """Give the system's LAMMPS to this rank's group, and try the model on the host.
+
+    Raises InputError where the ranks do not divide, or the model does not fit.
+    """
     ranks = split_ranks(system.config.parallel.ranks_per_replica)
     system.session.comm = ranks.group
     check_model(system.session, system.lattice, min(system.counts.values()))
-    return system, ranks
+    return ranks
 
 
 def run_system(
@@ -87,7 +90,10 @@ def run_system(
     with ExitStack() as stack:
         stack.callback(sampler.close)
         ranks.share(lambda: stack.enter_context(locked(out)))
-        store, remark = ranks.share(lambda: _open(sampler, system, path))
+        header = system.header() | {"identity": sampler.identity}
+        store, remark = ranks.share(
+            lambda: _stored(path, header, sampler.may_change) or (sampler.fresh(header), "")
+        )
         system.host.geometries.update(store.hosts)
         show = progress and ranks.root
         display = stack.enter_context(Progress(system, store, out, ranks.root, show))
@@ -117,7 +123,7 @@ def run_system(
 
 def _notes(summary: Summary) -> tuple[list[str], list[str]]:
     """What was left out, and what else a reader must know."""
-    return failures(summary), remarks(summary.runs)
+    return failures(summary), remarks(summary)
 
 
 def _refuse_existing(path: Path, resume: bool) -> None:
@@ -125,13 +131,12 @@ def _refuse_existing(path: Path, resume: bool) -> None:
         raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
 
 
-def _open(sampler: Sampler[Any], system: System, path: Path) -> tuple[Store, str]:
-    """Begin a new store or continue the one at path; and a remark on its state."""
-    header = system.header() | {"identity": sampler.identity}
+def _stored(path: Path, header: dict[str, Any], may_change: str) -> tuple[Store, str] | None:
+    """The store at path, to be continued, and a remark on its state; None where there is none."""
     if not path.exists():
-        return sampler.fresh(header), ""
+        return None
     store, remark = load_last_good(path)
-    refuse_another(path, store.header, header, sampler.may_change)
+    refuse_another(path, store.header, header, may_change)
     store.header = header
     return store, remark
 

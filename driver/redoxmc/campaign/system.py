@@ -23,7 +23,7 @@ from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnerg
 from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, compositions
 from redoxmc.structures.neighbours import neighbour_shells
-from redoxmc.structures.ordering import ion_order
+from redoxmc.structures.ordering import ion_order, lowest_charge_order, lowest_order
 
 
 @dataclass
@@ -76,6 +76,12 @@ class System:
         ordering = self.config.ions.ordering if self.config.ions else "ewald"
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_ions, 0)))
         return ion_order(self.host, n_ions, ordering, rng)
+
+    def ordered_state(self, x: float, seed: int) -> Occupancy:
+        """The state of lowest electrostatic energy, of the charges alone where ions are fixed."""
+        if self.mixture.changes_ions:
+            return lowest_order(self.host, self.counts[x])
+        return lowest_charge_order(self.lattice, self.ions(x, seed))
 
     @property
     def reachable_counts(self) -> list[int]:

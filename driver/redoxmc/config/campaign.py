@@ -41,6 +41,7 @@ from redoxmc.species import Species
 
 _LATER = (
     "chemical_potential", "annealing", "uniform_draws", "surrogate", "variance_constraint",
+    "ordered_seeds",
 )  # fmt: skip
 LARGEST_REPEAT = 1_000  # of a host along one of its axes
 MOST_STATES = 10  # of a redox ion: a key has one digit for each
@@ -197,6 +198,9 @@ class SamplingConfig(Table):
     temperatures: list[Kelvin] = Field(min_length=1)
     steps: Count
     seeds: list[Seed] = Field(default=[1], min_length=1)
+    # seeds whose chains begin in the order of lowest electrostatic energy, as in heating; the
+    # others begin at random, as in cooling
+    ordered_seeds: list[Seed] = Field(default=[])
     # eV per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
     # of the model: (energy of an atom of the ion's metal) − (charge of the ion) × voltage
     chemical_potential: list[Energy] | None = Field(default=None, min_length=1)
@@ -227,6 +231,9 @@ class SamplingConfig(Table):
         _refuse_twice("temperatures", self.temperatures, (f"{t:g}" for t in self.temperatures))
         _refuse_twice("seeds", self.seeds, map(str, self.seeds))
         potentials = self.chemical_potential or []
+        unknown = sorted(set(self.ordered_seeds) - set(self.seeds))
+        if unknown:
+            raise ValueError(f"ordered_seeds names {unknown[0]}, which is none of seeds")
         _refuse_twice("chemical_potential", potentials, (f"{mu + 0.0:.6g}" for mu in potentials))
         return self
 

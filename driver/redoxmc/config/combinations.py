@@ -65,6 +65,11 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.moves.{ion_moves[0]} changes the ion order and needs ions.ordering = "
             f"'sampled'; it is {ordering!r}"
         )
+    if sampling.ensemble == "semigrand" and sampling.ordered_seeds:
+        problem = (
+            "sampling.ordered_seeds is for ensembles of fixed x; with ensemble = 'semigrand' "
+            "chains begin at each of ions.concentrations: take 0 and 1 for the two branches"
+        )
     if sampling.ensemble != "semigrand" and sampling.variance_constraint is not None:
         problem = (
             f"sampling.variance_constraint = {sampling.variance_constraint} has no meaning with "

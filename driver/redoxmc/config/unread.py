@@ -14,6 +14,7 @@ _NOT_IN_MD = {
     "sampling.exchange_interval": "its replicas do not exchange temperatures",
     "sampling.standard_error": "every replica makes all its steps",
     "sampling.uniform_draws": "they are for relaxed energies",
+    "sampling.ordered_seeds": "they are for relaxed energies",
     "sampling.surrogate": "walks are for relaxed energies",
 }
 _OF_PATHS = ("protocol_steps", "pilot_moves", "schedule", "escort")

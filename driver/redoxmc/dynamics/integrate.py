@@ -5,7 +5,7 @@ from math import exp, log
 import numpy as np
 
 from redoxmc.dynamics.phase import kinetic_energy, refreshed
-from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
+from redoxmc.dynamics.replica import MdChain, MdWorld, check_sites_kept
 from redoxmc.errors import EngineError
 from redoxmc.sampling.acceptance import metropolis_accept
 from redoxmc.units import EV_PER_A3_TO_GPA, KB
@@ -38,7 +38,7 @@ def piece(chain: MdChain, world: MdWorld) -> None:
         end, energy = world.dynamics.trajectory(
             chain.cell, start, species, md.segment, world.time_step
         )
-        check_wall(chain.cell, end.positions, world)
+        check_sites_kept(chain.cell, end.positions, world)
         change = energy + kinetic_energy(masses, end.velocities) - before
     except EngineError:
         if not md.metropolize:
@@ -75,7 +75,7 @@ def volume_move(chain: MdChain, world: MdWorld) -> None:
     try:
         world.dynamics.begin(cell, positions, species)
         energy, _ = world.dynamics.forces(positions, species)
-        check_wall(cell, positions, world)
+        check_sites_kept(cell, positions, world)
         added = abs(float(np.linalg.det(cell))) - abs(float(np.linalg.det(chain.cell)))
         assert world.md.pressure is not None
         enthalpy = energy - chain.energy + world.md.pressure / EV_PER_A3_TO_GPA * added

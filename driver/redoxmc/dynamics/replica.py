@@ -171,7 +171,7 @@ def begin(chain: MdChain, world: MdWorld) -> None:
     chain.velocities = thermal_velocities(masses, chain.temperature, chain.rng, world.drifting)
 
 
-def check_wall(cell: Floats, positions: Floats, world: MdWorld) -> None:
+def check_sites_kept(cell: Floats, positions: Floats, world: MdWorld) -> None:
     """Raise EngineError where an atom is farther from its site than md.site_tolerance."""
     tolerance = world.md.site_tolerance
     if tolerance is not None:

@@ -7,7 +7,7 @@ import numpy as np
 from redoxmc.dynamics.candidate import CandidatePath, accept, switch, switching
 from redoxmc.dynamics.integrate import dynamics
 from redoxmc.dynamics.phase import kinetic_energy
-from redoxmc.dynamics.replica import MdChain, MdWorld, check_wall
+from redoxmc.dynamics.replica import MdChain, MdWorld, check_sites_kept
 from redoxmc.dynamics.watch import Seen
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Proposal
@@ -95,7 +95,7 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
     try:
         path = _path(chain, world, trial, length, seen)
         work, protocol = path.work, path.protocol_work
-        check_wall(chain.cell, path.end.positions, world)
+        check_sites_kept(chain.cell, path.end.positions, world)
         decided = _decide(chain, path, proposal)
     except EngineError:
         failed = True

@@ -17,6 +17,7 @@ from redoxmc.report.plot_curves import (
     plot_phase_diagram,
     plot_voltage,
 )
+from redoxmc.report.plot_hysteresis import plot_energy_branches, plot_isotherm_branches
 from redoxmc.report.plot_style import write_plots
 from redoxmc.report.plots import (
     EnergyTrace,
@@ -38,6 +39,7 @@ def write_figures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) 
     """Write the plots of a campaign that have data into folder; returns their paths."""
     ion = analysis.lattice.ion
     diagram = summary.phase_diagram
+    branches = plot_isotherm_branches if analysis.semigrand else plot_energy_branches
 
     def draw_hull(path: Path, states: tuple[Floats, Floats]) -> None:
         named = ion.element if ion else ""
@@ -53,6 +55,7 @@ def write_figures(analysis: Analysis, summary: MonteCarloSummary, folder: Path) 
             ("heat_capacity", plot_heat_capacity, _capacity_curves(analysis, summary)),
             ("phase_diagram", plot_phase_diagram, diagram if len(diagram) > 1 else []),
             ("voltage", plot_voltage, [p for p in summary.voltage if p.voltage_V is not None]),
+            ("hysteresis", branches, summary.hysteresis),
             ("isotherms", plot_isotherms, _isotherms(summary) if analysis.semigrand else []),
         ],
     )

@@ -47,7 +47,7 @@ def md_page(summary: MdSummary) -> Page:
     """What the page of a campaign shows."""
     sections = [
         Section("Replicas", [_row(run) for run in summary.runs], _CAPTIONS),
-        Section("Thermodynamics", summary.thermo, note=_MEANS, remarks=remarks(summary.runs)),
+        Section("Thermodynamics", summary.thermo, note=_MEANS, remarks=remarks(summary)),
     ]
     return Page(f"Charge disorder of {summary.host.formula} at temperature", sections)
 

@@ -17,6 +17,8 @@ _CAPTIONS = {
     "The bracket of a boundary holds two standard errors, with and without the ideal entropy that "
     "a cell of this size lacks.",
     "voltage": "Equilibrium voltage against the ion metal; 0 K: from the lowest energies known.",
+    "hysteresis": "Starts from order (as in heating) and from disorder (as in cooling), or from "
+    "the least and the greatest x; rings mark points where they differ by more than two errors.",
     "isotherms": "Mean x against the chemical potential of the ion.",
 }
 
@@ -46,7 +48,7 @@ def monte_carlo_page(summary: MonteCarloSummary) -> Page:
     }
     boundaries = [boundary for phases in summary.phase_diagram for boundary in phases.boundaries]
     sections = [
-        Section("Thermodynamics", summary.thermo, _CAPTIONS, remarks=remarks(summary.runs)),
+        Section("Thermodynamics", summary.thermo, _CAPTIONS, remarks=remarks(summary)),
         Section("Phase boundaries", boundaries),
         Section("Lowest states", summary.lowest_states, pictures),
         Section("Where the starts ended", summary.starts),

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from redoxmc.results.runs import IonHops, LostOrders, MdRun, Run
+from redoxmc.results.runs import IonHops, LostOrders, MdRun
+from redoxmc.results.summary import MonteCarloSummary, Summary
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.trace import Trace
 
@@ -43,10 +44,10 @@ def have_moved(trace: Trace) -> bool:
     return _total(trace, "hops") + _total(trace, "ions_away") > 0
 
 
-def remarks(runs: Iterable[Run]) -> list[str]:
-    """Sentences on runs, empty where there is nothing to remark."""
+def remarks(summary: Summary) -> list[str]:
+    """Sentences on the runs of a summary, empty where there is nothing to remark."""
     said = []
-    for run in runs:
+    for run in summary.runs:
         where = f"{run.where}, {run.temperature_K:g} K, seed {run.seed}"
         lost = run.lost_orders
         if lost.lost:
@@ -61,6 +62,12 @@ def remarks(runs: Iterable[Run]) -> list[str]:
                 f"{run.ions.away_share:.1%} of the steps with an ion off its own site: charge "
                 "orders are named after sites that the ions have left, so that their counts and "
                 "their entropy are not given"
+            )
+    for loop in summary.hysteresis if isinstance(summary, MonteCarloSummary) else ():
+        if loop.open:
+            said.append(
+                f"{loop.where}, {loop.temperature_K:g} K: the {loop.what} depends on the start, by "
+                f"{loop.difference:+.2g}{loop.unit}: hysteresis, not equilibrium"
             )
     return said
 

@@ -14,6 +14,7 @@ from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
 from redoxmc.report.gaps import exchange_record
 from redoxmc.report.html import write_html
+from redoxmc.report.hysteresis import hysteresis_records
 from redoxmc.report.md_figures import md_figures
 from redoxmc.report.md_page import md_page
 from redoxmc.report.md_summary import md_run_record, write_md_structures
@@ -102,6 +103,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
         lost_orders=lost_in_states(store.cache),
         lowest_states=_lowest(analysis, structures),
         starts=start_records(analysis, points),
+        hysteresis=hysteresis_records(analysis),
         exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
         surrogates=[
             SurrogateRecord(

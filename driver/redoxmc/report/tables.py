@@ -81,7 +81,7 @@ def print_thermo(summary: Summary) -> None:
         print(f"not known, {note}")
     for note in failures(summary):
         print(f"left out, {note}")
-    for remark in remarks(summary.runs):
+    for remark in remarks(summary):
         print(remark)
 
 

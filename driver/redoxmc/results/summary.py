@@ -1,7 +1,7 @@
 """The schema of summary.json: a record type for every kind of row."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from redoxmc.results.record import Record, shown
 from redoxmc.results.runs import LostOrders, Run
@@ -188,6 +188,56 @@ class Start(Record):
 
 
 @dataclass(kw_only=True)
+class Hysteresis(Record):
+    """A point at which chains of two kinds of starts meet, or do not."""
+
+    temperature_K: float  # of the ensemble
+    difference: float | None  # of the mean of the first kind and that of the second
+    standard_error: float | None  # of it
+    # whether they differ; None where an error is not known and values are shared
+    open: bool | None
+    what: ClassVar[str]  # the quantity
+    unit: ClassVar[str]  # its unit, with a space before it
+
+    @property
+    def where(self) -> str:
+        """What the point is at, besides its temperature."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class EnergyHysteresis(Hysteresis):
+    """At fixed x: starts from order, as in heating, and at random, as in cooling."""
+
+    x: float  # ions per redox site
+    ordered: float | None  # mean energy, eV/f.u.
+    random: float | None  # mean energy, eV/f.u.
+    what = "energy"
+    unit = " eV/f.u."
+
+    @property
+    def where(self) -> str:
+        """What the point is at, besides its temperature."""
+        return f"x = {self.x:.4g}"
+
+
+@dataclass(kw_only=True)
+class IsothermHysteresis(Hysteresis):
+    """In the semigrand ensemble: starts from the least and the greatest x."""
+
+    chemical_potential_eV: float  # per ion, with its electrons
+    low_start: float | None  # mean x
+    high_start: float | None  # mean x
+    what = "x"
+    unit = ""
+
+    @property
+    def where(self) -> str:
+        """What the point is at, besides its temperature."""
+        return f"μ = {self.chemical_potential_eV:g} eV"
+
+
+@dataclass(kw_only=True)
 class Exchange(Record):
     """How the temperatures of one ladder exchange."""
 
@@ -267,6 +317,7 @@ class MonteCarloSummary(Summary):
     lost_orders: LostOrders  # of the distinct states
     lowest_states: list[LowestState]  # of each x
     starts: list[Start]  # of each x and seed, where there are several
+    hysteresis: list[Hysteresis]  # of each point with two branches
     exchanges: list[Exchange]  # of each ladder of temperatures
     surrogates: list[SurrogateRecord]  # of each x, where walks go by them
     uniform_draws: list[UniformDraws]  # of each x and seed
