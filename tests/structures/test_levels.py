@@ -22,7 +22,7 @@ from redoxmc.thermo.levels import (
 RING = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)]
 
 
-@pytest.mark.parametrize("most", [[1, 1, 1, 1], [2, 2, 2], [1, 2, 3, 0], [3, 1, 1, 2]])
+@pytest.mark.parametrize("most", [[1, 1, 1, 1], [2, 2, 2], [1, 2, 3, 1], [3, 1, 1, 2]])
 def test_orders_are_listed_counted_and_drawn_uniformly(most):
     every = list(product(*(range(m + 1) for m in most)))
     for electrons in range(sum(most) + 2):
