@@ -126,7 +126,7 @@ class WellDistortions:
     def mean_bonds(self, cell, positions, entries):
         return np.linalg.norm(positions[entries] - SITES[entries], axis=1)
 
-    def outside(self, bonds):
+    def outside(self, bonds, entries):
         return np.maximum(bonds - 0.5, 0.0)
 
 
