@@ -81,6 +81,16 @@ def check_combinations(config: "Config", source: Path) -> None:
             "sampling.surrogate = true is for ensembles of fixed x: walks keep the number of ions; "
             "leave it out with ensemble = 'semigrand'"
         )
+    if sampling.surrogate and not (config.one_couple and config.ions) and not problem:
+        problem = (
+            "sampling.surrogate = true is fitted to one couple of two charge states with ions; "
+            "leave it out"
+        )
+    elif sampling.surrogate and config.ions and config.ions.minimum_distance and not problem:
+        problem = (
+            "sampling.surrogate = true does not go with ions.minimum_distance, which its walks "
+            "do not keep; leave one of them out"
+        )
     problem = redox_problem(config) or problem
     annealing, hottest = sampling.annealing, max(sampling.temperatures)
     if annealing and sampling.tempering:

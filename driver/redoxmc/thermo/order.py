@@ -76,6 +76,7 @@ def structure_factor(
     q = np.asarray(waves, dtype=np.float64).reshape(-1, 3)
     if sigma.min() == sigma.max():
         return np.full(len(q), math.nan)
-    variance = c * (1.0 - c) if sigma.max() <= 1.0 else float(sigma.var())
+    n = len(sigma)
+    full = n * c * (1.0 - c) if sigma.max() <= 1.0 else n * float(sigma.var())
     phases = np.exp(2j * np.pi * (q @ np.asarray(fractional, dtype=np.float64).T))
-    return np.asarray(np.abs(phases @ (sigma - c)) ** 2 / (len(sigma) * variance))
+    return np.asarray(np.abs(phases @ (sigma - c)) ** 2 / full)
