@@ -28,20 +28,23 @@ SLOW = {
     "tests/physics/test_tempering.py": Slow(
         1, (PACKAGE + "thermo/", PACKAGE + "sampling/", PACKAGE + "moves/")
     ),
-    "tests/system/test_faults.py": Slow(
-        4, (PACKAGE + "campaign/", PACKAGE + "results/", PACKAGE + "io/files.py")
-    ),
-    "tests/shipped/test_invariance.py": Slow(
-        5, (PACKAGE + "plugin/", PACKAGE + "native/", PACKAGE + "engines/", "potentials/")
-    ),
     "tests/physics/test_native_dynamics.py": Slow(6, (PACKAGE + "native/", PACKAGE + "plugin/")),
     "tests/shipped/test_models_nafepo4.py": Slow(
         8, (PACKAGE + "models/", PACKAGE + "engines/", "potentials/")
     ),
     "tests/shipped/test_invariance.py": Slow(
-        5, (PACKAGE + "models/", PACKAGE + "native/", PACKAGE + "plugin/", "potentials/")
+        5,
+        (
+            PACKAGE + "models/",
+            PACKAGE + "native/",
+            PACKAGE + "plugin/",
+            PACKAGE + "engines/",
+            "potentials/",
+        ),
     ),
-    "tests/system/test_faults.py": Slow(10, (PACKAGE + "campaign/", PACKAGE + "results/")),
+    "tests/system/test_faults.py": Slow(
+        10, (PACKAGE + "campaign/", PACKAGE + "results/", PACKAGE + "io/files.py")
+    ),
     "tests/physics/test_dynamics_exact.py": Slow(
         40, (PACKAGE + "dynamics/", PACKAGE + "moves/", PACKAGE + "engines/lammps.py")
     ),
