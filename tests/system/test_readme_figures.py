@@ -12,6 +12,7 @@ from conftest import REPO
 
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.summary import summarize
+from redoxmc.results.record import to_json
 from redoxmc.results.store import load
 
 TAG = re.compile(r"<!-- figure: (\S+) -->([\d.,]*\d(?:\(\d+\))?)?")
@@ -29,7 +30,7 @@ def with_error(value, error):
 @pytest.fixture(scope="module")
 def shipped():
     stores = {name: load(REPO / "docs/results" / name / "results.h5") for name in NAMES}
-    return {name: summarize(Analysis.of(store), {}) for name, store in stores.items()}
+    return {name: to_json(summarize(Analysis.of(store), {})) for name, store in stores.items()}
 
 
 NAMES = ("na2_3", "phase_diagram")
