@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Orbitals = dict["HeldShell", Floats]
-_MOST = 100  # steps; each takes milliseconds
+_MOST = 10  # steps; more amplify what the bands of an iteration lack, and the mixing jumps
 _STANDS = 2e-4  # change of the projectors in a step, which is a few percent of what is left
 
 
