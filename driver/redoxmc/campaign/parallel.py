@@ -12,6 +12,7 @@ from redoxmc.errors import InputError
 
 T = TypeVar("T")
 AGREEMENT_SECONDS = 10.0
+SPOKEN_SECONDS = 0.5  # mpirun needs them to pass a message on; what it has at an abort it drops
 FAILED = 75  # tag of the message that a rank has failed
 _LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 
@@ -136,6 +137,7 @@ def end_all_ranks(message: str, code: int) -> None:
             return
         time.sleep(0.01)
     print(f"redoxmc: rank {world.Get_rank()}: {message}", file=sys.stderr, flush=True)
+    time.sleep(SPOKEN_SECONDS)
     world.Abort(code)
     os._exit(code)  # Abort may come back before this process is ended, and it would speak again
 
