@@ -24,7 +24,7 @@ from redoxmc.errors import InputError
 from redoxmc.io.extxyz import read_labelled, species_of, write_labelled
 from redoxmc.model_card import load_card
 from redoxmc.structures.host import Host
-from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.host_file import build_lattice
 from redoxmc.structures.occupancy import occupancy_key
 
 NOTHING = Variety(rattles=())

@@ -16,7 +16,7 @@ from redoxmc.sampling.chain import make_chain
 from redoxmc.sampling.energies import Lookup
 from redoxmc.sampling.ladder import advance, make_ladder
 from redoxmc.structures.enumeration import occupancies
-from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.host_file import build_lattice
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.structures.symmetry import find_symmetry
 from redoxmc.thermo.entropy import canonical_averages, finite_size_entropy

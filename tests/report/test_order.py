@@ -4,7 +4,7 @@ import pytest
 from redoxmc.config.campaign import load_config
 from redoxmc.model_card import load_card
 from redoxmc.report.order import OrderParameters
-from redoxmc.structures.lattice import build_lattice
+from redoxmc.structures.host_file import build_lattice
 from redoxmc.structures.occupancy import occupancy_key
 
 

@@ -3,7 +3,8 @@ import pytest
 
 from redoxmc.campaign.system import load_system
 from redoxmc.errors import InputError
-from redoxmc.structures.lattice import Lattice, ion_count
+from redoxmc.structures.compositions import ion_count
+from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 
 

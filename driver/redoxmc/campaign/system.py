@@ -20,8 +20,10 @@ from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_move
 from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
+from redoxmc.structures.compositions import compositions
 from redoxmc.structures.host import Host, HostGeometry
-from redoxmc.structures.lattice import Lattice, Occupancy, build_lattice, compositions
+from redoxmc.structures.host_file import build_lattice
+from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.ordering import ion_order, lowest_charge_order, lowest_order
 

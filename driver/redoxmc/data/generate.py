@@ -22,8 +22,10 @@ from redoxmc.engines.relaxed import check_sites
 from redoxmc.errors import EngineError, InputError
 from redoxmc.io.extxyz import read_labelled, species_of
 from redoxmc.model_card import load_card
+from redoxmc.structures.compositions import compositions
 from redoxmc.structures.host import Host
-from redoxmc.structures.lattice import Occupancy, build_lattice, compositions
+from redoxmc.structures.host_file import build_lattice
+from redoxmc.structures.lattice import Occupancy
 from redoxmc.structures.occupancy import occupancy_key
 
 _BIASED_STEPS = 1000  # of FIRE; a stiff bias on a stiff lattice is slow

@@ -40,9 +40,7 @@ def charge_orders(most: Sequence[int], electrons: int) -> Iterator[Occupancy]:
     if set(most) == {1}:
         yield from choices(len(most), electrons)
         return
-    room = np.cumsum([0, *most[::-1]])[
-        ::-1
-    ].tolist()  # electrons that a site and its next ones take
+    room = [sum(most[site:]) for site in range(len(most) + 1)]  # of a site and those after it
     levels = np.zeros(len(most), dtype=np.int8)
 
     def fill(site: int, left: int) -> Iterator[Occupancy]:

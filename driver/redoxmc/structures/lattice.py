@@ -1,36 +1,23 @@
 """The host lattice of a campaign: its sites, what may sit on them, and how charges balance."""
 
-import warnings
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import gcd
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from redoxmc.config.campaign import Config, determinant
-from redoxmc.config.redox import redox_problem
 from redoxmc.errors import InputError
-from redoxmc.io.cif import CifSite, check_cif
-from redoxmc.io.frames import short
-from redoxmc.io.geometry import check_geometry
-from redoxmc.model_card import ModelCard
 from redoxmc.species import Species
-from redoxmc.structures.exclusion import excluded_pairs
 from redoxmc.structures.independent import exclusion_graph
 from redoxmc.structures.random_levels import first_levels
-from redoxmc.structures.roles import States, listed_sites, redox_roles
+from redoxmc.structures.roles import States
 from redoxmc.thermo.levels import Blocks, blocks_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Occupancy = npt.NDArray[np.int8]
-
-MOST_SITES = 5_000_000  # of a supercell
 
 
 @dataclass(frozen=True)
@@ -237,173 +224,3 @@ class Lattice:
         if n_ions > self.n_ion_sites or not len(self.excluded):
             return n_ions <= self.n_ion_sites
         return exclusion_graph(self.n_ion_sites, self.excluded).count(n_ions) != 0
-
-
-def build_lattice(config: Config, card: ModelCard) -> Lattice:
-    """Read the host structure, find its sites and repeat it.
-
-    Raises InputError for an unreadable file, a species that the model lacks, and a host without
-    redox or ion sites.
-    """
-    from ase.build import make_supercell
-
-    path = config.host.structure
-    host, listed = _read(path)
-    if problem := redox_problem(config):
-        raise InputError(f"{problem}.")
-    ion = None if config.ions is None else Species.parse(config.ions.species)
-    named = [state for table in config.couples for state in reversed(table.ladder)]
-    for species in [*named, ion] if ion else named:
-        if species not in card.species:
-            names = ", ".join(map(str, card.species))
-            raise InputError(f"model {card.folder} has no species '{species}'; it has {names}.")
-    sites = len(host) * determinant(config.host.supercell)
-    if sites > MOST_SITES:
-        raise InputError(
-            f"host.supercell = {config.host.supercell} makes {sites} sites of the {len(host)} of "
-            f"{path}; at most {MOST_SITES} are possible."
-        )
-    matrix = np.array(config.host.supercell)
-    roles = redox_roles(path, host, listed, config.couples)
-    if ion and ion.element not in host.get_chemical_symbols():
-        raise InputError(f"{path} has no ion site: no {ion.element} in it.")
-    species_of = _host_species(path, host, listed, roles, ion, card)
-    host.set_array("host_site", np.arange(len(host)))
-    atoms = make_supercell(host, np.diag(matrix) if matrix.ndim == 1 else matrix)
-    source = atoms.arrays["host_site"]
-    symbols = np.array(atoms.get_chemical_symbols())
-    ion_sites = np.flatnonzero(symbols == (ion.element if ion else ""))
-    states = [roles[n] for n in source]
-    redox = np.array([own is not None for own in states])
-    counts = host.symbols.formula.count()  # in order of appearance
-    units = gcd(*counts.values())
-    formula = "".join(f"{e}{n // units if n > units else ''}" for e, n in counts.items())
-    return Lattice(
-        cell=np.array(atoms.cell),
-        scaled=atoms.get_scaled_positions(),
-        species=tuple(species_of[n] for n in source),
-        redox_sites=np.flatnonzero(redox),
-        ion_sites=ion_sites,
-        redox_states=tuple(own for own in states if own is not None),
-        formula=formula,
-        formula_units=units * len(atoms) // len(host),
-        excluded=excluded_pairs(config, np.array(atoms.cell), atoms.positions[ion_sites]),
-    )
-
-
-def ion_count(lattice: Lattice, x: float) -> int:
-    """Number of ions at concentration x; InputError where the supercell cannot hold it."""
-    n_ions = round(x * lattice.n_redox)
-    exact = abs(n_ions - x * lattice.n_redox) < 1e-6 and lattice.holds(n_ions)
-    if not exact or lattice.n_reduced(n_ions) is None:
-        possible = ", ".join(f"{value:g}" for value in lattice.possible_concentrations())
-        if not possible:
-            raise InputError(
-                f"ions.concentrations: no number of ions makes the supercell neutral, its species "
-                f"being {_census(lattice)}; check the charges of redox and ions, and the host."
-            )
-        raise InputError(
-            f"ions.concentrations: x = {x:g} cannot be held by a supercell of {lattice.n_redox} "
-            f"redox sites; it can hold {possible}."
-        )
-    return n_ions
-
-
-def compositions(config: Config, lattice: Lattice) -> dict[float, int]:
-    """The x of a campaign, each with its number of ions; one, without ions, where it has none."""
-    if config.ions is not None:
-        return ion_counts(lattice, config.ions.concentrations)
-    if lattice.n_reduced(0) is None:
-        raise InputError(
-            f"{config.host.structure}: no charge order makes the supercell neutral, its species "
-            f"being {_census(lattice)}; check the charges of redox, and the host."
-        )
-    return {lattice.x_of(0): 0}
-
-
-def ion_counts(lattice: Lattice, concentrations: list[float]) -> dict[float, int]:
-    """Number of ions at each concentration; InputError also where two of them are the same."""
-    counts: dict[float, int] = {}
-    for x in concentrations:
-        n_ions = ion_count(lattice, x)
-        same = [other for other, n in counts.items() if n == n_ions]
-        if same:
-            raise InputError(
-                f"ions.concentrations: {same[0]!r} and {x!r} are both {n_ions} ions in this "
-                "supercell; leave one of them out."
-            )
-        counts[x] = n_ions
-    return counts
-
-
-def _census(lattice: Lattice) -> str:
-    """What a filled lattice is made of: '4 Na+, 4 Fe2+/Fe3+, …'."""
-    names = {s: str(s) for s in lattice.species} | {
-        states[-1]: "/".join(map(str, reversed(states))) for states in lattice.ladders
-    }
-    return ", ".join(f"{n} {names[s]}" for s, n in Counter(lattice.species).items())
-
-
-def _read(path: Path) -> tuple[Any, list[CifSite]]:
-    """The host's cell, and the sites as its CIF lists them (none of another kind of file)."""
-    from ase.io import read
-
-    if not path.is_file():
-        raise InputError(f"host.structure: {path} does not exist.")
-    listed = check_cif(path) if path.suffix.lower() == ".cif" else []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            atoms = read(path, index=0)
-    except Exception as error:  # ase raises whatever its parser met
-        raise InputError(f"host.structure: {path} cannot be read ({short(error)}).") from None
-    if not len(atoms):
-        raise InputError(f"host.structure: {path} holds no atoms.")
-    check_geometry(path, atoms)
-    return atoms, listed
-
-
-def _host_species(
-    path: Path,
-    host: Any,
-    listed: Sequence[CifSite],
-    roles: Sequence[States | None],
-    ion: Species | None,
-    card: ModelCard,
-) -> list[Species]:
-    """The species of every site of the host, redox sites as most reduced.
-
-    InputError where a formal charge of the file is not what the site is taken for.
-    """
-    found = []
-    for symbol, states, row in zip(
-        host.get_chemical_symbols(), roles, listed_sites(host, listed), strict=True
-    ):
-        written = row.species if row else None
-        if states is not None:
-            allowed: States = states[::-1]
-        elif ion is not None and symbol == ion.element:
-            allowed = (ion,)
-        else:
-            allowed = (_only_species(symbol, written, card, path),)
-        if row and written and written.element == symbol and written not in allowed:
-            names = " or ".join(map(str, allowed))
-            raise InputError(
-                f"{path}: site {row.label} is {written}, but here it is taken for {names}; "
-                "correct its charge, or leave charges out of the file."
-            )
-        found.append(allowed[0])
-    return found
-
-
-def _only_species(element: str, written: Species | None, card: ModelCard, path: Path) -> Species:
-    """The species of a site that never changes: the model's only one, or as the file says."""
-    of_element = [s for s in card.species if s.element == element]
-    if len(of_element) > 1 and written in of_element:
-        return written
-    if len(of_element) != 1:
-        has = ", ".join(map(str, card.species))
-        raise InputError(
-            f"{path}: {element} must be one species of the model {card.folder}, which has {has}."
-        )
-    return of_element[0]

@@ -16,7 +16,8 @@ from redoxmc.engines.relaxed import RelaxedEngine
 from redoxmc.errors import EngineError
 from redoxmc.model_card import ModelCard
 from redoxmc.structures.host import Host, HostGeometry
-from redoxmc.structures.lattice import Lattice, build_lattice
+from redoxmc.structures.host_file import build_lattice
+from redoxmc.structures.lattice import Lattice
 
 
 @dataclass

@@ -5,9 +5,9 @@ import numpy as np
 from model_comparison.compared_model import Supercell
 from model_comparison.settings import StatesSettings
 from redoxmc.errors import InputError
+from redoxmc.structures.compositions import ion_count
 from redoxmc.structures.enumeration import distinct_orders as every_distinct
 from redoxmc.structures.enumeration import n_orders, orders_with
-from redoxmc.structures.lattice import ion_count
 from redoxmc.structures.ordering import lowest_electrostatic
 
 MOST = 200_000  # orders of one concentration

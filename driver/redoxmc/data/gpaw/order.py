@@ -73,7 +73,7 @@ class OrderHold:
     skip: int
     mixers: list[Any]
     shell_tools: Any
-    turn: Callable[["OrderHold", Any, Any], object]
+    turn: Callable[["OrderHold", Any, Any], float | None]
     utilities: Any = None
     orbitals: dict[tuple[int, int], Floats] = field(default_factory=dict)
     age: int = 0
@@ -136,9 +136,9 @@ class OrderHold:
         density.calculate_normalized_charges_and_mix()
 
     def kept(self, setups: Any, density: Any) -> float | None:
-        """Return the smallest share of the chosen orbitals in those filled at the end, 0 to 1.
+        """Return the smallest share of the orbitals held last in those filled at the end, 0 to 1.
 
-        None where no orbital had to be chosen.
+        None where none had to be held.
         """
         shares = []
         for shell in self.shells:
@@ -181,8 +181,9 @@ def hold_order(hold: OrderHold) -> None:
         with held(hamiltonian, wfs.setups):
             iterate(self, wfs, hamiltonian, density)
             if hold.orbitals:
-                hold.turn(hold, wfs, density)
-                hamiltonian.get_energy(hamiltonian.e_entropy, wfs, kin_en_using_band=True)
+                entropy = hold.turn(hold, wfs, density)
+                if entropy is not None:
+                    hamiltonian.get_energy(entropy, wfs, kin_en_using_band=True)
         if not hold.orbitals and self.niter == hold.fixed:
             hold.choose_orbitals(wfs, density)
             hamiltonian.update(density)

@@ -25,14 +25,15 @@ _MOST = 10  # steps; more amplify what the bands of an iteration lack, and the m
 _STANDS = 2e-4  # change of the projectors in a step, which is a few percent of what is left
 
 
-def turn_orbitals(hold: "OrderHold", wfs: Any, density: Any) -> None:
-    """Turn bands and held orbitals until these stand.
+def turn_orbitals(hold: "OrderHold", wfs: Any, density: Any) -> float | None:
+    """Turn bands and held orbitals until these stand; returns the entropy term of the energy.
 
-    Eigenvalues become the mean energies of the turned bands in the Hamiltonian of the iteration.
+    Hartree, None where nothing turns. Eigenvalues become the mean energies of the turned bands in
+    the Hamiltonian of the iteration.
     """
     shells = [shell for shell in hold.shells if shell.electrons > 0]
     if not shells:
-        return
+        return None
     given = {shell: _density(hold, density, shell) for shell in shells}
     start = {
         shell: hold.orbitals[shell.atom, shell.spin]
@@ -45,6 +46,7 @@ def turn_orbitals(hold: "OrderHold", wfs: Any, density: Any) -> None:
     }
     turned = [_Bands.of(k) for k in wfs.kpt_u if k.s in {shell.spin for shell in shells}]
     last: Orbitals = {}
+    entropy = 0.0
     for _ in range(_MOST):
         now = {shell: _fullest(hold, wfs, shell, _filled(wfs, shell)) for shell in shells}
         if last and max(np.abs(now[s] - last[s]).max() for s in shells) < _STANDS:
@@ -57,11 +59,12 @@ def turn_orbitals(hold: "OrderHold", wfs: Any, density: Any) -> None:
             changes[shell] = after - before[shell]
         for bands in turned:
             bands.diagonalize(changes)
-        wfs.calculate_occupation_numbers(density.fixed)
+        entropy = float(wfs.calculate_occupation_numbers(density.fixed))
     if hold.active:
         hold.orbitals.update({(s.atom, s.spin): orbitals for s, orbitals in last.items()})
     for bands in turned:
         bands.finish()
+    return entropy
 
 
 @dataclass
