@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Floats, Lattice
-from redoxmc.structures.occupancy import ions_of_key
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 from redoxmc.thermo.correlation import effective_samples, standard_error
 from redoxmc.thermo.moments import heat_capacity
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
 
 MAX_COUNTED_STATES = 2_000
 
@@ -152,6 +156,16 @@ class Analysis:
     def concentrations(self, keys: list[str]) -> Floats:
         """Ions per redox site of each of the states."""
         return np.array([ions_of_key(key) for key in keys]) / self.lattice.n_redox
+
+    def relaxed_atoms(self, key: str) -> "Atoms | None":
+        """The relaxed canonical structure of a state; None where it is not kept."""
+        entry = self.store.cache[key]
+        if entry.energy is None or entry.cell is None or entry.positions is None:
+            return None
+        occupancy = occupancy_of_key(key)
+        atoms = self.host.atoms(occupancy, entry.cell, entry.positions, energy=entry.energy)
+        atoms.info["state"] = key
+        return atoms
 
     @property
     def _countable(self) -> bool:

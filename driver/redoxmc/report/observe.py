@@ -9,8 +9,6 @@ import numpy as np
 from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis, mean_of
 from redoxmc.results.runs import Observation
-from redoxmc.sampling.cache import Entry
-from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Occupancy
 from redoxmc.structures.occupancy import occupancy_of_key
 
@@ -30,8 +28,7 @@ class ObservedState:
 
     key: str
     energy: float
-    _host: Host
-    _entry: Entry
+    _analysis: Analysis
 
     @property
     def occupancy(self) -> Occupancy:
@@ -44,9 +41,10 @@ class ObservedState:
 
         Raises InputError where it was not kept.
         """
-        if self._entry.cell is None or self._entry.positions is None:
+        atoms = self._analysis.relaxed_atoms(self.key)
+        if atoms is None:
             raise InputError(f"the results hold no geometry of the state {self.key}.")
-        return self._host.atoms(self.occupancy, self._entry.cell, self._entry.positions)
+        return atoms
 
 
 Observer = Callable[[ObservedState], float]
@@ -65,9 +63,9 @@ def observe(analysis: Analysis, observer: Observer) -> list[Observation]:
         _, keys = analysis.kept(chain)
         for key in keys:
             if key not in known:
-                entry = analysis.store.cache[key]
-                assert entry.energy is not None  # a chain stands on no state that failed
-                known[key] = float(observer(ObservedState(key, entry.energy, analysis.host, entry)))
+                energy = analysis.store.cache[key].energy
+                assert energy is not None  # a chain stands on no state that failed
+                known[key] = float(observer(ObservedState(key, energy, analysis)))
         mean = mean_of(np.array([known[key] for key in keys]), len(keys) >= LEAST)
         records.append(
             Observation(

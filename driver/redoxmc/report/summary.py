@@ -37,7 +37,7 @@ from redoxmc.results.summary import (
     SurrogateRecord,
     UniformDraws,
 )
-from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
+from redoxmc.structures.occupancy import ions_of_key
 
 
 def write_report(store: Store, out: Path) -> Summary:
@@ -107,7 +107,7 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
         exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
         surrogates=[
             SurrogateRecord(
-                x=n_ions / analysis.lattice.n_redox,
+                x=analysis.lattice.x_of(n_ions),
                 error_eV_per_fu=fitted.error / analysis.lattice.formula_units,
             )
             for n_ions, fitted in sorted(store.surrogates.items())
@@ -191,7 +191,7 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
             continue
         best = trace.keys[int(np.argmin(trace.energies))]
         for what, key in (("best", best), ("final", chain.key)):
-            atoms = relaxed_atoms(analysis, key)
+            atoms = analysis.relaxed_atoms(key)
             if atoms is None:
                 continue
             name = f"structures/{chain.name}_{what}.extxyz"
@@ -200,19 +200,8 @@ def _write_structures(analysis: Analysis, out: Path) -> dict[str, str]:
                 written[chain.name] = name
     for n_ions, (key, _) in analysis.store.cache.lowest_states().items():
         name = _lowest_name(analysis, n_ions)
-        atoms = relaxed_atoms(analysis, key)
+        atoms = analysis.relaxed_atoms(key)
         if atoms is not None:
             write_labelled(out / f"structures/{name}.extxyz", [atoms])
             written[name] = f"structures/{name}.extxyz"
     return written
-
-
-def relaxed_atoms(analysis: Analysis, key: str) -> Any:
-    """The relaxed canonical structure of a state as ase.Atoms, None where it is not kept."""
-    entry = analysis.store.cache[key]
-    if entry.energy is None or entry.cell is None or entry.positions is None:
-        return None
-    occupancy = occupancy_of_key(key)
-    atoms = analysis.host.atoms(occupancy, entry.cell, entry.positions, energy=entry.energy)
-    atoms.info["state"] = key
-    return atoms
