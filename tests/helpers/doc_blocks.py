@@ -5,7 +5,7 @@ A comment on the line before a fence says how a block is treated:
     <!-- not run: WHY -->     it is checked only (options, paths, keys)
     <!-- slow: WHY -->        the same, and it runs with the slow tests
     <!-- file: NAME -->       it is a file of that name, for the blocks after it
-    <!-- toml: KIND -->       which keys it may have: campaign (where nothing is said), training, card
+    <!-- toml: KIND -->       which keys it may have: those of a campaign, a training or a card
 """
 
 import re

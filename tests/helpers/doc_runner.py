@@ -19,10 +19,9 @@ from doc_blocks import Block
 OLIVINE = "lammps_inputs/olivine_nafepo4"
 STEPS = 40
 LINKS = ("potentials", "scripts", "docs", "driver", "tests")
-BEFORE = (
-    "units metal\natom_style atomic\nread_data {data}\n"  # of lines of LAMMPS without a structure
-)
-MPIRUN = '#!/bin/bash\n# one or two ranks in place of as many as the docs ask for\nexec "{real}" -n 2 "${{@:3}}"\n'
+# before lines of LAMMPS that have no structure
+BEFORE = "units metal\natom_style atomic\nread_data {data}\n"
+MPIRUN = '#!/bin/bash\nexec "{real}" -n 2 "${{@:3}}"\n'
 LIMIT = 300  # seconds of a block, on a machine that others use
 
 

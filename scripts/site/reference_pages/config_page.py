@@ -67,7 +67,7 @@ TRAINING_TABLES: dict[str, tuple[type[Table], str]] = {
         "relaxations start.",
     ),
 }
-TABLES_OF_TABLES = {"annealing", "data", "model", "loss", "optimizer", "bonds"}
+TABLES_OF_TABLES = {"data", "model", "loss", "optimizer", "bonds"}
 _SETTINGS = ("MaceSettings", "ChgnetSettings", "CPainnSettings")
 
 
