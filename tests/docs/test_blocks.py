@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 
 import pytest
 from conftest import REPO
@@ -57,7 +56,6 @@ def run_page(page, first, folder, monkeypatch, *, slow):
         shutil.copytree(first, folder / FIRST)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(sys, "argv", ["python"])
     monkeypatch.setitem(os.environ, "MPLBACKEND", "agg")
     names = {"__name__": "docs"}
     for block in BLOCKS[page]:

@@ -2,10 +2,15 @@
 
 The folder looks like the repository to a reader of the docs: `potentials/`, `scripts/` and
 `docs/` are links, the campaign files of `lammps_inputs/` are the shipped ones on the classical
-reference, in the smallest cell, with few steps. `mpirun -n N` starts two ranks, whatever N is.
+reference, in the smallest cell, with few steps. Blocks of nothing but `redoxmc VERB` run in the
+process of the tests, which spares the start of Python; all others run in bash. `mpirun -n N` is one
+rank here, whatever N is.
 """
 
+import contextlib
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,14 +19,16 @@ from pathlib import Path
 
 import tomli_w
 from conftest import REPO
-from doc_blocks import Block
+from doc_blocks import Block, commands
+
+from redoxmc.cli.main import main
 
 OLIVINE = "lammps_inputs/olivine_nafepo4"
 STEPS = 40
 LINKS = ("potentials", "scripts", "docs", "driver", "tests")
 # before lines of LAMMPS that have no structure
 BEFORE = "units metal\natom_style atomic\nread_data {data}\n"
-MPIRUN = '#!/bin/bash\nexec "{real}" -n 2 "${{@:3}}"\n'
+MPIRUN = '#!/bin/bash\nexec "{real}" -n 1 "${{@:3}}"\n'
 LIMIT = 300  # seconds of a block, on a machine that others use
 
 
@@ -60,8 +67,8 @@ def twin(path: Path) -> dict:
     sampling["temperatures"] = sampling["temperatures"][-2:]
     if sampling.get("uniform_draws"):
         sampling["uniform_draws"] = 5
-    quarters = {round(x * 4) / 4 for x in data["ions"]["concentrations"]}
-    data["ions"]["concentrations"] = sorted(quarters)
+    halves = {round(x * 2) / 2 for x in data["ions"]["concentrations"]}
+    data["ions"]["concentrations"] = sorted(halves)
     return data
 
 
@@ -75,6 +82,8 @@ def run_block(block: Block, folder: Path, names: dict) -> str:
     if block.language == "python":
         exec(compile(block.text, block.where, "exec"), names)
         return ""
+    if block.language == "bash" and (verbs := plain_verbs(block)):
+        return next(filter(None, map(run_verb, verbs)), "")
     command = ["bash", "-euo", "pipefail", "-c", block.text]
     if block.language == "lammps":
         (folder / "block.lmp").write_text(whole_input(block.text), encoding="utf-8")
@@ -84,6 +93,30 @@ def run_block(block: Block, folder: Path, names: dict) -> str:
     )
     said = (done.stdout + done.stderr)[-2000:]
     return "" if done.returncode == 0 else f"exit code {done.returncode}: {said}"
+
+
+def plain_verbs(block: Block) -> list[list[str]]:
+    """The words after `redoxmc` of each command, where a shell would do no more than split them."""
+    found = commands(block.text)
+    found = [words[3:] if words[:2] == ["mpirun", "-n"] else words for words in found]
+    plain = all(words[0] == "redoxmc" for words in found) and "slow" not in block.marks
+    shell = re.search(r"""[$<>|&*?'"~]""", "".join(map("".join, found)))
+    return [words[1:] for words in found] if plain and not shell else []
+
+
+def run_verb(words: list[str]) -> str:
+    """Run a verb in this process; returns what went wrong, or nothing."""
+    said, before = io.StringIO(), sys.argv
+    sys.argv = ["redoxmc", *words]
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            main()
+    except SystemExit as ended:
+        if ended.code:
+            return f"{' '.join(words)}: exit code {ended.code}: {said.getvalue()[-2000:]}"
+    finally:
+        sys.argv = before
+    return ""
 
 
 def whole_input(text: str) -> str:
