@@ -16,11 +16,18 @@ Rate = Annotated[float, Field(gt=0, le=1e3)]
 
 
 class DataConfig(Table):
-    """[data]: labelled extxyz files. test is used by export alone, for the errors on the card."""
+    """[data]: labelled extxyz files. test is used by export alone, for the errors on the card.
+
+    by_part: each list takes only the frames whose `info` says so (`part = train`, `valid`, `test`),
+        so that one file, which may still grow, serves all three.
+    first: how many frames of the training files to use, for learning curves; None for all.
+    """
 
     train: list[File] = Field(min_length=1)  # frames that the weights are fitted to
     valid: list[File] = Field(min_length=1)  # frames that say which epoch is the best
     test: list[File] = Field(default_factory=list)  # frames for the errors on the card
+    by_part: bool = False
+    first: Count | None = None
 
 
 class LossWeights(Table):
@@ -111,10 +118,8 @@ def load_training_config(path: Path) -> TrainingConfig:
     def absolute(paths: list[File]) -> list[File]:
         return [base / p for p in paths]
 
-    data = DataConfig(
-        train=absolute(config.data.train),
-        valid=absolute(config.data.valid),
-        test=absolute(config.data.test),
+    data = config.data.model_copy(
+        update={part: absolute(getattr(config.data, part)) for part in ("train", "valid", "test")}
     )
     if len(set(config.species)) < len(config.species):
         raise InputError(f"{path}: species {config.species} hold one twice.")

@@ -140,3 +140,16 @@ def test_the_share_of_the_chosen_orbitals_that_is_still_filled(gpaw: Any) -> Non
     turned = np.sqrt(0.5) * (result.orbital + other)
     result.density.D_asp[0][1] = np.outer(turned, turned).ravel()
     assert hold.kept({0: SETUP, 1: SETUP}, result.density) == pytest.approx(0.5)
+
+
+def test_known_orbitals_come_before_those_of_the_crystal(gpaw: Any) -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    known = np.linalg.qr(np.random.default_rng(2).normal(size=(5, 5)))[0][:, :1]
+    numbers = shells.to_triangle(known @ known.T)
+    hold.known[0, 1] = shells.from_triangle(numbers, 1)
+    np.testing.assert_allclose(hold.known[0, 1], known @ known.T, atol=1e-4)
+    result, _ = run(gpaw, hold, mixer, 4)
+    (filled,) = hold.filled({0: SETUP, 1: SETUP}, result.density).values()
+    assert known[:, 0] @ filled @ known[:, 0] == pytest.approx(1 / 1.01, abs=1e-3)
+    assert [shell.atom for shell in hold.filled({0: SETUP, 1: SETUP}, result.density)] == [0]
