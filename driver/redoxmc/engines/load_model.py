@@ -33,7 +33,8 @@ def load_model(
     _on_one_rank(lambda: private_copy(card) and None, comm)
     folder = private_copy(card)
     if card.is_classical:
-        commands = card.commands.located(folder)
+        types = " ".join(f"{number} {one}" for number, one in enumerate(card.species, start=1))
+        commands = [f"labelmap atom {types}", *card.commands.located(folder)]
     else:
         _on_one_rank(lambda: refuse_crashing(card), comm)
         names = " ".join(str(species) for species in card.species)

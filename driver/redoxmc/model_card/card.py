@@ -11,6 +11,7 @@ from redoxmc.errors import InputError
 from redoxmc.model_card.commands import Commands, read_commands
 from redoxmc.model_card.fields import Fields
 from redoxmc.model_card.metadata import FORMAT, read_metadata
+from redoxmc.model_card.types import check_types, needs_charges
 from redoxmc.species import Species
 
 
@@ -77,10 +78,16 @@ def load_card(folder: Path) -> ModelCard:
     commands = Commands((), ())
     if architecture == "classical":
         commands = read_commands(energy_file)
+        check_types(energy_file, commands, species)
     else:
         _compare(path, fields, species, read_metadata(energy_file))
     bonds = _bonds(fields.table("bonds"), species)
     charges = _charges(fields, species, architecture)
+    if not charges and needs_charges(commands):
+        raise InputError(
+            f"{path}: potential.lmp has Coulomb forces, but there is no table [lammps_charges]; "
+            f"give the charge (e) of every species: {_names(species)}."
+        )
     _check_example(fields)
     resolved = folder.resolve()
     name, raw = resolved.name, fields.data
