@@ -3,6 +3,8 @@
 import hashlib
 import json
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,11 @@ class ModelCard:
     def is_classical(self) -> bool:
         """True for stock LAMMPS styles in `potential.lmp`, False for a TorchScript `model.pt`."""
         return self.architecture == "classical"
+
+    @property
+    def without_bonds(self) -> list[str]:
+        """Names of the charge states that have no bond lengths, and so no reference start."""
+        return [name for name in redox_species(self.species) if name not in self.bonds]
 
     @property
     def energy_file(self) -> Path:
@@ -95,6 +102,12 @@ def load_card(folder: Path) -> ModelCard:
     changes = {"sha256": _hash(card.energy_file), "commands": commands}
     card = ModelCard(**{**card.__dict__, **changes})
     return ModelCard(**{**card.__dict__, "identity": identity_of(card, card.folder)})
+
+
+def redox_species(species: Sequence[Species]) -> list[str]:
+    """Names of the species whose element is there in several charge states."""
+    elements = Counter(one.element for one in species)
+    return [str(one) for one in species if elements[one.element] > 1]
 
 
 def identity_of(card: ModelCard, folder: Path) -> str:
