@@ -7,7 +7,7 @@ from redoxmc.config.training import TrainingConfig
 from redoxmc.models.bond_lengths import measured_bonds
 from redoxmc.models.frames import read_frames
 
-DATA = REPO / "potentials" / "data" / "chgnet_biased_states.extxyz"
+DATA = REPO / "potentials" / "data" / "walled" / "states.extxyz"
 CONFIG = {
     "architecture": "MACE",
     "species": ["Na+", "Fe2+", "Fe3+", "P5+", "O2-"],
