@@ -22,7 +22,7 @@ def load_model(
     pair_style: str = "redoxmc",
     refused: type[Exception] = InputError,
 ) -> None:
-    """Define the pair style of a model in a LAMMPS instance that has a box.
+    """Name the types of a LAMMPS instance that has a box, and define the pair style of a model.
 
     comm: the communicator of the instance, None for this process alone. pair_style: what stands
     behind the word in LAMMPS, such as `redoxmc backend torchscript`. refused: raised where LAMMPS
@@ -33,14 +33,14 @@ def load_model(
     _on_one_rank(lambda: private_copy(card) and None, comm)
     folder = private_copy(card)
     if card.is_classical:
-        types = " ".join(f"{number} {one}" for number, one in enumerate(card.species, start=1))
-        commands = [f"labelmap atom {types}", *card.commands.located(folder)]
+        commands = card.commands.located(folder)
     else:
         _on_one_rank(lambda: refuse_crashing(card), comm)
         names = " ".join(str(species) for species in card.species)
         model = folder / "model.pt"
         commands = [f"pair_style {pair_style}", f"pair_coeff * * {model} {names}"]
-    for command in commands:
+    types = " ".join(f"{number} {one}" for number, one in enumerate(card.species, start=1))
+    for command in [f"labelmap atom {types}", *commands]:
         try:
             lmp.command(command)
         except Exception as error:  # the lammps module raises bare Exception

@@ -39,6 +39,9 @@ class ModelCard:
     sha256: str  # of the file that determines energies
     # partial charges (e) of a classical model, by species name, empty for a learned one
     lammps_charges: dict[str, float] = field(default_factory=dict)
+    # of a classical model, eV that each ion of a species adds: how much easier a couple is oxidised
+    # than another, which no pair potential says. Empty for a learned one, whose file holds them
+    reference_energies: dict[str, float] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict)  # the whole card
     # hash of all that determines energies: also the card's bonds and charges, and what a potential
     # reads
@@ -49,6 +52,13 @@ class ModelCard:
     def is_classical(self) -> bool:
         """True for stock LAMMPS styles in `potential.lmp`, False for a TorchScript `model.pt`."""
         return self.architecture == "classical"
+
+    def reference_energy(self, species: Sequence[Species]) -> float:
+        """What reference energies of a classical model add for these atoms, eV."""
+        if not self.reference_energies:
+            return 0.0
+        counts = Counter(map(str, species))
+        return sum(self.reference_energies.get(name, 0.0) * n for name, n in sorted(counts.items()))
 
     @property
     def without_bonds(self) -> list[str]:
@@ -98,7 +108,10 @@ def load_card(folder: Path) -> ModelCard:
     _check_example(fields)
     resolved = folder.resolve()
     name, raw = resolved.name, fields.data
-    card = ModelCard(resolved, name, architecture, aware, species, bonds, "", charges, raw)
+    energies = _reference_energies(fields, species, architecture)
+    card = ModelCard(
+        resolved, name, architecture, aware, species, bonds, "", charges, energies, raw
+    )
     changes = {"sha256": _hash(card.energy_file), "commands": commands}
     card = ModelCard(**{**card.__dict__, **changes})
     return ModelCard(**{**card.__dict__, "identity": identity_of(card, card.folder)})
@@ -123,6 +136,8 @@ def identity_of(card: ModelCard, folder: Path) -> str:
         "commands": card.commands.lines,
         "files": {name: _hash(folder / name) for name in sorted(card.files)},
     }
+    if card.reference_energies:  # runs from before this table stay resumable
+        data["reference_energies"] = dict(sorted(card.reference_energies.items()))
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -170,6 +185,25 @@ def _charges(fields: Fields, species: tuple[Species, ...], architecture: str) ->
             f"one: {names}."
         )
     return charges
+
+
+def _reference_energies(
+    fields: Fields, species: tuple[Species, ...], architecture: str
+) -> dict[str, float]:
+    """Those of a classical model; a learned one's are compared with its file."""
+    if architecture != "classical":
+        return {}
+    table = fields.table("reference_energies_eV")
+    energies = {}
+    for name in table.data:
+        own = table.as_species(name, name)
+        if own not in species:
+            raise InputError(
+                f"{fields.source}: [reference_energies_eV] names {own}, but species are "
+                f"{_names(species)}."
+            )
+        energies[str(own)] = table.number(name, -1e9, 1e9)
+    return energies
 
 
 def _check_example(fields: Fields) -> None:
