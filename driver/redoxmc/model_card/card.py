@@ -12,18 +12,10 @@ from typing import Any
 from redoxmc.errors import InputError
 from redoxmc.model_card.commands import Commands, read_commands
 from redoxmc.model_card.fields import Fields
+from redoxmc.model_card.lammps_types import check_types, needs_charges
 from redoxmc.model_card.metadata import FORMAT, read_metadata
-from redoxmc.model_card.types import check_types, needs_charges
+from redoxmc.model_card.tables import Bonds, read_bonds, read_charges, read_reference_energies
 from redoxmc.species import Species
-
-
-@dataclass(frozen=True)
-class Bonds:
-    """Coordination of a redox species in the training data: where a start puts its ligands."""
-
-    mean: float  # mean distance to the nearest ligands in Å
-    coordination: int  # how many
-    ligand: Species  # their species
 
 
 @dataclass(frozen=True)
@@ -98,8 +90,8 @@ def load_card(folder: Path) -> ModelCard:
         check_types(energy_file, commands, species)
     else:
         _compare(path, fields, species, read_metadata(energy_file))
-    bonds = _bonds(fields.table("bonds"), species)
-    charges = _charges(fields, species, architecture)
+    bonds = read_bonds(fields.table("bonds"), species)
+    charges = read_charges(fields, species, architecture)
     if not charges and needs_charges(commands):
         raise InputError(
             f"{path}: potential.lmp has Coulomb forces, but there is no table [lammps_charges]; "
@@ -108,7 +100,7 @@ def load_card(folder: Path) -> ModelCard:
     _check_example(fields)
     resolved = folder.resolve()
     name, raw = resolved.name, fields.data
-    energies = _reference_energies(fields, species, architecture)
+    energies = read_reference_energies(fields, species, architecture)
     card = ModelCard(
         resolved, name, architecture, aware, species, bonds, "", charges, energies, raw
     )
@@ -150,60 +142,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: it is nested too deeply.") from None
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, no TOML, an endless number
         raise InputError(f"{path} cannot be read: {error}.") from None
-
-
-def _bonds(table: Fields, species: tuple[Species, ...]) -> dict[str, Bonds]:
-    bonds = {}
-    for name in table.data:
-        own = table.as_species(name, name)
-        bond = Fields(table.source, table.data[name], f"bonds.{name}.")
-        ligand = bond.species("ligand")
-        for one in (own, ligand):
-            if one not in species:
-                raise InputError(
-                    f"{table.source}: [bonds] names {one}, but species are {_names(species)}."
-                )
-        mean, coordination = bond.number("mean_A", 0.3, 10.0), bond.count("coordination", 1, 24)
-        bonds[str(own)] = Bonds(mean, coordination, ligand)
-    return bonds
-
-
-def _charges(fields: Fields, species: tuple[Species, ...], architecture: str) -> dict[str, float]:
-    table = fields.table("lammps_charges")
-    charges = {}
-    for name in table.data:
-        charges[str(table.as_species(name, name))] = table.number(name, -20.0, 20.0)
-    if charges and architecture != "classical":
-        raise InputError(
-            f"{fields.source}: [lammps_charges] is for classical models, and this one is "
-            f"{architecture}."
-        )
-    names = _names(species)
-    if charges and sorted(charges) != sorted(names):
-        raise InputError(
-            f"{fields.source}: [lammps_charges] has {sorted(charges)}, but every species needs "
-            f"one: {names}."
-        )
-    return charges
-
-
-def _reference_energies(
-    fields: Fields, species: tuple[Species, ...], architecture: str
-) -> dict[str, float]:
-    """Those of a classical model; a learned one's are compared with its file."""
-    if architecture != "classical":
-        return {}
-    table = fields.table("reference_energies_eV")
-    energies = {}
-    for name in table.data:
-        own = table.as_species(name, name)
-        if own not in species:
-            raise InputError(
-                f"{fields.source}: [reference_energies_eV] names {own}, but species are "
-                f"{_names(species)}."
-            )
-        energies[str(own)] = table.number(name, -1e9, 1e9)
-    return energies
 
 
 def _check_example(fields: Fields) -> None:
