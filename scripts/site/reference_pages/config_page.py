@@ -109,10 +109,14 @@ def training_page() -> str:
     for name, (schema, about) in TRAINING_TABLES.items():
         skip = tuple(TABLES_OF_TABLES) if schema is TrainingConfig else ()
         parts.append(_section(name, about, keys_of(schema, skip)))
-    settings = {"MACE": MaceSettings, "CHGNet": ChgnetSettings, "cPaiNN": CPainnSettings}
-    for architecture, schema in settings.items():
+    settings: dict[str, type[Table]] = {
+        "MACE": MaceSettings,
+        "CHGNet": ChgnetSettings,
+        "cPaiNN": CPainnSettings,
+    }
+    for architecture, own in settings.items():
         about = f'Settings of the architecture, with `architecture = "{architecture}"`.'
-        parts.append(_section(f"`[model]` of {architecture}", about, keys_of(schema)))
+        parts.append(_section(f"`[model]` of {architecture}", about, keys_of(own)))
     return "\n".join(parts)
 
 
