@@ -38,7 +38,7 @@ FixRedoxmcSwap::FixRedoxmcSwap(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, nar
   if (types_[0].empty()) error->all(FLERR, USAGE);
 
   vector_flag = scalar_flag = 1;
-  size_vector = 6;
+  size_vector = 7;
   global_freq = 1;
   extvector = extscalar = 0;
   restart_global = restart_peratom = 1;
@@ -160,7 +160,8 @@ double FixRedoxmcSwap::compute_vector(int k)
                            counts_.potential,
                            counts_.refused,
                            static_cast<double>(settings_.windows[0]) * settings_.windows[1] *
-                               settings_.windows[2]};
+                               settings_.windows[2],
+                           seconds_};
   return values[k];
 }
 

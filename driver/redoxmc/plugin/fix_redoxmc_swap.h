@@ -6,7 +6,8 @@
 // site move (swap_moves.h says what is sampled, and why that is exact). Energies are those of
 // pair_style redoxmc on the surroundings of the two: the cost of a move does not grow with the system.
 //   f_ID[1] attempts, f_ID[2] accepted, f_ID[3] mean work (eV), f_ID[4] what accepted moves added to the
-//   potential energy (eV), f_ID[5] refused (strayed, or no finite energy), f_ID[6] windows
+//   potential energy (eV), f_ID[5] refused (strayed, or no finite energy), f_ID[6] windows,
+//   f_ID[7] CPU seconds that the moves of this run took, of the rank that they took most of
 // f_ID is the accepted share. Restart files keep the counts and the sites; random numbers follow from
 // seed and step.
 #pragma once
@@ -51,7 +52,7 @@ class FixRedoxmcSwap : public LAMMPS_NS::Fix {
  private:
   SwapSettings settings_;
   bool auto_windows_ = true, whole_ = false, said_windows_ = false;
-  double tolerance_ = -1.0;
+  double tolerance_ = -1.0, seconds_ = 0.0;
   std::string types_[2];
   SwapCounts counts_;
   PairRedoxmc *pair_ = nullptr;

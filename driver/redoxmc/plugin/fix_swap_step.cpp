@@ -18,6 +18,7 @@
 #include "neighbor.h"
 #include "update.h"
 
+#include <ctime>
 #include <numeric>
 
 using namespace LAMMPS_NS;
@@ -157,11 +158,16 @@ void FixRedoxmcSwap::end_of_step()
   const int windows = settings_.windows[0] * settings_.windows[1] * settings_.windows[2];
   std::vector<double> mine;
   SwapCounts counts;
+  const std::clock_t start = std::clock();
   for (int window = comm->me; window < windows; window += comm->nprocs)
     for (const SwapChange &change : swap_in_window(all, *region_, settings_, margin,
                                                    update->ntimestep, window, counts))
       mine.insert(mine.end(), {static_cast<double>(change.atom), static_cast<double>(change.type),
                                change.shift[0], change.shift[1], change.shift[2]});
+  const double spent = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  double most = spent;
+  MPI_Allreduce(&spent, &most, 1, MPI_DOUBLE, MPI_MAX, world);
+  seconds_ += most;
   const double own[] = {counts.attempts, counts.accepted, counts.refused, counts.work,
                         counts.potential};
   double sums[5];
