@@ -73,7 +73,7 @@ class Backend {
   virtual bool exchanges() const { return false; }
   // At most so many bytes per node in one exchange.
   virtual int exchange_bytes() const { return 0; }
-  // nullptr for a backend that evaluates whole models only. It must not outlive the backend.
+  // nullptr for a backend that evaluates whole models only. It may outlive the backend.
   virtual std::unique_ptr<Layers> layers() { return nullptr; }
   // exchange: nullptr on one rank. Throws std::exception where the model fails.
   virtual void evaluate(const Graph &, Evaluation &, Exchange *exchange) = 0;

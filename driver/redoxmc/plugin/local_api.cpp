@@ -1,6 +1,6 @@
 // Regions for Python (redoxmc.plugin.local_region): the same evaluation that fix redoxmc/swap makes.
 
-#include "region.h"
+#include "candidate_path.h"
 
 #include <cstdlib>
 #include <stdexcept>
@@ -110,6 +110,23 @@ int redoxmc_local_evaluate(void *handle, const double *x, double *energies, doub
       std::copy(local.region->forces(which).begin(), local.region->forces(which).end(),
                 forces + 3 * local.n_mobile * which);
     }
+  });
+}
+
+// The path of fix redoxmc/swap from where `begin` left the atoms. v: Å/ps; masses: g/mol; ps. x: where it
+// ends. work: eV.
+int redoxmc_local_path(void *handle, const double *v, const double *masses, int steps,
+                       double time_step, double mvv2e, double *x, double *work)
+{
+  Local &local = *static_cast<Local *>(handle);
+  return guarded([&] {
+    const int n = local.n_mobile;
+    const CandidatePath path =
+        take_path(*local.region, local.region->start(), std::vector<double>(v, v + 3 * n),
+                  std::vector<double>(masses, masses + n), steps, time_step, mvv2e,
+                  [](const std::vector<double> &) { return true; });
+    std::copy(path.positions.begin(), path.positions.end(), x);
+    *work = path.work;
   });
 }
 

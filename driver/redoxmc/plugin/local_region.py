@@ -102,6 +102,32 @@ class LocalRegion:
         )
         return energies, forces
 
+    def path(
+        self, velocities: Floats, masses: Floats, steps: int, time_step: float, mvv2e: float
+    ) -> tuple[Floats, float]:
+        """The path of `fix redoxmc/swap` from the positions of `begin`: its end (m, 3) Å, its work eV.
+
+        velocities: (m, 3) Å/ps. masses: (m,) g/mol. time_step: ps. mvv2e: eV per g/mol Å^2/ps^2.
+        """
+        v = np.ascontiguousarray(velocities, dtype=np.float64)
+        m = np.ascontiguousarray(masses, dtype=np.float64)
+        if v.shape != (self._n_mobile, 3) or m.shape != (self._n_mobile,):
+            raise ValueError(f"velocities and masses of {self._n_mobile} atoms wanted")
+        end, work = np.empty_like(v), ctypes.c_double()
+        self._check(
+            self._library.redoxmc_local_path(
+                self._handle,
+                v.ctypes.data_as(_DOUBLES),
+                m.ctypes.data_as(_DOUBLES),
+                steps,
+                ctypes.c_double(time_step),
+                ctypes.c_double(mvv2e),
+                end.ctypes.data_as(_DOUBLES),
+                ctypes.byref(work),
+            )
+        )
+        return end, work.value
+
     @property
     def evaluated(self) -> int:
         """How many atoms a step evaluates."""

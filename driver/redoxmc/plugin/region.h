@@ -33,6 +33,8 @@ class Region {
   // is the same for both and for all calls since begin; forces on the mobile atoms, eV/Å.
   double energy(int which) const { return energy_[which] + offset_[which]; }
   const std::vector<double> &forces(int which) const { return forces_[which]; }
+  // Where the mobile atoms were at begin.
+  const std::vector<double> &start() const { return start_; }
   // Puts the mobile atoms back to where they were when begin was called.
   void restore();
   // How many atoms are evaluated at a step, by the last layer.
