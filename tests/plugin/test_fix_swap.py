@@ -159,7 +159,7 @@ def on_ranks(jobs, ranks):
 
 
 def test_two_ranks_make_the_moves_of_one(start):
-    """At rest and in motion (with a bath), one window and two; what is added is the whole cell's."""
+    """At rest and in motion, one window and two; what is added is the whole cell's."""
     moving = ("velocity all create 600 5 loop geom mom yes", "fix n all nve")
     jobs = [
         commands("8 1 1", "1 6 7 3000 types 2 3 length 4 radius 3 windows 2 1 1"),
@@ -253,7 +253,7 @@ def test_visits_follow_the_enumerated_weights(
 
 
 def test_positions_have_the_temperature_of_the_ensemble(start):
-    """kT = <|F|²> / <∇²U>, an identity of exp(-U/kT) however it is sampled: nothing else moves here.
+    """kT = <|F|²> / <∇²U>, an identity of exp(-U/kT); nothing but the fix moves here.
 
     Blocks of the chain give the error; false alarms: 1e-4 (3.9 standard errors), fixed seed.
     """

@@ -1,11 +1,11 @@
 """The path of a candidate move: on all atoms, or on those that move and their surroundings.
 
-Where `md.mobile_radius` lets a part of the atoms stand still, energies and forces are functions of
-the moving atoms alone, and the model's finite range makes them those of a region: the cost of a path
-does not grow with the cell. Which atoms move follows from the *sites* of the ions that change
-(`Distortions.mobile`), so from the two charge orders alone: the same set on the way back, as detailed
-balance asks. Positions and momenta outside stand still meanwhile and drop out of the work. Nothing is
-approximated; the energies are those of the whole cell to rounding.
+Where `md.mobile_radius` lets a part of the atoms stand still, energies and forces are functions
+of the moving atoms alone, and the model's finite range makes them those of a region: the cost of
+a path does not grow with the cell. Which atoms move follows from the *sites* of the ions that
+change (`Distortions.mobile`), so from the two charge orders alone: the same set on the way back,
+as detailed balance asks. Positions and momenta outside stand still meanwhile and drop out of the
+work. Nothing is approximated; the energies are those of the whole cell to rounding.
 """
 
 from collections.abc import Sequence

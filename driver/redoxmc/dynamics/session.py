@@ -97,7 +97,7 @@ class MdSession(LammpsSession):
     ) -> Local | None:
         """Energies and forces of a few atoms that alone move, as in Dynamics.
 
-        The first rank computes: the others of the group get what it finds, so that all decide alike.
+        The first rank computes; the others get what it finds, so that all decide alike.
         """
         if self.card.is_classical:
             return None

@@ -105,7 +105,7 @@ class LocalRegion:
     def path(
         self, velocities: Floats, masses: Floats, steps: int, time_step: float, mvv2e: float
     ) -> tuple[Floats, float]:
-        """The path of `fix redoxmc/swap` from the positions of `begin`: its end (m, 3) Å, its work eV.
+        """The path of `fix redoxmc/swap` from the positions of `begin`: its end (m, 3) Å, work eV.
 
         velocities: (m, 3) Å/ps. masses: (m,) g/mol. time_step: ps. mvv2e: eV per g/mol Å^2/ps^2.
         """
