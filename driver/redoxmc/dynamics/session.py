@@ -71,7 +71,6 @@ class MdSession(LammpsSession):
         super().__init__(card, comm, inputs)
         self._present: tuple[Species, ...] = ()
         self._twin: MdSession | None = None
-        self._labelled = False
         self._region: LocalRegion | None = None
 
     def trajectory(
@@ -128,7 +127,7 @@ class MdSession(LammpsSession):
     def close(self) -> None:
         """End LAMMPS; the next call starts a new instance."""
         super().close()
-        self._labelled, self._present = False, ()
+        self._present = ()
         if self._twin is not None:
             self._twin.close()
         if self._region is not None:
@@ -164,7 +163,7 @@ class MdSession(LammpsSession):
         self._set("dt", time_step)
         self._set("steps", steps)
         self._lammps.file(str(self.inputs / "md.lmp"))
-        energy = float(self._lammps.get_thermo("pe"))
+        energy = self._energy()
         positions, velocities = self._unwrapped(self._gather("x")), self._gather("v")
         if not (np.isfinite(energy) and np.isfinite(positions).all()):
             raise EngineError("the energy or a position is not a number")
@@ -186,10 +185,6 @@ class MdSession(LammpsSession):
         self._load(cell, phase.positions, species)
         self._scatter("v", phase.velocities)
         self._lammps.command(f"reset_timestep {step}")
-        if not self._labelled:  # a label map can be given once
-            labels = " ".join(f"{kind} {one}" for one, kind in self._types.items())
-            self._lammps.command(f"labelmap atom {labels}")
-            self._labelled = True
         names = self._per_atom
         columns = [f"c_{per_atom.COMPUTE}[{n}]" for n in range(1, len(names) + 1)]
         columns = [f"c_{per_atom.COMPUTE}"] if len(names) == 1 else columns
