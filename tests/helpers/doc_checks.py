@@ -61,7 +61,7 @@ def faults(block: Block) -> list[str]:
     """What is wrong with a block, in words; empty where nothing is."""
     if block.language == "bash":
         return [fault for words in commands(block.text) for fault in _faults_of_command(words)]
-    if block.language == "toml" and "file" not in block.marks:
+    if block.language == "toml" and not block.file:
         return _faults_of_toml(block)
     if block.language == "python":
         compile(block.text, block.where, "exec")
