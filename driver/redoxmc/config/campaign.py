@@ -338,12 +338,12 @@ class Config(Table):
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-Source = Path | str | Mapping[str, Any]  # of a campaign: its file, or the tables of one
+Source = Path | str | Mapping[str, Any] | Config  # of a campaign: its file, tables, or itself
 
 
 def name_of(source: Source) -> Path:
     """What messages call a campaign."""
-    return Path("the config" if isinstance(source, Mapping) else source)
+    return Path("the config" if isinstance(source, Mapping | Config) else source)
 
 
 def load_config(source: Source) -> Config:
@@ -352,8 +352,11 @@ def load_config(source: Source) -> Config:
     Relative paths become absolute from the folder of the file, or from the working directory.
     """
     path = name_of(source)
-    tables = dict(source) if isinstance(source, Mapping) else read_toml(path)
-    config = parse_table(Config, tables, path)
+    if isinstance(source, Config):
+        config = source
+    else:
+        tables = dict(source) if isinstance(source, Mapping) else read_toml(path)
+        config = parse_table(Config, tables, path)
     if "moves" not in config.sampling.model_fields_set and not config.one_couple:
         moves = {"electron_transfer": 1.0}
         sampling = config.sampling.model_copy(update={"moves": moves})

@@ -81,7 +81,8 @@ class TrainingConfig(Table):
         this training starts from.
     match_references: change the reference energies of the start so that its energies of the
         training frames are right in the mean of each species: for data of another energy scale.
-    bonds: how many ligands of which species a redox species has, by name, for the model card.
+    bonds: how many ligands of which species a redox species has, by name, for the model card; what
+        is left out is found in the training frames.
     note: what else the card should say to whoever uses the model.
     """
 

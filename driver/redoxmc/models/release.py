@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.config.training import LigandConfig, TrainingConfig
+from redoxmc.config.training import TrainingConfig
 from redoxmc.errors import InputError
 from redoxmc.io.files import write_atomically
 from redoxmc.io.toml_text import toml_text
-from redoxmc.model_card import Bonds
+from redoxmc.models.bond_lengths import measured_bonds
 from redoxmc.models.checkpoint import load_checkpoint, rebuild_model
 from redoxmc.models.export import (
     DTYPES,
@@ -21,11 +21,6 @@ from redoxmc.models.export import (
 )
 from redoxmc.models.frames import Frame, frames_of, hash_files, make_sample
 from redoxmc.models.metrics import measure_errors
-from redoxmc.species import Species
-from redoxmc.structures.neighbours import neighbours
-
-REACH = 6.0  # Å: how far ligands are looked for
-CALM = 0.5  # eV/Å: largest force of a frame whose bond lengths count as those of a relaxed state
 
 
 def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str, Any]:
@@ -43,7 +38,7 @@ def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str,
     provenance = Provenance(
         training_data_sha256=hash_files(config.data.train),
         errors=_errors(model, config, dtype),
-        bonds={name: mean_bond(frames, name, bond) for name, bond in config.bonds.items()},
+        bonds=measured_bonds(frames, config),
         notes={
             "note": config.note,
             "example": "example.extxyz",
@@ -78,26 +73,6 @@ def _errors(model: Any, config: TrainingConfig, dtype: str) -> dict[str, Any]:
     errors = measure_errors(module, samples, kinds=kinds)
     module.to(DTYPES["float64"])
     return errors.metadata(names)
-
-
-def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:
-    """Mean distance (Å) of a species to its nearest ligands, over the calmest frames.
-
-    Frames whose largest force exceeds CALM are left out where others remain: along a relaxation
-    the bonds are still on their way.
-    """
-    ligand = Species.parse(bond.ligand)
-    calm = [f for f in frames if name in f.states and np.abs(f.forces).max() < CALM]
-    means = []
-    for frame in calm or [f for f in frames if name in f.states]:
-        states, atoms = np.array(frame.states), frame.atoms
-        for centre in np.flatnonzero(states == name):
-            near = neighbours(atoms.cell, atoms.positions, REACH, [centre], atoms.pbc)
-            near = near[states[near.point] == bond.ligand].once().nearest(bond.coordination)
-            means.append(near.distance.mean())
-    if not means:
-        raise InputError(f"[bonds] names {name!r}, which no training frame holds.")
-    return Bonds(float(np.mean(means)), bond.coordination, ligand)
 
 
 def _write_example(frames: Sequence[Frame], path: Path) -> None:

@@ -31,6 +31,9 @@ HARTREE = 27.211386245988  # eV
 _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
+_TURNS = 10  # at first; more in an iteration amplify what its bands lack
+_MOST_TURNS = 80
+_TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class OrderHold:
     orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
     age: iterations since the last reduction.
     known: by (atom, spin), projectors to begin with.
+    turns: how often the orbitals may be turned in an iteration.
+    energies: of the iterations (eV) since that number was chosen.
     """
 
     shells: list[HeldShell]
@@ -80,6 +85,8 @@ class OrderHold:
     orbitals: dict[tuple[int, int], Floats] = field(default_factory=dict)
     age: int = 0
     known: dict[tuple[int, int], Floats] = field(default_factory=dict)
+    turns: int = _TURNS
+    energies: list[float] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
@@ -115,6 +122,20 @@ class OrderHold:
             self.potential, self.age = (smaller if smaller > _SMALLEST else 0.0), 0
             for mixer in self.mixers:
                 mixer.forget()
+
+    def follow(self, energy: float) -> None:
+        """Turn the orbitals more where energies of iterations (eV) creep, less where they swing.
+
+        A turn beyond the place where the new density wants the orbital comes back in the next.
+        """
+        self.energies = [*self.energies, energy] if not self.active else []
+        changes = np.diff(self.energies[-5:])
+        if len(changes) < 4 or np.abs(changes).max() < _TELLING:
+            return
+        if (changes < 0).all():
+            self.turns, self.energies = min(2 * self.turns, _MOST_TURNS), []
+        elif (changes[1:] * changes[:-1] < 0).all():
+            self.turns, self.energies = max(1, self.turns // 2), []
 
     def choose_orbitals(self, wfs: Any, density: Any) -> None:
         """Choose the orbitals from the wave functions, and put them into the density."""
@@ -186,6 +207,7 @@ def hold_order(hold: OrderHold) -> None:
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
         if hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
+            hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
         with held(hamiltonian, wfs.setups):
             iterate(self, wfs, hamiltonian, density)
             if hold.orbitals:
