@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--only", help="a part of a material's name; the table is printed only")
-    parser.add_argument("--steps", type=int, default=6000, help="attempted moves of each seed")
+    parser.add_argument("--steps", type=int, default=8000, help="attempted moves of each seed")
     arguments = parser.parse_args()
 
     from twelve.compare import compare

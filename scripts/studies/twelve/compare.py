@@ -110,23 +110,6 @@ def p_value(exact: Any, results: Any, temperature: float) -> float:
         observed = np.array([visits[state.key] for state in here], dtype=float)
         assert observed.sum() == total, "a visited state is not among the enumerated ones"
         part, groups = _chi_square(observed, np.array(weights) * total)
-        if __import__("os").environ.get("DEBUG12"):
-            print(
-                x,
-                "states",
-                len(here),
-                "failed",
-                sum(f.x == x for f in exact.failed),
-                "spread eV",
-                np.ptp(energies).round(2),
-                "chi",
-                round(part, 1),
-                groups,
-                "obs",
-                observed[:8],
-                "exp",
-                (np.array(weights) * total)[:8].round(1),
-            )
         statistic, freedom = statistic + part, freedom + groups - 1
     return float(chi2.sf(statistic, freedom)) if freedom else float("nan")
 
