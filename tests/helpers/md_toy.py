@@ -74,6 +74,9 @@ class Wells:
     def begin(self, cell, positions, species):
         pass
 
+    def local(self, cell, positions, before, after, mobile):
+        return None
+
     def trajectory(self, cell, start, species, steps, time_step):
         masses = masses_of(species)[:, None] * MVV2E
         x, v = start.positions, start.velocities

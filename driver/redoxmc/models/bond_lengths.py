@@ -43,7 +43,7 @@ def _ligands(frames: Sequence[Frame], element: str) -> LigandConfig | None:
         states = np.array(frame.states)
         others = frame.atoms.numbers != frame.atoms.numbers[frame.atoms.symbols == element][0]
         for centre in np.flatnonzero(frame.atoms.symbols == element):
-            near = _around(frame, centre)
+            near = _around(frame, int(centre))
             near = near[others[near.point]]
             if not len(near.distance):
                 continue
@@ -76,7 +76,7 @@ def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:
     for frame in calm or [f for f in frames if name in f.states]:
         states = np.array(frame.states)
         for centre in np.flatnonzero(states == name):
-            near = _around(frame, centre)
+            near = _around(frame, int(centre))
             near = near[states[near.point] == bond.ligand].nearest(bond.coordination)
             means.append(near.distance.mean())
     if not means:

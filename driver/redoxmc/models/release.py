@@ -19,7 +19,7 @@ from redoxmc.models.export import (
     export_model,
     model_metadata,
 )
-from redoxmc.models.frames import Frame, hash_files, make_sample, read_frames
+from redoxmc.models.frames import Frame, frames_of, hash_files, make_sample
 from redoxmc.models.metrics import measure_errors
 
 
@@ -34,7 +34,7 @@ def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str,
     content = load_checkpoint(checkpoint)
     config = TrainingConfig.model_validate(content["config"])
     model = rebuild_model(content["model"], content["weights"])
-    frames = read_frames(config.data.train)
+    frames = frames_of(config.data, "train")
     provenance = Provenance(
         training_data_sha256=hash_files(config.data.train),
         errors=_errors(model, config, dtype),
@@ -66,7 +66,7 @@ def _errors(model: Any, config: TrainingConfig, dtype: str) -> dict[str, Any]:
     if not config.data.test:
         return {}
     module = model.module.to(DTYPES[dtype])
-    frames = read_frames(config.data.test)
+    frames = frames_of(config.data, "test")
     samples = [make_sample(f, model.table, model.r_cut) for f in frames]
     names = [str(entry.species) for entry in model.table]
     kinds = [np.array([names.index(state) for state in f.states]) for f in frames]
@@ -92,8 +92,8 @@ def _config_text(config: TrainingConfig, folder: Path) -> str:
 
     data = config.model_dump(mode="json")
     base = folder.resolve()
-    for key, paths in data["data"].items():
-        data["data"][key] = [os.path.relpath(p, base) for p in paths]
+    for key in ("train", "valid", "test"):
+        data["data"][key] = [os.path.relpath(p, base) for p in data["data"][key]]
     if config.start is not None:
         data["start"] = os.path.relpath(config.start, base)
     return toml_text(data)
