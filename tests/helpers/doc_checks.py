@@ -18,7 +18,7 @@ from redoxmc.config.training import TrainingConfig
 WRAPPERS = {"mpirun": 3, "srun": 1, "time": 1, "sbatch": 1, "bash": 1}  # words to take off
 CARD = {  # keys of card.toml that a classical model has, and what every card may have
     "format", "name", "architecture", "charge_aware", "species", "source", "licence", "note",
-    "example", "lammps_charges", "bonds",
+    "example", "lammps_charges", "bonds", "reference_energies_eV",
 }  # fmt: skip
 BASE: dict[str, Any] = {
     "host": {"structure": "host.cif"},
