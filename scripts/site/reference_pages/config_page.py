@@ -73,10 +73,10 @@ def campaign_page() -> str:
     """The reference of campaign.toml."""
     text = (
         f"{MADE}# Campaign file\n\nEvery key of `campaign.toml`, from the schema that reads it. A "
-        "key that is unknown, that nothing would read, or that does not go with another one is refused "
-        "with a sentence. Paths are relative to the file. Every run writes its config with all "
-        "defaults into `results.h5`.\n\nChains do not depend on the number of ranks, on kills, or "
-        "on `[parallel]` and `[report]`.\n"
+        "key that is unknown, that nothing would read, or that does not go with another one is "
+        "refused with a sentence. Paths are relative to the file. Every run writes its config with "
+        "all defaults into `results.h5`.\n\nChains do not depend on the number of ranks, on kills, "
+        "or on `[parallel]` and `[report]`.\n"
     )
     parts = [text]
     for name, (schema, about) in CAMPAIGN_TABLES.items():
