@@ -111,11 +111,11 @@ def test_the_surroundings_decide_as_the_whole_cell_does(start):
 
 
 def test_a_refused_move_leaves_no_trace(start):
-    """A short path always costs something: the dynamics is bit for bit that without the fix."""
+    """A path of one step always costs something: the dynamics is bit for bit that without the fix."""
     ends = []
     for swaps in (True, False):
         lmp = start(
-            "1 1 1", "1 1 7 0.001 types 2 3 length 3", "velocity all create 300 5 loop geom"
+            "1 1 1", "1 1 7 0.001 types 2 3 length 1", "velocity all create 300 5 loop geom"
         )
         if not swaps:
             lmp.command("unfix s")
