@@ -70,13 +70,24 @@ def energy_of_types(lmp, kinds):
     return lmp.get_thermo("pe")
 
 
+TILTED = ("change_box all triclinic", "change_box all xy final 1.5 xz final -0.7 remap")
+SLAB = ("change_box all boundary p p s",)
+
+
 @pytest.mark.parametrize(
-    ("repeat", "windows"), [("1 2 2", "1 1 1"), ("8 1 1", "2 1 1")], ids=["one", "two"]
+    ("repeat", "windows", "more"),
+    [
+        ("1 2 2", "1 1 1", ()),
+        ("8 1 1", "2 1 1", ()),
+        ("1 2 1", "1 1 1", TILTED),
+        ("1 1 2", "1 1 1", SLAB),
+    ],
+    ids=["one", "two", "tilted", "slab"],
 )
 def test_accepted_moves_change_the_energy_of_the_whole_cell_by_what_they_say(
-    start, repeat, windows
+    start, repeat, windows, more
 ):
-    lmp = start(repeat, f"1 4 7 3000 types Fe2+ 3 length 4 radius 3 windows {windows}")
+    lmp = start(repeat, f"1 4 7 3000 types Fe2+ 3 length 4 radius 3 windows {windows}", *more)
     before = lmp.get_thermo("pe")
     iron = np.isin(types(lmp), (2, 3)).sum()
     first = types(lmp)
