@@ -2,7 +2,6 @@
 
 from redoxmc.config.campaign import (
     AnnealingConfig,
-    Config,
     HostConfig,
     IonsConfig,
     ModelConfig,
@@ -68,31 +67,23 @@ TRAINING_TABLES: dict[str, tuple[type[Table], str]] = {
     ),
 }
 TABLES_OF_TABLES = {"data", "model", "loss", "optimizer", "bonds"}
-_SETTINGS = ("MaceSettings", "ChgnetSettings", "CPainnSettings")
 
 
 def campaign_page() -> str:
     """The reference of campaign.toml."""
-    parts = [
-        MADE,
-        "# Campaign file\n\n",
-        "Every key of `campaign.toml`, from the schema that reads it. A key that is unknown, that "
-        "nothing would read, or that does not go with another one is refused with a sentence. "
-        "Paths are relative to the file. Every run writes its config with all defaults into "
-        "`results.h5`.\n\n",
-        "Results are those of the file: chains do not depend on the number of ranks, on kills or "
-        "on `[parallel]` and `[report]`.\n",
-    ]
-    for name, (schema, text) in CAMPAIGN_TABLES.items():
+    text = (
+        f"{MADE}# Campaign file\n\nEvery key of `campaign.toml`, from the schema that reads it. A "
+        "key that is unknown, that nothing would read, or that does not go with another one is "
+        "refused with a sentence. Paths are relative to the file. Every run writes its config with "
+        "all defaults into `results.h5`.\n\nChains do not depend on the number of ranks, on kills, "
+        "or on `[parallel]` and `[report]`.\n"
+    )
+    parts = [text]
+    for name, (schema, about) in CAMPAIGN_TABLES.items():
         skip = ("annealing",) if name == "[sampling]" else ()
-        parts.append(_section(name, text, keys_of(schema, skip)))
+        parts.append(_section(name, about, keys_of(schema, skip)))
     parts.append(_moves())
-    return "\n".join([parts[0] + parts[1] + parts[2] + parts[3], *parts[4:]])
-
-
-def top_tables() -> set[str]:
-    """Names of the tables of a campaign, for the check that none is left out here."""
-    return set(Config.model_fields)
+    return "\n".join(parts)
 
 
 def training_page() -> str:
@@ -114,9 +105,9 @@ def training_page() -> str:
         "CHGNet": ChgnetSettings,
         "cPaiNN": CPainnSettings,
     }
-    for architecture, own in settings.items():
+    for architecture, schema in settings.items():
         about = f'Settings of the architecture, with `architecture = "{architecture}"`.'
-        parts.append(_section(f"`[model]` of {architecture}", about, keys_of(own)))
+        parts.append(_section(f"`[model]` of {architecture}", about, keys_of(schema)))
     return "\n".join(parts)
 
 

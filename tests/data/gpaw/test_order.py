@@ -156,21 +156,16 @@ def test_known_orbitals_come_before_those_of_the_crystal(gpaw: Any) -> None:
     assert [shell.atom for shell in hold.filled({0: SETUP, 1: SETUP}, result.density)] == [0]
 
 
-def test_energies_that_creep_turn_the_orbitals_more_and_those_that_swing_less() -> None:
+def test_orbitals_turn_less_where_energies_swing() -> None:
     hold = make_hold(Mixer())
-    for energy in (0.0, -0.1, -0.2, -0.3, -0.4, -0.5):
-        hold.follow(energy)
+    for n in range(6):
+        hold.follow(0.1 * (-1) ** n)
     assert hold.turns == 10, "the potential still acts"
     hold.potential = 0.0
     for energy in (-0.010, -0.012, -0.012, *(-0.012 + 0.0005 * (-1) ** n for n in range(6))):
         hold.follow(energy)
     assert hold.turns == 10, "noise"
-    for expected in (20, 40, 80, 80):
-        hold.energies = []
-        for n in range(5):
-            hold.follow(-0.003 * n)
-        assert hold.turns == expected
-    for expected in (40, 20, 10, 5, 2, 1, 1):
+    for expected in (5, 2, 1, 1):
         hold.energies = []
         for n in range(5):
             hold.follow(0.002 * (-1) ** n)

@@ -32,7 +32,6 @@ _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
 _TURNS = 10  # at first; more in an iteration amplify what its bands lack
-_MOST_TURNS = 80
 _TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
 
 
@@ -124,17 +123,14 @@ class OrderHold:
                 mixer.forget()
 
     def follow(self, energy: float) -> None:
-        """Turn the orbitals more where energies of iterations (eV) creep, less where they swing.
+        """Turn the orbitals less where the energies of iterations (eV) swing to and fro.
 
         A turn beyond the place where the new density wants the orbital comes back in the next.
         """
         self.energies = [*self.energies, energy] if not self.active else []
         changes = np.diff(self.energies[-5:])
-        if len(changes) < 4 or np.abs(changes).max() < _TELLING:
-            return
-        if (changes < 0).all():
-            self.turns, self.energies = min(2 * self.turns, _MOST_TURNS), []
-        elif (changes[1:] * changes[:-1] < 0).all():
+        swings = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
+        if swings and np.abs(changes).max() > _TELLING:
             self.turns, self.energies = max(1, self.turns // 2), []
 
     def choose_orbitals(self, wfs: Any, density: Any) -> None:
