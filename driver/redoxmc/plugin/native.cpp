@@ -13,7 +13,7 @@
 namespace redoxmc {
 namespace {
 
-  constexpr int VERSION = 1;    // of the interface in native/kernel.cpp
+  constexpr int VERSION = 2;    // of the interface in native/kernel.cpp
 
   // The functions of a generated library; see native/kernel.cpp.
   struct Library {
