@@ -8,7 +8,7 @@ import numpy as np
 
 from redoxmc.native import probe
 from redoxmc.native.errors import CannotGenerateError
-from redoxmc.native.polynomials import PolynomialTable, tabulate
+from redoxmc.native.splines import SplineTable, tabulate
 from redoxmc.native.probe import Array
 
 HEADS = ("energy", "moment", "charge")
@@ -27,7 +27,7 @@ class PainnLayer:
     """A message and its update; see models/cpainn.py."""
 
     message: tuple[Dense, Dense]  # width to width, width to 3 width
-    table: PolynomialTable  # of the filters, 3 width functions
+    table: SplineTable  # of the filters, 3 width functions
     mix: Array  # [width, 2 width]
     update: tuple[Dense, Dense]  # 2 width to width, width to 3 width
 

@@ -11,6 +11,36 @@
 
 namespace {
 
+// Direction and radial part of an edge from its vector.
+INLINE void set_place(Edge &e, const double *v)
+{
+  const double r = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]), inverse = 1.0 / r;
+  const double u = r * (1.0 / STEP);
+  const bool inside = u < INTERVALS;
+  e.row = inside ? static_cast<int>(u) : 0;
+  e.x = static_cast<S>(v[0] * inverse);
+  e.y = static_cast<S>(v[1] * inverse);
+  e.z = static_cast<S>(v[2] * inverse);
+  e.inverse = static_cast<S>(inverse);
+  // nothing comes from beyond the cutoff; a distance that is not a number stays visible
+  const double t = u - e.row, kept = inside ? 1.0 : u >= INTERVALS ? 0.0 : u;
+  double value[COEFFICIENTS], slope[COEFFICIENTS];
+  for (int j = 0; j < COEFFICIENTS; j++) {
+    value[j] = SPLINE[COEFFICIENTS - 1][j];
+    slope[j] = 0.0;
+  }
+#pragma GCC unroll 16
+  for (int n = COEFFICIENTS - 2; n >= 0; n--)
+    for (int j = 0; j < COEFFICIENTS; j++) {
+      slope[j] = slope[j] * t + value[j];
+      value[j] = value[j] * t + SPLINE[n][j];
+    }
+  for (int j = 0; j < COEFFICIENTS; j++) {
+    e.value[j] = static_cast<S>(kept != 0.0 ? kept * value[j] : 0.0);
+    e.slope[j] = static_cast<S>(kept != 0.0 ? kept * slope[j] : 0.0);
+  }
+}
+
 // Sorts the edges of each atom by kind. A part whose edges do not have their reverses has none that
 // stands for two.
 void find_edges(Kernel &k)
@@ -39,46 +69,33 @@ void find_edges(Kernel &k)
       Edge *place[3] = {edges + k.first[i], edges + k.first[i] + alone[i],
                         edges + k.first[i] + active[i]};
       for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++) {
-        const double *v = k.vectors + 3 * e;
-        const double r = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]), inverse = 1.0 / r;
-        const double u = r * (1.0 / STEP);
-        // the last row is zero; a distance that is not a number goes there, too, and stays visible
-        const int row = u < INTERVALS ? static_cast<int>(u) : INTERVALS;
-        const int j = static_cast<int>(k.sender[e]);
-        *place[kind(j)]++ = {j,
-                             row,
-                             e,
-                             static_cast<S>(2.0 * (u - row) - 1.0),
-                             static_cast<S>(v[0] * inverse),
-                             static_cast<S>(v[1] * inverse),
-                             static_cast<S>(v[2] * inverse),
-                             static_cast<S>(inverse)};
+        const int j = static_cast<int>(k.sender[e]), which = kind(j);
+        Edge &edge = *place[which]++;
+        edge.node = j;
+        edge.id = e;
+        set_place(edge, k.vectors + 3 * e);
       }
     }
   });
 }
 
-template <class L> INLINE const S *radial_row(const Edge &e, int block)
-{
-  constexpr std::size_t SIZE = COEFFICIENTS * filters<L>() * LANES;
-  return W + L::TABLE + (static_cast<std::size_t>(block) * (INTERVALS + 1) + e.row) * SIZE;
-}
-
-// Filters at an edge by Horner's rule, and their slopes where there is room for them.
+// Filters at an edge, and their slopes where there is room for them.
 template <class L> INLINE void filter(const Edge &e, int block, V *f, V *slope = nullptr)
 {
   constexpr int N = filters<L>();
-  const S *c = radial_row<L>(e, block) + (COEFFICIENTS - 1) * N * LANES;
-  const S t = e.t;
-  for (int p = 0; p < N; p++) f[p] = ld(c + p * LANES);
-#pragma GCC unroll 16
-  for (int power = COEFFICIENTS - 2; power >= 0; power--) {
-    c -= N * LANES;
-    for (int p = 0; p < N; p++) {
-      if (slope) slope[p] = power == COEFFICIENTS - 2 ? f[p] : slope[p] * t + f[p];
-      f[p] = f[p] * t + ld(c + p * LANES);
-    }
+  const S *c = W + L::TABLE +
+      (static_cast<std::size_t>(block) * (INTERVALS + COEFFICIENTS - 1) + e.row) * N * LANES;
+  for (int p = 0; p < N; p++) {
+    f[p] = V{};
+    if (slope) slope[p] = V{};
   }
+#pragma GCC unroll 16
+  for (int j = 0; j < COEFFICIENTS; j++)
+    for (int p = 0; p < N; p++) {
+      const V w = ld(c + (j * N + p) * LANES);
+      f[p] += w * e.value[j];
+      if (slope) slope[p] += w * e.slope[j];
+    }
 }
 
 // One block of the features of a node: phi1 phi2 phi3 vx vy vz, the first two alone in layer 0.
@@ -223,7 +240,7 @@ template <class L> void edge_gradients(const Kernel &k, int i, const S *sums, do
     const double u[3] = {e.x, e.y, e.z}, inverse = e.inverse;
     // what remains of the derivative by direction is across the edge, and falls off as 1/r
     const double across = (total[1] * u[0] + total[2] * u[1] + total[3] * u[2]) * inverse;
-    const double part = total[0] * (2.0 / STEP) - across;
+    const double part = total[0] * (1.0 / STEP) - across;
     for (int c = 0; c < 3; c++) to[c] += total[1 + c] * inverse + part * u[c];
   }
 }

@@ -8,21 +8,22 @@
 
 namespace {
 
-// y = bias + x w of so many rows; without bias where it is nullptr.
-template <int K, int N>
-void dense(const S *x, int x_step, int rows, const S *w, const S *bias, S *y, int y_step)
+// y = x w of so many rows, each [K] and [N] without gaps.
+template <int K, int N, bool ADD = false> void dense(const S *x, int rows, const S *w, S *y)
 {
-  for (int row = 0; row < rows; row++)
-    if (bias)
-      copy(y + row * y_step, bias, N);
-    else
-      zero(y + row * y_step, N);
   int row = 0;
   for (; row + 8 <= rows; row += 8)
-    matmul<8, K, N>(x + row * x_step, x_step, w, y + row * y_step, y_step);
+    product<8, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
   for (; row + 2 <= rows; row += 2)
-    matmul<2, K, N>(x + row * x_step, x_step, w, y + row * y_step, y_step);
-  if (row < rows) matmul<1, K, N>(x + row * x_step, x_step, w, y + row * y_step, y_step);
+    product<2, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
+  if (row < rows) product<1, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
+}
+
+// The same with a bias.
+template <int K, int N> void dense(const S *x, int rows, const S *w, const S *bias, S *y)
+{
+  for (int row = 0; row < rows; row++) copy(y + row * N, bias, N);
+  dense<K, N, true>(x, rows, w, y);
 }
 
 // Buffers for TILE atoms.
@@ -121,16 +122,16 @@ template <class L> void update(Kernel &k, int i, int n, const Tile &t)
   gather<L>(k, i, n, t);
   S *const mixed = row_of<L>(k.mixed, i, 6), *const hidden = row_of<L>(k.slope, i, 1);
   S *const gate = row_of<L>(k.gate, i, G);
-  dense<WIDTH, 2 * WIDTH>(t.v, WIDTH, 3 * n, W + L::MIX, nullptr, mixed, 2 * WIDTH);
+  dense<WIDTH, 2 * WIDTH>(t.v, 3 * n, W + L::MIX, mixed);
   each_block(n, [&](int a, int, int f) {
     V product, square;
     inner(mixed, a, f, product, square);
     st(t.input + a * 2 * WIDTH + f, ld(t.s + a * WIDTH + f));
     st(t.input + (2 * a + 1) * WIDTH + f, norm_of(square));
   });
-  dense<2 * WIDTH, WIDTH>(t.input, 2 * WIDTH, n, W + L::IN, W + L::IN_BIAS, hidden, WIDTH);
+  dense<2 * WIDTH, WIDTH>(t.input, n, W + L::IN, W + L::IN_BIAS, hidden);
   silu(hidden, t.hidden, n * WIDTH);
-  dense<WIDTH, G * WIDTH>(t.hidden, WIDTH, n, W + L::OUT, W + L::OUT_BIAS, gate, G * WIDTH);
+  dense<WIDTH, G * WIDTH>(t.hidden, n, W + L::OUT, W + L::OUT_BIAS, gate);
   each_block(n, [&](int a, int block, int f) {
     V product, square;
     inner(mixed, a, f, product, square);
@@ -146,10 +147,9 @@ template <class L> void update(Kernel &k, int i, int n, const Tile &t)
   if constexpr (!L::LAST) {
     for (int a = 0; a < n; a++) copy(scalars_after<L>(k, i + a), t.s + a * WIDTH, WIDTH);
     S *const sent = row_of<L>(k.sent_slope, i, 1);
-    dense<WIDTH, WIDTH>(t.s, WIDTH, n, W + L::SEND_IN, W + L::SEND_IN_BIAS, sent, WIDTH);
+    dense<WIDTH, WIDTH>(t.s, n, W + L::SEND_IN, W + L::SEND_IN_BIAS, sent);
     silu(sent, t.hidden, n * WIDTH);
-    dense<WIDTH, 3 * WIDTH>(t.hidden, WIDTH, n, W + L::SEND_OUT, W + L::SEND_OUT_BIAS, t.wide,
-                            3 * WIDTH);
+    dense<WIDTH, 3 * WIDTH>(t.hidden, n, W + L::SEND_OUT, W + L::SEND_OUT_BIAS, t.wide);
     each_block(n, [&](int a, int block, int f) {
       for (int p = 0; p < 3; p++)
         st(next_features<L>(k.features, i + a) + (block * 6 + p) * LANES,
@@ -162,7 +162,7 @@ template <class L> void update(Kernel &k, int i, int n, const Tile &t)
 void read_out(Kernel &k, int i, int n, const Tile &t, double *energy)
 {
   for (int head = N_HEADS - 1; head >= 0; head--) {    // the energy last: its slopes stay
-    dense<WIDTH, HEAD>(t.s, WIDTH, n, W + HEAD_IN[head], W + HEAD_BIAS[head], t.wide, HEAD);
+    dense<WIDTH, HEAD>(t.s, n, W + HEAD_IN[head], W + HEAD_BIAS[head], t.wide);
     silu(t.wide, t.input, n * HEAD);
     const S *const out = W + HEAD_OUT[head];
     for (int a = 0; a < n; a++) {
@@ -174,7 +174,7 @@ void read_out(Kernel &k, int i, int n, const Tile &t, double *energy)
   }
   for (int a = 0; a < n; a++)
     for (int u = 0; u < HEAD; u++) t.wide[a * HEAD + u] *= W[HEAD_OUT[0] + u];
-  dense<HEAD, WIDTH>(t.wide, HEAD, n, W + HEAD_IN_ADJOINT, nullptr, t.s, WIDTH);
+  dense<HEAD, WIDTH>(t.wide, n, W + HEAD_IN_ADJOINT, t.s);
 }
 
 INLINE void multiply(S *x, const S *y, int n)
@@ -193,9 +193,9 @@ template <class L> void gather_gradients(Kernel &k, int i, int n, const Tile &t)
       st(t.v + (3 * a + p) * WIDTH + f, ld(from + (3 + p) * LANES));
     }
   });
-  dense<3 * WIDTH, WIDTH>(t.wide, 3 * WIDTH, n, W + L::SEND_OUT_ADJOINT, nullptr, t.hidden, WIDTH);
+  dense<3 * WIDTH, WIDTH>(t.wide, n, W + L::SEND_OUT_ADJOINT, t.hidden);
   multiply(t.hidden, row_of<L>(k.sent_slope, i, 1), n * WIDTH);
-  dense<WIDTH, WIDTH>(t.hidden, WIDTH, n, W + L::SEND_IN_ADJOINT, nullptr, t.s, WIDTH);
+  dense<WIDTH, WIDTH>(t.hidden, n, W + L::SEND_IN_ADJOINT, t.s);
   each_block(n, [&](int a, int block, int) {
     add_block(k.residual.data() + static_cast<std::size_t>(i + a) * ROW + block * 4 * LANES, a, block,
               t.s, t.v);
@@ -221,9 +221,9 @@ template <class L> void update_adjoint(Kernel &k, int i, int n, const Tile &t)
     st(g, ds * product);
     st(g + WIDTH, ds);
   });
-  dense<G * WIDTH, WIDTH>(t.wide, G * WIDTH, n, W + L::OUT_ADJOINT, nullptr, t.hidden, WIDTH);
+  dense<G * WIDTH, WIDTH>(t.wide, n, W + L::OUT_ADJOINT, t.hidden);
   multiply(t.hidden, row_of<L>(k.slope, i, 1), n * WIDTH);
-  dense<WIDTH, 2 * WIDTH>(t.hidden, WIDTH, n, W + L::IN_ADJOINT, nullptr, t.input, 2 * WIDTH);
+  dense<WIDTH, 2 * WIDTH>(t.hidden, n, W + L::IN_ADJOINT, t.input);
   each_block(n, [&](int a, int, int f) {
     V product, square;
     inner(mixed, a, f, product, square);
@@ -239,7 +239,7 @@ template <class L> void update_adjoint(Kernel &k, int i, int n, const Tile &t)
     }
   });
   S *const dv = t.wide;    // [n][3][WIDTH]
-  dense<2 * WIDTH, WIDTH>(t.mixed, 2 * WIDTH, 3 * n, W + L::MIX_ADJOINT, nullptr, dv, WIDTH);
+  dense<2 * WIDTH, WIDTH>(t.mixed, 3 * n, W + L::MIX_ADJOINT, dv);
   each_block(n, [&](int a, int block, int f) {
     S *const to = k.residual.data() + static_cast<std::size_t>(i + a) * ROW + block * 4 * LANES;
     st(to, ld(t.s + a * WIDTH + f) + ld(t.input + a * 2 * WIDTH + f));

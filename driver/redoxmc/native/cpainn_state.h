@@ -23,9 +23,11 @@ template <class L> constexpr int filters() { return L::FIRST ? 2 : 3; }
 template <class L> constexpr int gates() { return L::LAST ? 2 : 3; }
 
 struct Edge {
-  int node, row;            // sender; interval of the radial table
-  std::int64_t id;          // number of the edge in the caller's graph
-  S t, x, y, z, inverse;    // place in the interval, -1 to 1; direction; 1/r
+  int node, row;             // sender; interval of the radial table
+  std::int64_t id;           // number of the edge in the caller's graph
+  S x, y, z, inverse;        // direction; 1/r
+  // the splines at its length, and their derivatives along the table
+  S value[COEFFICIENTS], slope[COEFFICIENTS];
 };
 
 struct Scratch : Touched {

@@ -4,9 +4,9 @@ import numpy as np
 
 from redoxmc.native.blob import Blob, pad
 from redoxmc.native.cpainn import Dense, PainnPlan
-from redoxmc.native.polynomials import COEFFICIENTS
 from redoxmc.native.probe import Array
 from redoxmc.native.source import Source, closing, lanes_of, opening, round_up
+from redoxmc.native.splines import COEFFICIENTS, basis
 
 
 def emit_cpainn(plan: PainnPlan, dtype: str, vector_bytes: int) -> Source:
@@ -31,12 +31,14 @@ class _Writer:
         outs = [self.blob.add(pad(plan.heads[name][1].weight[:, 0], self.hidden)) for name in names]
         constants = [float(plan.heads[name][1].bias[0]) for name in names]
         table = plan.layers[0].table
+        splines = ", ".join(_list(map(repr, row)) for row in basis().T.tolist())
         head = f"""{opening("cPaiNN", "cpainn.h", dtype, self.lanes)}
 #include <cstddef>
 constexpr int WIDTH = {self.width}, HEAD = {self.hidden}, N_HEADS = {len(names)};
 constexpr int N_LAYERS = {n}, CARRY = {(n - 1) * self.width};
-constexpr int COEFFICIENTS = {COEFFICIENTS}, INTERVALS = {len(table.coefficients) - 1};
+constexpr int COEFFICIENTS = {COEFFICIENTS}, INTERVALS = {table.intervals};
 constexpr double STEP = {table.step!r};
+constexpr double SPLINE[COEFFICIENTS][COEFFICIENTS] = {{{splines}}};
 constexpr std::size_t EMBEDDING = {self.blob.add(pad(plan.embedding, self.width))};
 constexpr std::size_t FIRST_FEATURES = {self.blob.add(self._first_features())};
 constexpr std::size_t HEAD_IN[] = {_list(h[0] for h in hidden)};
@@ -91,7 +93,7 @@ constexpr const char *OUTPUTS = "{" ".join(names[1:])}";
         return np.moveaxis(split, -2, 0)
 
     def _table(self, k: int) -> Array:
-        """[block, interval, power, filter, lane]; the third filter of layer 0 is never used."""
+        """[block, coefficient, filter, lane]; the third filter of layer 0 is never used."""
         coefficients = self.plan.layers[k].table.coefficients
         return self._blocks(coefficients[..., : (3 if k else 2) * self.plan.width])
 
@@ -106,7 +108,7 @@ constexpr const char *OUTPUTS = "{" ".join(names[1:])}";
         """Operations per edge and per atom, of energy and forces together."""
         w, n = self.plan.width, len(self.plan.layers)
         # a filter (half of an evaluation: one serves an edge and its reverse), messages, adjoints
-        filters = (4 * COEFFICIENTS - 4 + 2 * COEFFICIENTS - 2) / 2
+        filters = 6 * COEFFICIENTS / 2
         edge = w * sum((3 if k else 2) * filters + (70 if k else 30) for k in range(n))
         dense = sum(3 * 2 + 2 + (3 if k < n - 1 else 2) for k in range(n)) + 4 * (n - 1)
         return float(edge), float(4 * w * w * dense + 4 * w * self.hidden)

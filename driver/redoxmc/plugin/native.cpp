@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
+#include <sstream>
 #include <stdexcept>
 
 namespace redoxmc {
@@ -30,6 +31,8 @@ namespace {
     void (*backward)(void *, int, double *, double *);
     void *(*features)(void *, int);
     void *(*gradients)(void *, int);
+    const char *(*outputs)();
+    const double *(*output)(void *, int);
 
     explicit Library(const std::string &file) :
         handle(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL))
@@ -51,6 +54,8 @@ namespace {
       find(backward, "backward");
       find(features, "features");
       find(gradients, "gradients");
+      find(outputs, "outputs");
+      find(output, "output");
     }
 
    private:
@@ -66,10 +71,13 @@ namespace {
     NativeBackend(const std::string &file, int threads) :
         library_(file), n_layers_(library_.layers()), model_(library_.make(threads))
     {
+      std::istringstream names(library_.outputs());
+      for (std::string name; names >> name;) outputs_.push_back(name);
     }
     ~NativeBackend() override { library_.destroy(model_); }
 
     std::string metadata() const { return library_.metadata(); }
+    const std::vector<std::string> &outputs() const { return outputs_; }
 
     const char *name() const override { return "native"; }
     int halo_cutoffs() const override { return 1; }
@@ -108,12 +116,17 @@ namespace {
           exchange->to_owners(library_.gradients(model_, layer), library_.width(layer),
                               scalar == 8);
       }
+      for (std::size_t which = 0; which < outputs_.size(); which++) {
+        const double *values = library_.output(model_, static_cast<int>(which));
+        out.per_atom[outputs_[which]].assign(values, values + n);
+      }
     }
 
    private:
     Library library_;    // never unloaded: its OpenMP threads live on
     int n_layers_;
     void *model_;
+    std::vector<std::string> outputs_;    // of atoms, beside energies
     std::vector<std::int64_t> first_;
     std::vector<double> layer_energy_;
 
@@ -166,6 +179,7 @@ LoadedModel load_native(const std::string &library, int threads)
   LoadedModel model;
   auto backend = std::make_unique<NativeBackend>(library, threads);
   model.metadata = parse_metadata(backend->metadata());
+  model.per_atom.insert(backend->outputs().begin(), backend->outputs().end());
   model.backend = std::move(backend);
   return model;
 }
