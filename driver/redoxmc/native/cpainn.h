@@ -28,17 +28,16 @@ template <class L> void forward(Kernel &k, const int *atoms, int n_atoms, double
   share(k, atoms ? n_atoms : k.n_local, [&](int part, int begin, int end) {
     Scratch &s = *k.scratch[part];
     if (!atoms) {
-      receive_all<L>(k, begin, end);
+      receive_all<L>(k, s, begin, end);
       update_all<L>(k, s, begin, end, energy);
       return;
     }
-    for (int next = begin; next < end;) {
-      const int start = next;
+    for (int next = begin; next < end;) {    // runs of atoms in a row
+      const int from = atoms[next];
       do next++;
       while (next < end && atoms[next] == atoms[next - 1] + 1);
-      const int from = atoms[start], to = atoms[next - 1] + 1;
-      for (int block = 0; block < BLOCKS; block++)
-        for (int i = from; i < to; i++) receive<L, true>(k, i, block, k.sums.data());
+      const int to = atoms[next - 1] + 1;
+      receive_some<L>(k, s, from, to);
       update_all<L>(k, s, from, to, energy);
     }
   });
@@ -51,7 +50,7 @@ template <class L> void backward(Kernel &k, double *energy, double *gradient)
   share(k, k.n_local, [&](int part, int begin, int end) {
     Scratch &s = *k.scratch[part];
     if constexpr (L::LAST) {
-      receive_all<L>(k, begin, end);
+      receive_all<L>(k, s, begin, end);
       update_all<L>(k, s, begin, end, energy);
     } else {
       const Tile tile(s);

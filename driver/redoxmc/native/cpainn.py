@@ -52,21 +52,22 @@ def read_cpainn(module: Any) -> PainnPlan:
         raise CannotGenerateError(f"the model class {probe.class_name(module)}")
     state = {name: probe.numbers(value) for name, value in module.state_dict().items()}
     r_cut, scale = float(module.r_cut), float(module.scale)
-    layers = []
-    for k in range(int(module.n_layers)):
-        filters = _dense(state, f"messages.{k}.filters")
-        table = tabulate(_filters(filters, state["frequencies"], r_cut), r_cut)
-        layers.append(
-            PainnLayer(
-                _perceptron(state, f"messages.{k}.features"),
-                table,
-                state[f"updates.{k}.mix.weight"].T,
-                _perceptron(state, f"updates.{k}.features"),
-            )
+    n_layers = int(module.n_layers)
+    functions = [
+        _filters(_dense(state, f"messages.{k}.filters"), state["frequencies"], r_cut)
+        for k in range(n_layers)
+    ]
+    # the edges of all layers lie in one grid
+    most = max(tabulate(function, r_cut).intervals for function in functions)
+    layers = [
+        PainnLayer(
+            _perceptron(state, f"messages.{k}.features"),
+            tabulate(functions[k], r_cut, most),
+            state[f"updates.{k}.mix.weight"].T,
+            _perceptron(state, f"updates.{k}.features"),
         )
-    steps = {layer.table.step for layer in layers}
-    if len(steps) > 1:  # the edges of all layers lie in one grid
-        raise CannotGenerateError("filters that need tables of different sizes")
+        for k in range(n_layers)
+    ]
     heads = {
         name: _perceptron(state, f"heads.{name}")
         for name in HEADS

@@ -1,101 +1,32 @@
 // Messages of cPaiNN along edges, and their adjoint.
-//
-// A filter depends on the distance alone, so that an edge and its reverse, both of which end at
-// atoms of this thread, share its evaluation.
 #pragma once
 
-#include "cpainn_state.h"
-
-#include <algorithm>
-#include <cmath>
+#include "cpainn_graph.h"
 
 namespace {
 
-// Direction and radial part of an edge from its vector.
-INLINE void set_place(Edge &e, const double *v)
-{
-  const double r = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]), inverse = 1.0 / r;
-  const double u = r * (1.0 / STEP);
-  const bool inside = u < INTERVALS;
-  e.row = inside ? static_cast<int>(u) : 0;
-  e.x = static_cast<S>(v[0] * inverse);
-  e.y = static_cast<S>(v[1] * inverse);
-  e.z = static_cast<S>(v[2] * inverse);
-  e.inverse = static_cast<S>(inverse);
-  // nothing comes from beyond the cutoff; a distance that is not a number stays visible
-  const double t = u - e.row, kept = inside ? 1.0 : u >= INTERVALS ? 0.0 : u;
-  double value[COEFFICIENTS], slope[COEFFICIENTS];
-  for (int j = 0; j < COEFFICIENTS; j++) {
-    value[j] = SPLINE[COEFFICIENTS - 1][j];
-    slope[j] = 0.0;
-  }
-#pragma GCC unroll 16
-  for (int n = COEFFICIENTS - 2; n >= 0; n--)
-    for (int j = 0; j < COEFFICIENTS; j++) {
-      slope[j] = slope[j] * t + value[j];
-      value[j] = value[j] * t + SPLINE[n][j];
-    }
-  for (int j = 0; j < COEFFICIENTS; j++) {
-    e.value[j] = static_cast<S>(kept != 0.0 ? kept * value[j] : 0.0);
-    e.slope[j] = static_cast<S>(kept != 0.0 ? kept * slope[j] : 0.0);
-  }
-}
-
-// Sorts the edges of each atom by kind. A part whose edges do not have their reverses has none that
-// stands for two.
-void find_edges(Kernel &k)
-{
-  const std::int64_t n_edges = k.first[k.n_local];
-  Edge *const edges = k.edges.reserve(n_edges + 1);
-  int *const alone = k.alone.reserve(2 * k.n_local + 2), *const active = k.active.reserve(k.n_local + 1);
-  share(k, k.n_local, [&](int, int begin, int end) {
-    int *const balance = alone + k.n_local;
-    std::fill(balance + begin, balance + end, 0);
-    const auto inside = [&](int node) { return node >= begin && node < end; };
-    for (int i = begin; i < end; i++)
-      for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++) {
-        const int j = static_cast<int>(k.sender[e]);
-        if (inside(j) && j < i) balance[j]++;
-        if (inside(j) && j > i) balance[i]--;
-      }
-    const bool paired = std::all_of(balance + begin, balance + end, [](int n) { return n == 0; });
-    for (int i = begin; i < end; i++) {
-      const auto kind = [&](int j) { return !paired || !inside(j) || j == i ? 0 : j < i ? 1 : 2; };
-      int count[3] = {0, 0, 0};
-      for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++)
-        count[kind(static_cast<int>(k.sender[e]))]++;
-      alone[i] = count[0];
-      active[i] = count[0] + count[1];
-      Edge *place[3] = {edges + k.first[i], edges + k.first[i] + alone[i],
-                        edges + k.first[i] + active[i]};
-      for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++) {
-        const int j = static_cast<int>(k.sender[e]), which = kind(j);
-        Edge &edge = *place[which]++;
-        edge.node = j;
-        edge.id = e;
-        set_place(edge, k.vectors + 3 * e);
-      }
-    }
-  });
-}
-
-// Filters at an edge, and their slopes where there is room for them.
-template <class L> INLINE void filter(const Edge &e, int block, V *f, V *slope = nullptr)
+// Filters at TOGETHER edges in one interval of the table, and their slopes where SLOPES.
+template <class L, int TOGETHER, bool SLOPES>
+INLINE void filter(const Edge *e, int block, V (*f)[3], V (*slope)[3])
 {
   constexpr int N = filters<L>();
-  const S *c = W + L::TABLE +
-      (static_cast<std::size_t>(block) * (INTERVALS + COEFFICIENTS - 1) + e.row) * N * LANES;
-  for (int p = 0; p < N; p++) {
-    f[p] = V{};
-    if (slope) slope[p] = V{};
-  }
-#pragma GCC unroll 16
-  for (int j = 0; j < COEFFICIENTS; j++)
+  const S *const row = W + L::TABLE +
+      (static_cast<std::size_t>(block) * (INTERVALS + COEFFICIENTS - 1) + e->row) * N * LANES;
+  for (int a = 0; a < TOGETHER; a++)
     for (int p = 0; p < N; p++) {
-      const V w = ld(c + (j * N + p) * LANES);
-      f[p] += w * e.value[j];
-      if (slope) slope[p] += w * e.slope[j];
+      f[a][p] = V{};
+      if (SLOPES) slope[a][p] = V{};
     }
+#pragma GCC unroll 16
+  for (int j = 0; j < COEFFICIENTS; j++) {
+    V w[3];
+    for (int p = 0; p < N; p++) w[p] = ld(row + (j * N + p) * LANES);
+    for (int a = 0; a < TOGETHER; a++)
+      for (int p = 0; p < N; p++) {
+        f[a][p] += w[p] * e[a].value[j];
+        if (SLOPES) slope[a][p] += w[p] * e[a].slope[j];
+      }
+  }
 }
 
 // One block of the features of a node: phi1 phi2 phi3 vx vy vz, the first two alone in layer 0.
@@ -122,46 +53,67 @@ template <class L> INLINE void send(const V *f, const V *h, S x, S y, S z, V *to
   }
 }
 
-// Messages to atom i, one block; with its edges' reverses, or every edge for itself alone.
-template <class L, bool ALONE> void receive(const Kernel &k, int i, int block, S *sums)
+// Work on the edges of a list: on chunks of them, block by block, so that one block of the radial
+// table and of the features stays in the cache; on as many together as there are in one interval.
+template <typename Work> void each_edge(const EdgeList &list, Work work)
 {
-  const Edge *const edges = k.edges.data() + k.first[i];
-  const int n_all = static_cast<int>(k.first[i + 1] - k.first[i]);
-  const int n_alone = ALONE ? n_all : k.alone.data()[i], n = ALONE ? n_all : k.active.data()[i];
-  V total[4] = {}, f[3], h[6], own[6];
-  for (int a = 0; a < n_alone; a++) {
-    const Edge &e = edges[a];
-    filter<L>(e, block, f);
-    load<L>(k, e.node, block, h);
-    send<L>(f, h, e.x, e.y, e.z, total);
-  }
-  load<L>(k, i, block, own);
-  for (int a = n_alone; a < n; a++) {
-    const Edge &e = edges[a];
-    filter<L>(e, block, f);
-    load<L>(k, e.node, block, h);
-    send<L>(f, h, e.x, e.y, e.z, total);
-    S *to = sums + static_cast<std::size_t>(e.node) * ROW + block * 4 * LANES;
-    V other[4];
-    for (int m = 0; m < 4; m++) other[m] = ld(to + m * LANES);
-    send<L>(f, own, -e.x, -e.y, -e.z, other);
-    for (int m = 0; m < 4; m++) st(to + m * LANES, other[m]);
-  }
-  S *to = sums + static_cast<std::size_t>(i) * ROW + block * 4 * LANES;
-  for (int m = 0; m < 4; m++) st(to + m * LANES, ALONE ? total[m] : ld(to + m * LANES) + total[m]);
+  const Edge *const edges = list.edges.data();
+  for (const EdgeList::Chunk &chunk : list.chunks)
+#pragma GCC unroll 1
+    for (int block = 0; block < BLOCKS; block++) {
+      for (int e = chunk.fours; e < chunk.twos; e += 4)
+        work(std::integral_constant<int, 4>(), edges + e, block, e - chunk.fours);
+      for (int e = chunk.twos; e < chunk.ones; e += 2)
+        work(std::integral_constant<int, 2>(), edges + e, block, e - chunk.fours);
+      for (int e = chunk.ones; e < chunk.end; e++)
+        work(std::integral_constant<int, 1>(), edges + e, block, e - chunk.fours);
+    }
+}
+
+// Messages along the edges of a list, added to the sums; BOTH: along their reverses, too.
+template <class L, bool BOTH> void receive(const Kernel &k, const EdgeList &list)
+{
+  S *const sums = k.sums.data();
+  each_edge(list, [&](auto together, const Edge *edges, int block, int) INLINE_LAMBDA {
+    constexpr int TOGETHER = decltype(together)::value;
+    V f[TOGETHER][3];
+    filter<L, TOGETHER, false>(edges, block, f, nullptr);
+    for (int a = 0; a < TOGETHER; a++) {
+      const auto add_message = [&](int from, int to, S x, S y, S z) INLINE_LAMBDA {
+        V h[6], total[4];
+        S *const row = row_of(sums, to, block);
+        for (int m = 0; m < 4; m++) total[m] = ld(row + m * LANES);
+        load<L>(k, from, block, h);
+        send<L>(f[a], h, x, y, z, total);
+        for (int m = 0; m < 4; m++) st(row + m * LANES, total[m]);
+      };
+      const Edge &e = edges[a];
+      add_message(e.from, e.to, e.x, e.y, e.z);
+      if (BOTH) add_message(e.to, e.from, -e.x, -e.y, -e.z);
+    }
+  });
+}
+
+inline void clear_sums(const Kernel &k, int begin, int end)
+{
+  std::memset(k.sums.data() + static_cast<std::size_t>(begin) * ROW, 0,
+              static_cast<std::size_t>(end - begin) * ROW * sizeof(S));
 }
 
 // Messages to the atoms of a part.
-template <class L> void receive_all(const Kernel &k, int begin, int end)
+template <class L> void receive_all(const Kernel &k, const Scratch &s, int begin, int end)
 {
-  S *const sums = k.sums.data();
-  std::memset(sums + static_cast<std::size_t>(begin) * ROW, 0,
-              static_cast<std::size_t>(end - begin) * ROW * sizeof(S));
-  for (int chunk = begin; chunk < end; chunk += CHUNK)
-#pragma GCC unroll 1
-    for (int block = 0; block < BLOCKS; block++)
-      for (int i = chunk; i < std::min(chunk + CHUNK, end); i++)
-        receive<L, false>(k, i, block, sums);
+  clear_sums(k, begin, end);
+  receive<L, true>(k, s.pairs);
+  receive<L, false>(k, s.single);
+}
+
+// Messages to some atoms.
+template <class L> void receive_some(const Kernel &k, Scratch &s, int begin, int end)
+{
+  clear_sums(k, begin, end);
+  list_edges(k, begin, end, s.some);
+  receive<L, false>(k, s.some);
 }
 
 // Adjoint of `send`: d is the gradient of its result. Adds to the gradients of the features, of the
@@ -183,93 +135,75 @@ INLINE void send_adjoint(const V *f, const V *h, S x, S y, S z, const V *d, V *d
   }
 }
 
-// Adjoint of `receive`, one block. sums[a]: SPAN numbers of each edge, its gradient along the table
-// and by its direction, in parts. place: where the gradients of a node's features are.
-template <class L, class Place>
-void receive_adjoint(const Kernel &k, int i, int block, S *sums, Place place)
+// Gradients by edge vectors, from SPAN numbers of each edge, its gradients along the table and by its
+// direction, in parts.
+inline void add_edge_gradients(const Edge *edges, int n, const S *sums, double *gradient)
 {
-  constexpr int N = filters<L>(), M = L::FIRST ? 0 : 6;
-  const Edge *const edges = k.edges.data() + k.first[i];
-  const int n_alone = k.alone.data()[i], n = k.active.data()[i];
-  const S *const residual = k.residual.data();
-  V d[4], own[6], d_own[6] = {};
-  const auto load_gradient = [&](int node, V *to) {
-    const S *from = residual + static_cast<std::size_t>(node) * ROW + block * 4 * LANES;
-    for (int m = 0; m < 4; m++) to[m] = ld(from + m * LANES);
-  };
-  load_gradient(i, d);
-  load<L>(k, i, block, own);
-  for (int a = 0; a < n; a++) {
+  for (int a = 0; a < n; a++, sums += SPAN) {
     const Edge &e = edges[a];
-    V f[3], slope[3], h[6], dh[6], g[3] = {}, u[3] = {};
-    filter<L>(e, block, f, slope);
-    load<L>(k, e.node, block, h);
-    S *const to = L::FIRST ? nullptr : place(e.node) + block * 6 * LANES;
-    for (int m = 0; m < M; m++) dh[m] = ld(to + m * LANES);
-    send_adjoint<L>(f, h, e.x, e.y, e.z, d, dh, g, u);
-    for (int m = 0; m < M; m++) st(to + m * LANES, dh[m]);
-    if (a >= n_alone) {
-      V other[4], back[3] = {};
-      load_gradient(e.node, other);
-      send_adjoint<L>(f, own, -e.x, -e.y, -e.z, other, d_own, g, back);
-      for (int c = 0; c < 3; c++) u[c] -= back[c];
-    }
-    V along = g[0] * slope[0];
-    for (int p = 1; p < N; p++) along += g[p] * slope[p];
-    add_sums(sums + a * SPAN, along, u[0], u[1], u[2]);
-  }
-  if constexpr (!L::FIRST) {
-    S *const to = place(i) + block * 6 * LANES;
-    for (int m = 0; m < M; m++) st(to + m * LANES, ld(to + m * LANES) + d_own[m]);
-  }
-}
-
-// Gradients by the edge vectors of atom i. The last layer sets them, the others add. An edge that
-// stands for its reverse has the gradient of both.
-template <class L> void edge_gradients(const Kernel &k, int i, const S *sums, double *gradient)
-{
-  const Edge *const edges = k.edges.data() + k.first[i];
-  const int n_all = static_cast<int>(k.first[i + 1] - k.first[i]), n = k.active.data()[i];
-  for (int a = 0; a < n_all; a++) {
-    const Edge &e = edges[a];
-    double *const to = gradient + 3 * e.id;
-    if (L::LAST) to[0] = to[1] = to[2] = 0.0;
-    if (a >= n) continue;
     double total[4] = {0.0, 0.0, 0.0, 0.0};
-    for (int q = 0; q < SPAN; q++) total[q / (SPAN / 4)] += sums[a * SPAN + q];
+    for (int q = 0; q < SPAN; q++) total[q / (SPAN / 4)] += sums[q];
     const double u[3] = {e.x, e.y, e.z}, inverse = e.inverse;
     // what remains of the derivative by direction is across the edge, and falls off as 1/r
     const double across = (total[1] * u[0] + total[2] * u[1] + total[3] * u[2]) * inverse;
     const double part = total[0] * (1.0 / STEP) - across;
+    double *const to = gradient + 3 * e.id;
     for (int c = 0; c < 3; c++) to[c] += total[1 + c] * inverse + part * u[c];
   }
 }
 
-// Adjoint of the messages to the atoms of a part.
-template <class L>
-void receive_adjoint_all(Kernel &k, Scratch &s, int begin, int end, double *gradient)
+// Adjoint of `receive`. place: where the gradients of a node's features are. An edge that stands for
+// its reverse gets the gradient of both.
+template <class L, bool BOTH, class Place>
+void receive_adjoint(const Kernel &k, const EdgeList &list, S *sums, double *gradient, Place place)
 {
-  const bool alone = k.threads == 1;
+  constexpr int N = filters<L>(), M = L::FIRST ? 0 : 6;
+  each_edge(list, [&](auto together, const Edge *edges, int block, int number) INLINE_LAMBDA {
+    constexpr int TOGETHER = decltype(together)::value;
+    V f[TOGETHER][3], slope[TOGETHER][3];
+    filter<L, TOGETHER, true>(edges, block, f, slope);
+    S *const own_sums = sums + number * SPAN;
+    for (int a = 0; a < TOGETHER; a++) {
+      V g[3] = {}, u[3] = {};
+      const auto adjoint = [&](int from, int to, S x, S y, S z, V *direction) INLINE_LAMBDA {
+        V h[6], d[4], dh[6];
+        load<L>(k, from, block, h);
+        const S *const residual = row_of(k.residual.data(), to, block);
+        for (int m = 0; m < 4; m++) d[m] = ld(residual + m * LANES);
+        S *const row = L::FIRST ? nullptr : place(from) + block * 6 * LANES;
+        for (int m = 0; m < M; m++) dh[m] = ld(row + m * LANES);
+        send_adjoint<L>(f[a], h, x, y, z, d, dh, g, direction);
+        for (int m = 0; m < M; m++) st(row + m * LANES, dh[m]);
+      };
+      const Edge &e = edges[a];
+      adjoint(e.from, e.to, e.x, e.y, e.z, u);
+      if (BOTH) {
+        V back[3] = {};
+        adjoint(e.to, e.from, -e.x, -e.y, -e.z, back);
+        for (int c = 0; c < 3; c++) u[c] -= back[c];
+      }
+      V along = g[0] * slope[a][0];
+      for (int p = 1; p < N; p++) along += g[p] * slope[a][p];
+      if (block == 0)
+        for (int q = 0; q < SPAN; q++) own_sums[a * SPAN + q] = 0;
+      add_sums(own_sums + a * SPAN, along, u[0], u[1], u[2]);
+      if (block == BLOCKS - 1) add_edge_gradients(&e, 1, own_sums + a * SPAN, gradient);
+    }
+  });
+}
+
+// Adjoint of the messages to the atoms of a part. The last layer sets the gradients, the others add.
+template <class L> void receive_adjoint_all(Kernel &k, Scratch &s, int begin, int end, double *gradient)
+{
+  if (L::LAST) std::fill(gradient + 3 * k.first[begin], gradient + 3 * k.first[end], 0.0);
   S *const own = k.gradients[L::INDEX].data(), *const others = s.gradients.data();
-  const int *slot = s.slot.data();
-  const auto place = [=](int node) {
-    return alone || (node >= begin && node < end)
-        ? own + static_cast<std::size_t>(node) * width<L>()
-        : others + static_cast<std::size_t>(slot[node]) * width<L>();
-  };
-  for (int chunk = begin; chunk < end; chunk += CHUNK) {
-    const int stop = std::min(chunk + CHUNK, end);
-    const std::int64_t first = k.first[chunk];
-    const std::size_t size = static_cast<std::size_t>(k.first[stop] - first) * SPAN;
-    S *const sums = s.edge_sums.reserve(size + 1);
-    std::memset(sums, 0, size * sizeof(S));
-#pragma GCC unroll 1
-    for (int block = 0; block < BLOCKS; block++)
-      for (int i = chunk; i < stop; i++)
-        receive_adjoint<L>(k, i, block, sums + (k.first[i] - first) * SPAN, place);
-    for (int i = chunk; i < stop; i++)
-      edge_gradients<L>(k, i, sums + (k.first[i] - first) * SPAN, gradient);
-  }
+  const int *const slot = k.threads > 1 ? s.slot.data() : nullptr;
+  const auto at = [](S *rows, int node) { return rows + static_cast<std::size_t>(node) * width<L>(); };
+  S *const sums = s.edge_sums.reserve(CHUNK * SPAN);
+  receive_adjoint<L, true>(k, s.pairs, sums, gradient, [=](int node) { return at(own, node); });
+  receive_adjoint<L, false>(k, s.single, sums, gradient, [=](int node) {
+    return !slot || (node >= begin && node < end) ? at(own, node) : at(others, slot[node]);
+  });
 }
 
 }    // namespace

@@ -60,7 +60,7 @@ template <class L> S *scalars_after(const Kernel &k, int i)
 {
   return k.carry.data() + static_cast<std::size_t>(i) * CARRY + L::INDEX * WIDTH;
 }
-template <class L> S *row_of(const Array<S> (&arrays)[N_LAYERS], int i, int n)
+template <class L> S *rows_of(const Array<S> (&arrays)[N_LAYERS], int i, int n)
 {
   return arrays[L::INDEX].data() + static_cast<std::size_t>(i) * n * WIDTH;
 }
@@ -86,8 +86,7 @@ template <class L> void gather(const Kernel &k, int i, int n, const Tile &t)
         st(to, ld(k.features[L::INDEX].data() + static_cast<std::size_t>(i + a) * width<L>() +
                   (block * 6 + 3 + c) * LANES));
     }
-    add_block(k.sums.data() + static_cast<std::size_t>(i + a) * ROW + block * 4 * LANES, a, block,
-              t.s, t.v);
+    add_block(row_of(k.sums.data(), i + a, block), a, block, t.s, t.v);
   });
 }
 
@@ -120,8 +119,8 @@ template <class L> void update(Kernel &k, int i, int n, const Tile &t)
 {
   constexpr int G = gates<L>();
   gather<L>(k, i, n, t);
-  S *const mixed = row_of<L>(k.mixed, i, 6), *const hidden = row_of<L>(k.slope, i, 1);
-  S *const gate = row_of<L>(k.gate, i, G);
+  S *const mixed = rows_of<L>(k.mixed, i, 6), *const hidden = rows_of<L>(k.slope, i, 1);
+  S *const gate = rows_of<L>(k.gate, i, G);
   dense<WIDTH, 2 * WIDTH>(t.v, 3 * n, W + L::MIX, mixed);
   each_block(n, [&](int a, int, int f) {
     V product, square;
@@ -146,7 +145,7 @@ template <class L> void update(Kernel &k, int i, int n, const Tile &t)
   });
   if constexpr (!L::LAST) {
     for (int a = 0; a < n; a++) copy(scalars_after<L>(k, i + a), t.s + a * WIDTH, WIDTH);
-    S *const sent = row_of<L>(k.sent_slope, i, 1);
+    S *const sent = rows_of<L>(k.sent_slope, i, 1);
     dense<WIDTH, WIDTH>(t.s, n, W + L::SEND_IN, W + L::SEND_IN_BIAS, sent);
     silu(sent, t.hidden, n * WIDTH);
     dense<WIDTH, 3 * WIDTH>(t.hidden, n, W + L::SEND_OUT, W + L::SEND_OUT_BIAS, t.wide);
@@ -194,11 +193,10 @@ template <class L> void gather_gradients(Kernel &k, int i, int n, const Tile &t)
     }
   });
   dense<3 * WIDTH, WIDTH>(t.wide, n, W + L::SEND_OUT_ADJOINT, t.hidden);
-  multiply(t.hidden, row_of<L>(k.sent_slope, i, 1), n * WIDTH);
+  multiply(t.hidden, rows_of<L>(k.sent_slope, i, 1), n * WIDTH);
   dense<WIDTH, WIDTH>(t.hidden, n, W + L::SEND_IN_ADJOINT, t.s);
   each_block(n, [&](int a, int block, int) {
-    add_block(k.residual.data() + static_cast<std::size_t>(i + a) * ROW + block * 4 * LANES, a, block,
-              t.s, t.v);
+    add_block(row_of(k.residual.data(), i + a, block), a, block, t.s, t.v);
   });
 }
 
@@ -207,7 +205,7 @@ template <class L> void gather_gradients(Kernel &k, int i, int n, const Tile &t)
 template <class L> void update_adjoint(Kernel &k, int i, int n, const Tile &t)
 {
   constexpr int G = gates<L>();
-  const S *const mixed = row_of<L>(k.mixed, i, 6), *const gate = row_of<L>(k.gate, i, G);
+  const S *const mixed = rows_of<L>(k.mixed, i, 6), *const gate = rows_of<L>(k.gate, i, G);
   each_block(n, [&](int a, int, int f) {
     V product, square, for_vectors{};
     inner(mixed, a, f, product, square);
@@ -222,7 +220,7 @@ template <class L> void update_adjoint(Kernel &k, int i, int n, const Tile &t)
     st(g + WIDTH, ds);
   });
   dense<G * WIDTH, WIDTH>(t.wide, n, W + L::OUT_ADJOINT, t.hidden);
-  multiply(t.hidden, row_of<L>(k.slope, i, 1), n * WIDTH);
+  multiply(t.hidden, rows_of<L>(k.slope, i, 1), n * WIDTH);
   dense<WIDTH, 2 * WIDTH>(t.hidden, n, W + L::IN_ADJOINT, t.input);
   each_block(n, [&](int a, int, int f) {
     V product, square;
@@ -241,7 +239,7 @@ template <class L> void update_adjoint(Kernel &k, int i, int n, const Tile &t)
   S *const dv = t.wide;    // [n][3][WIDTH]
   dense<2 * WIDTH, WIDTH>(t.mixed, 3 * n, W + L::MIX_ADJOINT, dv);
   each_block(n, [&](int a, int block, int f) {
-    S *const to = k.residual.data() + static_cast<std::size_t>(i + a) * ROW + block * 4 * LANES;
+    S *const to = row_of(k.residual.data(), i + a, block);
     st(to, ld(t.s + a * WIDTH + f) + ld(t.input + a * 2 * WIDTH + f));
     for (int c = 0; c < 3; c++) {
       V d = ld(dv + (3 * a + c) * WIDTH + f);

@@ -14,8 +14,8 @@
 namespace {
 
 constexpr int BLOCKS = WIDTH / LANES, ROW = 4 * WIDTH;
-constexpr int CHUNK = 32;    // atoms whose edges are worked on together
-constexpr int TILE = 16;     // atoms whose dense layers are
+constexpr int CHUNK = 512;    // edges that are worked on together, block by block
+constexpr int TILE = 16;      // atoms whose dense layers are
 
 template <class L> constexpr int width() { return L::FIRST ? 0 : 6 * WIDTH; }
 // filters of an edge in use, and gates of an update: the first vectors are zero, the last not read
@@ -23,14 +23,28 @@ template <class L> constexpr int filters() { return L::FIRST ? 2 : 3; }
 template <class L> constexpr int gates() { return L::LAST ? 2 : 3; }
 
 struct Edge {
-  int node, row;             // sender; interval of the radial table
+  int to, from, row;         // receiver; sender; interval of the radial table
   std::int64_t id;           // number of the edge in the caller's graph
   S x, y, z, inverse;        // direction; 1/r
   // the splines at its length, and their derivatives along the table
   S value[COEFFICIENTS], slope[COEFFICIENTS];
 };
 
+// Edges by chunks, in each of which those in one interval of the table stand together: first in
+// fours, then in twos, then alone.
+struct EdgeList {
+  struct Chunk {
+    int fours, twos, ones, end;    // where they begin in `edges`
+  };
+  Array<Edge> edges;
+  int size = 0;
+  std::vector<Chunk> chunks;
+};
+
 struct Scratch : Touched {
+  // of this thread's part: edges that stand for their reverse, too, and those that do not
+  EdgeList pairs, single;
+  EdgeList some;    // of atoms that are evaluated alone
   Array<S> small, edge_sums;
 };
 
@@ -43,11 +57,13 @@ struct Kernel : Domain {
   Array<S> gate[N_LAYERS];         // [gates][WIDTH]
   Array<S> sent_slope[N_LAYERS];   // slopes of the hidden units of a message
   Array<double> outputs[N_HEADS];
-  // edges of each atom in the caller's order of atoms: those that are evaluated alone, those that
-  // stand for their reverse, too, and those that another stands for
-  Array<Edge> edges;
-  Array<int> alone, active;        // how many of the first kind, of the first two, of each atom
   std::vector<std::unique_ptr<Scratch>> scratch;
 };
+
+// One block of an atom in sums or residuals.
+INLINE S *row_of(S *rows, int i, int block)
+{
+  return rows + static_cast<std::size_t>(i) * ROW + block * 4 * LANES;
+}
 
 }    // namespace

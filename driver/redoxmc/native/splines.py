@@ -52,16 +52,16 @@ def basis() -> Array:
     return np.array(pieces[::-1])
 
 
-def tabulate(function: Functions, r_cut: float) -> SplineTable:
+def tabulate(function: Functions, r_cut: float, at_least: int = MIN_INTERVALS) -> SplineTable:
     """Tabulate functions (values and slopes [n, n_functions] at distances [n]) up to r_cut.
 
-    The function must be smooth beyond both ends, too. Takes more intervals until the slope is
-    within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the cutoff.
+    The function must be smooth beyond both ends, too. Takes more intervals than at_least until the
+    slope is within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the cutoff.
     """
     value, _ = function(np.array([0.5 * r_cut, r_cut]))
     if np.abs(value[1]).max() > 1e-9 * max(np.abs(value).max(), 1e-30):
         raise CannotGenerateError("radial functions that do not vanish at the cutoff")
-    intervals = MIN_INTERVALS
+    intervals = at_least
     while True:
         table = _interpolate(function, r_cut, intervals)
         if table.error <= TOLERANCE or intervals >= MAX_INTERVALS:

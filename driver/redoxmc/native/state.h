@@ -10,6 +10,9 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 extern "C" const unsigned char redoxmc_weights[];
 extern "C" const char redoxmc_metadata[];
@@ -18,7 +21,21 @@ namespace {
 
 const S *const W = reinterpret_cast<const S *>(redoxmc_weights);
 
-// Memory on cache lines that only ever grows.
+// Memory on cache lines, or on large pages where it is much: rows of features that are read here and
+// there would each ask for a page.
+inline void *allocate(std::size_t bytes)
+{
+  constexpr std::size_t PAGE = std::size_t(1) << 21, LINE = 64;
+  const std::size_t unit = bytes >= PAGE ? PAGE : LINE, whole = (bytes + unit - 1) / unit * unit;
+  void *const data = std::aligned_alloc(unit, whole);
+  if (!data) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  if (unit == PAGE) madvise(data, whole, MADV_HUGEPAGE);    // a wish, no more
+#endif
+  return data;
+}
+
+// Memory that only ever grows.
 template <typename T> class Array {
  public:
   T *reserve(std::size_t n)
@@ -26,8 +43,7 @@ template <typename T> class Array {
     if (n > size_) {
       std::free(data_);
       size_ = n + n / 8;
-      data_ = static_cast<T *>(std::aligned_alloc(64, (size_ * sizeof(T) + 63) / 64 * 64));
-      if (!data_) throw std::bad_alloc();
+      data_ = static_cast<T *>(allocate(size_ * sizeof(T)));
     }
     return data_;
   }
@@ -57,6 +73,12 @@ struct Touched {
   int n_slots = 0;
 };
 
+// Where the share of a thread begins.
+inline int part_begin(const Domain &k, int n, int part)
+{
+  return static_cast<int>(static_cast<std::int64_t>(n) * part / k.threads);
+}
+
 // Work on the atoms of each thread's share: contiguous, so that results depend on the number of
 // threads alone.
 template <typename Work> void share(const Domain &k, int n, Work work)
@@ -66,13 +88,11 @@ template <typename Work> void share(const Domain &k, int n, Work work)
   {
     const int me = omp_get_thread_num(), all = omp_get_num_threads();
     for (int part = me; part < k.threads; part += all)
-      work(part, static_cast<int>(static_cast<std::int64_t>(n) * part / k.threads),
-           static_cast<int>(static_cast<std::int64_t>(n) * (part + 1) / k.threads));
+      work(part, part_begin(k, n, part), part_begin(k, n, part + 1));
   }
 #else
   for (int part = 0; part < k.threads; part++)
-    work(part, static_cast<int>(static_cast<std::int64_t>(n) * part / k.threads),
-         static_cast<int>(static_cast<std::int64_t>(n) * (part + 1) / k.threads));
+    work(part, part_begin(k, n, part), part_begin(k, n, part + 1));
 #endif
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #define INLINE inline __attribute__((always_inline))
+#define INLINE_LAMBDA __attribute__((always_inline))
 
 typedef S V __attribute__((vector_size(LANES * sizeof(S))));
 typedef S Unaligned __attribute__((vector_size(LANES * sizeof(S)), aligned(sizeof(S)), may_alias));
