@@ -24,8 +24,8 @@ class WholeCell(MdSession):
 
 
 def replica(system, kind):
-    first = make_chain(system.lattice, 0.5, system.ions(0.5, 1), 900.0, 1)
-    chain = MdChain(0.5, first.n_ions, 900.0, 1, first.rng, first.occupancy)
+    first = make_chain(system.lattice, 0.5, system.ions(0.5, 1), 3000.0, 1)
+    chain = MdChain(0.5, first.n_ions, 3000.0, 1, first.rng, first.occupancy)
     system.host.geometries[chain.n_ions] = system.host.unrelaxed
     distortions = make_distortions(system.host, chain.occupancy)
     md = MdConfig(time_step=2.0, mobile_radius=3.0)
@@ -34,12 +34,12 @@ def replica(system, kind):
 
 def test_a_local_path_decides_as_one_on_all_atoms(campaign):
     """The same seed: works and energies to 1e-9 eV, the same decisions and charge orders."""
-    system = load_system(campaign(model=SMALL, supercell=[1, 2, 2], temperatures=[900.0]))
+    system = load_system(campaign(model=SMALL, supercell=[1, 2, 2], temperatures=[3000.0]))
     found = []
     for kind in (MdSession, WholeCell):
         chain, world = replica(system, kind)
         begin(chain, world)
-        attempts = [candidate(chain, world, 6) for _ in range(5)]
+        attempts = [candidate(chain, world, 6) for _ in range(6)]
         found.append((chain, attempts))
         world.dynamics.close()
     (local, short), (whole, long) = found

@@ -236,7 +236,7 @@ class SamplingConfig(Table):
     # relative weights of the moves, by name; "module:Class" is a move of your own. Where there is
     # more than one couple of two charge states the default is electron_transfer
     moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
-    # half of the attempts are walks on a pair model fitted to relaxed energies before the first
+    # four of five attempts are walks on a pair model fitted to relaxed energies before the first
     # move: exact, and the way to sample ion orders at low temperature
     surrogate: bool = False
 

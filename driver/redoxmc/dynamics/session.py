@@ -9,7 +9,7 @@ import numpy as np
 from redoxmc.dynamics.phase import Phase
 from redoxmc.engines.lammps import LammpsSession, State, T
 from redoxmc.engines.model_files import private_copy
-from redoxmc.errors import EngineError
+from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard
 from redoxmc.plugin import per_atom
 from redoxmc.plugin.local_region import LocalRegion
@@ -135,14 +135,14 @@ class MdSession(LammpsSession):
             self._region = None
 
     def _on_first(self, work: Callable[[], T]) -> T:
-        """What the first rank makes of it, for all ranks; its EngineError is everyone's."""
+        """What the first rank makes of it, for all ranks; its failure is everyone's."""
         if self.comm is None or self.comm.Get_size() == 1:
             return work()
-        result: tuple[T | None, EngineError | None] = (None, None)
+        result: tuple[T | None, EngineError | InputError | None] = (None, None)
         if self._rank == 0:
             try:
                 result = work(), None
-            except EngineError as error:
+            except (EngineError, InputError) as error:
                 result = None, error
         value, problem = self.comm.bcast(result)
         if problem is not None:

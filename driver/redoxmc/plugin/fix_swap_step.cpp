@@ -101,12 +101,9 @@ std::vector<int> FixRedoxmcSwap::gather(SwapAtoms &all) const
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(),
             [&](int a, int b) { return data[WIDTH * a] < data[WIDTH * b]; });
-  int before = 0;
-  if (comm->nprocs > 1) {
-    std::vector<int> counts(comm->nprocs);
-    MPI_Allgather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, world);
-    before = std::accumulate(counts.begin(), counts.begin() + comm->me, 0);
-  }
+  std::vector<int> counts(comm->nprocs);
+  MPI_Allgather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, world);
+  const int before = std::accumulate(counts.begin(), counts.begin() + comm->me, 0);
   all.crystal.cell = cell();
   all.crystal.x.resize(3 * n);
   all.site.resize(3 * n);
@@ -197,6 +194,11 @@ void FixRedoxmcSwap::evaluate_again()
 {
   if (domain->triclinic) domain->x2lamda(atom->nlocal);
   domain->pbc();
+  if (domain->box_change) {    // a shrink-wrapped one follows what has moved
+    domain->reset_box();
+    comm->setup();
+    if (neighbor->style) neighbor->setup_bins();
+  }
   comm->exchange();
   comm->borders();
   if (domain->triclinic) domain->lamda2x(atom->nlocal + atom->nghost);
