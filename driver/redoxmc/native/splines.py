@@ -1,4 +1,4 @@
-"""Radial functions as B-splines on a uniform grid: tables small enough for a processor's first cache.
+"""Radial functions as B-splines on a uniform grid: tables that fit into a processor's first cache.
 
 The quintics of radial.py have six numbers on each of a thousand intervals; here neighbouring
 intervals share all but one of theirs, and an order of eight needs few of them. Value and slope come
@@ -18,7 +18,7 @@ COEFFICIENTS = ORDER + 1  # that matter at a point
 MIN_INTERVALS, MORE, MAX_INTERVALS = 64, 32, 2048
 TOLERANCE = 3e-10  # largest error of a slope relative to the largest slope
 _NEAREST = 0.5  # Å; shorter distances do not occur in matter
-_MARGIN = 60  # intervals beyond both ends: what is left out there is forgotten as 0.6 to their power
+_MARGIN = 60  # intervals beyond both ends; what is left out there is forgotten on the way
 
 Functions = Callable[[Array], tuple[Array, Array]]
 
@@ -56,7 +56,8 @@ def tabulate(function: Functions, r_cut: float, at_least: int = MIN_INTERVALS) -
     """Tabulate functions (values and slopes [n, n_functions] at distances [n]) up to r_cut.
 
     The function must be smooth beyond both ends, too. Takes more intervals than at_least until the
-    slope is within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the cutoff.
+    slope is within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the
+    cutoff.
     """
     value, _ = function(np.array([0.5 * r_cut, r_cut]))
     if np.abs(value[1]).max() > 1e-9 * max(np.abs(value).max(), 1e-30):
