@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from conftest import REPO
 from kernel_calls import NativeModel
-from native_models import compare, example_cell, export, make_cell, reference, torch_energies_and_gradients
+from native_models import (
+    compare,
+    example_cell,
+    export,
+    make_cell,
+    reference,
+    torch_energies_and_gradients,
+)
 
 from redoxmc.models.export import load_script
 from redoxmc.native.build import native_library

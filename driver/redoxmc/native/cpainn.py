@@ -8,8 +8,8 @@ import numpy as np
 
 from redoxmc.native import probe
 from redoxmc.native.errors import CannotGenerateError
-from redoxmc.native.splines import SplineTable, tabulate
 from redoxmc.native.probe import Array
+from redoxmc.native.splines import SplineTable, tabulate
 
 HEADS = ("energy", "moment", "charge")
 

@@ -11,28 +11,16 @@
 
 namespace {
 
-// An edge before it has its place.
-struct Found {
-  int to, from, row;    // row: INTERVALS beyond the cutoff, and for a distance that is not a number
-  std::int64_t id;
-};
-
-INLINE double length_of(const double *v) { return std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
-
-INLINE Found found_edge(const Kernel &k, int to, std::int64_t id)
+inline void append(EdgeList &list, const Kernel &k, int to, std::int64_t id)
 {
-  const double u = length_of(k.vectors + 3 * id) * (1.0 / STEP);
-  return {to, static_cast<int>(k.sender[id]), u < INTERVALS ? static_cast<int>(u) : INTERVALS, id};
-}
-
-INLINE void set_edge(Edge &e, const Found &found, const double *v)
-{
-  const double r = length_of(v), inverse = 1.0 / r, u = r * (1.0 / STEP);
-  const bool inside = found.row < INTERVALS;
-  e.to = found.to;
-  e.from = found.from;
-  e.id = found.id;
-  e.row = inside ? found.row : 0;
+  Edge &e = list.edges.data()[list.size++];
+  const double *const v = k.vectors + 3 * id;
+  const double r = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+  const double inverse = 1.0 / r, u = r * (1.0 / STEP);
+  e.to = to;
+  e.from = static_cast<int>(k.sender[id]);
+  e.id = id;
+  e.row = u < INTERVALS ? static_cast<int>(u) : 0;
   e.x = static_cast<S>(v[0] * inverse);
   e.y = static_cast<S>(v[1] * inverse);
   e.z = static_cast<S>(v[2] * inverse);
@@ -57,51 +45,18 @@ INLINE void set_edge(Edge &e, const Found &found, const double *v)
   }
 }
 
-// Appends a chunk of edges to a list; leaves `found` empty.
-inline void add_chunk(const Kernel &k, std::vector<Found> &found, EdgeList &list)
+inline void clear(EdgeList &list, std::int64_t room)
 {
-  if (found.empty()) return;
-  int count[INTERVALS + 1] = {};
-  for (const Found &e : found) count[e.row]++;
-  EdgeList::Chunk chunk;
-  chunk.fours = list.size;
-  chunk.twos = chunk.ones = 0;
-  int place[INTERVALS + 1][3], at = list.size;
-  const auto number = [&](int which, auto size) {
-    for (int row = 0; row <= INTERVALS; row++) {
-      place[row][which] = at;
-      at += size(count[row]);
-    }
-  };
-  number(0, [](int n) { return n & ~3; });
-  chunk.twos = at;
-  number(1, [](int n) { return n & 2; });
-  chunk.ones = at;
-  number(2, [](int n) { return n & 1; });
-  chunk.end = list.size = at;
-  int seen[INTERVALS + 1] = {};
-  for (const Found &e : found) {
-    const int n = seen[e.row]++, fours = count[e.row] & ~3, twos = count[e.row] & ~1;
-    const int which = n < fours ? 0 : n < twos ? 1 : 2;
-    set_edge(list.edges.data()[place[e.row][which]++], e, k.vectors + 3 * e.id);
-  }
-  list.chunks.push_back(chunk);
-  found.clear();
+  list.edges.reserve(room + 1);
+  list.size = 0;
 }
 
 // All edges of some atoms, each for itself.
 inline void list_edges(const Kernel &k, int begin, int end, EdgeList &list)
 {
-  list.edges.reserve(k.first[end] - k.first[begin] + 1);
-  list.size = 0;
-  list.chunks.clear();
-  std::vector<Found> found;
+  clear(list, k.first[end] - k.first[begin]);
   for (int i = begin; i < end; i++)
-    for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++) {
-      found.push_back(found_edge(k, i, e));
-      if (found.size() == CHUNK) add_chunk(k, found, list);
-    }
-  add_chunk(k, found, list);
+    for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++) append(list, k, i, e);
 }
 
 // Whether each edge within a part has its reverse there, as far as counting tells.
@@ -121,28 +76,17 @@ void find_edges(Kernel &k)
 {
   share(k, k.n_local, [&](int part, int begin, int end) {
     Scratch &s = *k.scratch[part];
-    if (!is_symmetric(k, begin, end)) {
-      list_edges(k, begin, end, s.single);
-      s.pairs.chunks.clear();
-      return;
-    }
-    EdgeList *const lists[2] = {&s.pairs, &s.single};
-    std::vector<Found> found[2];
-    for (EdgeList *list : lists) {
-      list->edges.reserve(k.first[end] - k.first[begin] + 1);
-      list->size = 0;
-      list->chunks.clear();
-    }
+    const std::int64_t room = k.first[end] - k.first[begin];
+    clear(s.pairs, room);
+    if (!is_symmetric(k, begin, end)) return list_edges(k, begin, end, s.single);
+    clear(s.single, room);
     for (int i = begin; i < end; i++)
       for (std::int64_t e = k.first[i]; e < k.first[i + 1]; e++) {
         const int j = static_cast<int>(k.sender[e]);
         const bool inside = j >= begin && j < end;
         if (inside && j > i) continue;    // its reverse stands for it
-        const int which = inside && j < i ? 0 : 1;
-        found[which].push_back(found_edge(k, i, e));
-        if (found[which].size() == CHUNK) add_chunk(k, found[which], *lists[which]);
+        append(inside && j < i ? s.pairs : s.single, k, i, e);
       }
-    for (int which = 0; which < 2; which++) add_chunk(k, found[which], *lists[which]);
   });
 }
 

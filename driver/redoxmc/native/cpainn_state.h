@@ -30,15 +30,9 @@ struct Edge {
   S value[COEFFICIENTS], slope[COEFFICIENTS];
 };
 
-// Edges by chunks, in each of which those in one interval of the table stand together: first in
-// fours, then in twos, then alone.
 struct EdgeList {
-  struct Chunk {
-    int fours, twos, ones, end;    // where they begin in `edges`
-  };
   Array<Edge> edges;
   int size = 0;
-  std::vector<Chunk> chunks;
 };
 
 struct Scratch : Touched {
@@ -61,7 +55,7 @@ struct Kernel : Domain {
 };
 
 // One block of an atom in sums or residuals.
-INLINE S *row_of(S *rows, int i, int block)
+template <typename T> INLINE T *row_of(T *rows, int i, int block)
 {
   return rows + static_cast<std::size_t>(i) * ROW + block * 4 * LANES;
 }

@@ -1,4 +1,4 @@
-"""Radial functions as B-splines on a uniform grid: tables small enough for a processor's first cache.
+"""Radial functions as B-splines on a uniform grid: tables that fit into a processor's first cache.
 
 The quintics of radial.py have six numbers on each of a thousand intervals; here neighbouring
 intervals share all but one of theirs, and an order of eight needs few of them. Value and slope come
@@ -18,7 +18,7 @@ COEFFICIENTS = ORDER + 1  # that matter at a point
 MIN_INTERVALS, MORE, MAX_INTERVALS = 64, 32, 2048
 TOLERANCE = 3e-10  # largest error of a slope relative to the largest slope
 _NEAREST = 0.5  # Å; shorter distances do not occur in matter
-_MARGIN = 60  # intervals beyond both ends: what is left out there is forgotten as 0.6 to their power
+_MARGIN = 60  # intervals beyond both ends; what is left out there is forgotten on the way
 
 Functions = Callable[[Array], tuple[Array, Array]]
 
@@ -56,7 +56,8 @@ def tabulate(function: Functions, r_cut: float, at_least: int = MIN_INTERVALS) -
     """Tabulate functions (values and slopes [n, n_functions] at distances [n]) up to r_cut.
 
     The function must be smooth beyond both ends, too. Takes more intervals than at_least until the
-    slope is within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the cutoff.
+    slope is within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the
+    cutoff.
     """
     value, _ = function(np.array([0.5 * r_cut, r_cut]))
     if np.abs(value[1]).max() > 1e-9 * max(np.abs(value).max(), 1e-30):
@@ -73,13 +74,15 @@ def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTab
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
     points = (np.arange(n) - _MARGIN + 0.5) * step  # the middle of each interval: 0 is none of them
-    weights = np.polynomial.polynomial.polyval(0.5, splines.T)
+    weights: Array = np.atleast_1d(np.polynomial.polynomial.polyval(0.5, splines.T))
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
-    matrix = sum(
-        np.diag(np.full(n - abs(j - half), weights[j]), j - half) for j in range(COEFFICIENTS)
+    matrix: Array = np.sum(
+        [np.diag(np.full(n - abs(j - half), weights[j]), j - half) for j in range(COEFFICIENTS)],
+        axis=0,
     )
-    coefficients = np.linalg.solve(np.asarray(matrix), function(points)[0])
+    solution = np.linalg.solve(matrix, function(points)[0])
+    coefficients = np.asarray(solution, dtype=np.float64)
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
     return SplineTable(table, step, intervals, _error(function, table, step, intervals))
