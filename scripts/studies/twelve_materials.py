@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Twelve materials of many kinds: each run, enumerated, and sampled against its enumeration.
 
-Writes docs/materials.md and docs/materials.png. The potentials are toys, made from bond lengths by
-one function (twelve/toy.py); what is shown is that these kinds of material can be said and that
-sampling is right for them.
+Writes docs/materials.md and docs/materials/twelve.png. The potentials are toys, made from bond
+lengths by one function (twelve/toy.py); what is shown is that these kinds of material can be said
+and that sampling is right for them.
 
 Run: .venv/bin/python scripts/studies/twelve_materials.py --out docs
 """
@@ -42,7 +42,7 @@ def main() -> None:
         print(text)
         return
     (arguments.out / "materials.md").write_text(text, encoding="utf-8")
-    plot(outcomes, arguments.out / "materials.png")
+    plot(outcomes, arguments.out / "materials" / "twelve.png")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,6 @@ def run_page(page, first, folder, monkeypatch, *, slow):
     names = {"__name__": "docs"}
     for block in BLOCKS[page]:
         runs = block.language in RUN and "not run" not in block.marks
-        if "file" in block.marks or (runs and (slow or "slow" not in block.marks)):
+        if block.file or (runs and (slow or "slow" not in block.marks)):
             wrong = run_block(block, folder, names)
             assert not wrong, f"{block.where}: {wrong}"

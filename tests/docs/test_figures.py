@@ -68,6 +68,12 @@ def test_every_tagged_figure_is_the_shipped_one(shipped):
     assert tags == [(key, known.get(key, "no such key")) for key, _ in tags]
 
 
+def test_no_tag_begins_a_line():
+    """A comment at the beginning of a line ends the paragraph on the site."""
+    for page in sorted((REPO / "docs").rglob("*.md")):
+        assert "\n<!-- figure:" not in page.read_text(encoding="utf-8"), page
+
+
 def test_errors_in_parentheses():
     assert with_error(0.4166, 0.00405) == "0.417(4)"
     assert with_error(0.5305, 0.00098) == "0.530(1)"

@@ -4,16 +4,17 @@ A comment on the line before a fence says how a block is treated:
 
     <!-- not run: WHY -->     it is checked only (options, paths, keys)
     <!-- slow: WHY -->        the same, and it runs with the slow tests
-    <!-- file: NAME -->       it is a file of that name, for the blocks after it
     <!-- toml: KIND -->       which keys it may have: those of a campaign, a training or a card
+
+A fence with title="NAME" is a file of that name, for the blocks after it.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-FENCE = re.compile(r"^( *)```(\w*)\s*$")
-MARK = re.compile(r"^\s*<!-- (not run|slow|file|toml): (.+?) -->\s*$")
+FENCE = re.compile(r'^( *)```(\w*)(?: title="([^"]+)")?\s*$')
+MARK = re.compile(r"^\s*<!-- (not run|slow|toml): (.+?) -->\s*$")
 RUN = ("bash", "python", "lammps")
 OTHER = ("text", "cif", "toml")
 
@@ -27,6 +28,7 @@ class Block:
     language: str
     text: str
     marks: dict[str, str]  # what the comments before it say
+    file: str = ""  # its name, where it is a file
 
     @property
     def where(self) -> str:
@@ -44,7 +46,7 @@ def blocks_of(page: Path) -> list[Block]:
             marks[mark[1]] = mark[2]
         elif fence:
             text = _until_closed(lines, fence[1], f"{page}:{number}")
-            blocks.append(Block(page, number, fence[2], text, marks))
+            blocks.append(Block(page, number, fence[2], text, marks, fence[3] or ""))
             marks = {}
         elif line.strip():
             marks = {}

@@ -18,7 +18,7 @@ from redoxmc.config.training import TrainingConfig
 WRAPPERS = {"mpirun": 3, "srun": 1, "time": 1, "sbatch": 1, "bash": 1}  # words to take off
 CARD = {  # keys of card.toml that a classical model has, and what every card may have
     "format", "name", "architecture", "charge_aware", "species", "source", "licence", "note",
-    "example", "lammps_charges", "bonds",
+    "example", "lammps_charges", "reference_energies_eV", "bonds",
 }  # fmt: skip
 BASE: dict[str, Any] = {
     "host": {"structure": "host.cif"},
@@ -61,7 +61,7 @@ def faults(block: Block) -> list[str]:
     """What is wrong with a block, in words; empty where nothing is."""
     if block.language == "bash":
         return [fault for words in commands(block.text) for fault in _faults_of_command(words)]
-    if block.language == "toml" and "file" not in block.marks:
+    if block.language == "toml" and not block.file:
         return _faults_of_toml(block)
     if block.language == "python":
         compile(block.text, block.where, "exec")

@@ -74,8 +74,8 @@ def twin(path: Path) -> dict:
 
 def run_block(block: Block, folder: Path, names: dict) -> str:
     """Run a block; returns what went wrong, or nothing. names: of the Python blocks of a page."""
-    if "file" in block.marks:
-        target = folder / block.marks["file"]
+    if block.file:
+        target = folder / block.file
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(block.text, encoding="utf-8")
         return ""

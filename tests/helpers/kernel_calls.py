@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from redoxmc.native.errors import NativeUnavailableError
 
-VERSION = 1  # of the interface in kernel.cpp
+VERSION = 2  # of the interface in kernel.cpp
 _POINTER = ctypes.c_void_p
 
 Floats = npt.NDArray[np.float64]

@@ -12,8 +12,12 @@ from mace import modules  # isort: skip
 from e3nn import o3
 from kernel_calls import NodeGraph
 
+from redoxmc.io.structure import read_structure
+from redoxmc.model_card import load_card, read_metadata
+from redoxmc.models.cpainn import CPainnSettings, cpainn_from_table
 from redoxmc.models.export import export_model, load_script
 from redoxmc.models.mace import EdgeMace, MaceSettings, build_mace
+from redoxmc.models.table import make_table
 from redoxmc.species import Species
 
 NAMES = ("Na+", "Fe2+", "Fe3+", "P5+", "O2-")
@@ -55,6 +59,17 @@ def make_cell(n: int = 27, seed: int = 0, rows: int = 5, r_cut: float = 4.5) -> 
     return Cell(cell, positions, rng.integers(0, rows, len(grid)), r_cut)
 
 
+def example_cell(folder: Path) -> Cell:
+    """The example of a model folder, off its sites: what a trained model knows."""
+    card = load_card(folder)
+    atoms = read_structure(folder / card.raw["example"], card.species)
+    atoms.rattle(0.05, seed=1)
+    names = [str(species) for species in card.species]
+    rows = np.array([names.index(name) for name in atoms.arrays["charge_state"]])
+    r_cut = read_metadata(card.energy_file)["r_cut"]
+    return Cell(np.array(atoms.cell), atoms.positions, rows, r_cut)
+
+
 def mace_module(rows: int = 5, seed: int = 1, **changes: Any) -> Any:
     """A mace-torch model with random weights, for what MaceSettings does not offer."""
     previous = torch.get_default_dtype()
@@ -88,9 +103,20 @@ def mace_module(rows: int = 5, seed: int = 1, **changes: Any) -> Any:
 
 
 def export(folder: Path, dtype: str = "float64", seed: int = 1, **settings: Any) -> Path:
-    """Export a MACE with random weights and forces of about 1 eV/Å; gives model.pt."""
+    """Export a MACE with random weights and forces of about 1 eV/Å; gives model.pt.
+
+    With `painn` among the settings a cPaiNN, with heads for moments and charges.
+    """
+    species = [Species.parse(s) for s in NAMES]
+    if settings.pop("painn", False):
+        chosen = {"width": 12, "n_layers": 3, "r_cut": 4.5, "charge": True, "scale": 3.0} | settings
+        table = make_table(species, charge_aware=True)
+        export_model(
+            cpainn_from_table(CPainnSettings(**chosen), table, True, seed), folder, dtype=dtype
+        )
+        return folder / "model.pt"
     chosen = {"radial_mlp": (16,), "scale": 100.0, "channels": 8} | settings
-    model = build_mace(MaceSettings(**chosen), [Species.parse(s) for s in NAMES], seed)
+    model = build_mace(MaceSettings(**chosen), species, seed)
     export_model(model, folder, dtype=dtype)
     return folder / "model.pt"
 

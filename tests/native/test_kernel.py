@@ -1,11 +1,12 @@
-"""Native kernels against TorchScript, in the shapes that mace-torch trains."""
+"""Native kernels against TorchScript, in the shapes that are trained."""
 
 import numpy as np
 import pytest
 from conftest import REPO
 from kernel_calls import NativeModel
-from native_models import compare, export, make_cell, reference, torch_energies_and_gradients
+from native_models import compare, example_cell, export, make_cell, reference, torch_energies_and_gradients
 
+from redoxmc.models.export import load_script
 from redoxmc.native.build import native_library
 
 # energy in eV/atom, forces in eV/Å, virial relative
@@ -24,6 +25,9 @@ SHAPES = {
     },
     "three-layers-odd-channels": {"feature_l_max": 2, "n_layers": 3, "channels": 5},
     "correlation1": {"correlation": 1, "r_cut": 5.0},
+    "painn": {"painn": True, "width": 16, "n_layers": 4},
+    "painn-one-layer": {"painn": True, "n_layers": 1, "moment": False, "charge": False},
+    "painn-odd-width": {"painn": True, "n_layers": 2, "width": 9, "num_radial_basis": 8},
 }
 
 
@@ -44,20 +48,21 @@ def test_a_shape_agrees_with_torchscript(shape, tmp_path):
     np.testing.assert_array_equal(native.energies(cell.graph), native.energies(cell.graph))
 
 
-@pytest.mark.skipif(not (REPO / "potentials/mace-nafepo4/model.pt").exists(), reason="not shipped")
-def test_the_shipped_model_agrees_with_torchscript():
-    from redoxmc.models.export import load_script
-
-    model = REPO / "potentials" / "mace-nafepo4" / "model.pt"
-    script, metadata = load_script(model)
-    cell = make_cell(r_cut=metadata["r_cut"])
+@pytest.mark.parametrize("name", ["mace-nafepo4", "cpainn-nafepo4"])
+def test_a_shipped_model_agrees_with_torchscript(name):
+    model = REPO / "potentials" / name / "model.pt"
+    if not model.exists():
+        pytest.skip("not shipped")
+    script, _ = load_script(model)
+    cell = example_cell(model.parent)
     native = NativeModel(native_library(model, "float64"))
     expected = torch_energies_and_gradients(script.double(), cell.graph)
     compare(native, expected, cell, cell.graph, LIMITS["float64"])
 
 
-def test_float32(tmp_path):
-    model = export(tmp_path / "m", "float32", channels=16, feature_l_max=1)
+@pytest.mark.parametrize("settings", [{"channels": 16, "feature_l_max": 1}, {"painn": True}])
+def test_float32(settings, tmp_path):
+    model = export(tmp_path / "m", "float32", **settings)
     cell = make_cell()
     native = NativeModel(native_library(model))
     assert native.dtype == np.float32

@@ -25,7 +25,7 @@ _GPAW: dict[str, Any] = {
     "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20},  # see gpaw/mixing.py
     "symmetry": {"point_group": False},
     "experimental": {"niter_fixdensity": 3},  # the orbitals are chosen at the third iteration
-    "maxiter": 90,
+    "maxiter": 80,
     "eigensolver": {"name": "dav", "niter": 1},  # two need as many iterations, each of them longer
     # Per valence electron. The energy of six iterations in a row tells the end: a filled orbital
     # may turn for twenty iterations, some meV each, at a density error that looks converged.

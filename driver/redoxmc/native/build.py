@@ -26,8 +26,9 @@ from redoxmc.native.compiler import Compiler, find_compiler, first_error, run
 from redoxmc.native.errors import CannotGenerateError, NativeUnavailableError
 
 if TYPE_CHECKING:
-    from redoxmc.native.emit import Source
+    from redoxmc.native.source import Source
 
+ARCHITECTURES = ("MACE", "cPaiNN")
 UNUSED_DAYS, MOST_BYTES = 90.0, 1_000_000_000  # of libraries in the cache
 SOURCES = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
@@ -49,7 +50,7 @@ def _generator() -> bytes:
 
 
 def native_library(model: Path, dtype: str | None = None, compiler: Compiler | None = None) -> Path:
-    """The compiled kernels of an exported MACE model, made now where the cache has none.
+    """The compiled kernels of an exported model, made now where the cache has none.
 
     dtype: "float32" or "float64", the model's own where None. Raises NativeUnavailableError with
     one sentence where there can be none; TorchScript can then be used instead.
@@ -57,9 +58,10 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     from redoxmc.model_card import read_metadata
 
     metadata = read_metadata(model)
-    if metadata["architecture"] != "MACE":
+    if metadata["architecture"] not in ARCHITECTURES:
         raise NativeUnavailableError(
-            f"{model} is a {metadata['architecture']} model, and native kernels are for MACE."
+            f"{model} is a {metadata['architecture']} model, and native kernels are for "
+            f"{' and '.join(ARCHITECTURES)}."
         )
     dtype = dtype or str(metadata["dtype"])
     content = model.read_bytes()
@@ -98,17 +100,33 @@ def _generate(
     model: Path, metadata: dict[str, Any], dtype: str, compiler: Compiler, path: Path
 ) -> None:
     from redoxmc.models.export import load_script
-    from redoxmc.native.emit import emit
-    from redoxmc.native.reader import read_plan
 
     try:
-        plan = read_plan(load_script(model)[0].model)
+        source = generate(
+            load_script(model)[0], metadata["architecture"], dtype, compiler.vector_bytes
+        )
     except CannotGenerateError as error:
         raise NativeUnavailableError(
             f"{model} has {error}, which native kernels do not know; TorchScript evaluates it."
         ) from None
-    source = emit(plan, dtype, compiler.vector_bytes)
     compile_source(source, compiler, path, json.dumps(metadata))
+
+
+def generate(module: Any, architecture: str, dtype: str, vector_bytes: int) -> "Source":
+    """Code for a module of one of ARCHITECTURES, with the edge-vector interface or its script.
+
+    Raises CannotGenerateError naming what the module has that there is no code for.
+    """
+    module = module.double()
+    if architecture == "MACE":
+        from redoxmc.native.emit import emit
+        from redoxmc.native.reader import read_plan
+
+        return emit(read_plan(module.model), dtype, vector_bytes)
+    from redoxmc.native.cpainn import read_cpainn
+    from redoxmc.native.emit_cpainn import emit_cpainn
+
+    return emit_cpainn(read_cpainn(module), dtype, vector_bytes)
 
 
 def compile_source(source: "Source", compiler: Compiler, path: Path, metadata: str = "") -> None:

@@ -1,94 +1,16 @@
-// Energies and gradients of one MACE model, layer by layer, so that the features of ghost atoms can
-// be exchanged between layers. Compiled once for each model with its generated header "model.h".
+// Energies and gradients of one model, layer by layer, so that the features of ghost atoms can be
+// exchanged between layers. Compiled once for each model with its generated header "model.h", which
+// says in ARCHITECTURE where the layers themselves are.
 #include "model.h"
 
-#include "atoms.h"
+#include ARCHITECTURE
 
 #include <algorithm>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-namespace {
-
-// Work on the atoms of each thread's share: contiguous, so that results depend on the number of
-// threads alone.
-template <typename Work> void share(Kernel &k, int n, Work work)
-{
-#ifdef _OPENMP
-#pragma omp parallel num_threads(k.threads) if (k.threads > 1)
-  {
-    const int me = omp_get_thread_num(), all = omp_get_num_threads();
-    for (int part = me; part < k.threads; part += all)
-      work(part, static_cast<int>(static_cast<std::int64_t>(n) * part / k.threads),
-           static_cast<int>(static_cast<std::int64_t>(n) * (part + 1) / k.threads));
-  }
-#else
-  for (int part = 0; part < k.threads; part++)
-    work(part, static_cast<int>(static_cast<std::int64_t>(n) * part / k.threads),
-         static_cast<int>(static_cast<std::int64_t>(n) * (part + 1) / k.threads));
-#endif
-}
-
-// Numbers the nodes that each thread's atoms touch.
-void number_slots(Kernel &k)
-{
-  if (k.threads == 1) return;
-  share(k, k.n_local, [&](int part, int begin, int end) {
-    Scratch &s = *k.scratch[part];
-    s.slot.assign(k.n_nodes, -1);
-    s.n_slots = 0;
-    for (std::int64_t edge = k.first[begin]; edge < k.first[end]; edge++) {
-      int &slot = s.slot[k.sender[edge]];
-      if (slot < 0) slot = s.n_slots++;
-    }
-  });
-}
-
-template <class L> void backward(Kernel &k, double *energy, double *gradient)
-{
-  constexpr std::size_t STEP = width<L>();
-  S *const sums = L::FIRST ? nullptr : k.gradients[L::INDEX].reserve(k.n_nodes * STEP);
-  if (!L::FIRST && k.threads == 1) std::memset(sums, 0, k.n_nodes * STEP * sizeof(S));
-  share(k, k.n_local, [&](int part, int begin, int end) {
-    Scratch &s = *k.scratch[part];
-    const Local local(s, L::PHI);
-    if (!L::FIRST && k.threads > 1)
-      std::memset(s.gradients.reserve(s.n_slots * STEP + 1), 0, s.n_slots * STEP * sizeof(S));
-    for (int i = begin; i < end; i++) {
-      if constexpr (L::LAST) forward_atom<L>(k, i, s, local, energy);
-      backward_atom<L>(k, i, s, local, gradient);
-    }
-  });
-  if (L::FIRST || k.threads == 1) return;
-  share(k, k.n_nodes, [&](int, int begin, int end) {
-    for (int node = begin; node < end; node++) {
-      S *to = sums + node * STEP;
-      std::memset(to, 0, STEP * sizeof(S));
-      for (const auto &s : k.scratch)
-        if (s->slot[node] >= 0)
-          add(to, s->gradients.data() + static_cast<std::size_t>(s->slot[node]) * STEP, STEP);
-    }
-  });
-}
-
-template <class L> void forward(Kernel &k, const int *atoms, int n_atoms, double *energy)
-{
-  share(k, atoms ? n_atoms : k.n_local, [&](int part, int begin, int end) {
-    Scratch &s = *k.scratch[part];
-    const Local local(s, L::PHI);
-    for (int a = begin; a < end; a++)
-      forward_atom<L>(k, atoms ? atoms[a] : a, s, local, energy);
-  });
-}
-
-}    // namespace
 
 extern "C" {
 
 // Of this interface; a caller refuses another.
-int redoxmc_native_version() { return 1; }
+int redoxmc_native_version() { return 2; }
 
 // The model's redoxmc.json.
 const char *redoxmc_native_metadata() { return redoxmc_metadata; }
@@ -152,14 +74,10 @@ void redoxmc_native_graph(void *handle, int n_local, int n_nodes, const std::int
   k.first = first;
   k.sender = sender;
   k.vectors = vectors;
-  for (int layer = 0; layer < N_LAYERS; layer++) {
-    if (layer > 0)
-      k.features[layer].reserve(static_cast<std::size_t>(n_nodes) * redoxmc_native_width(layer));
-    if (layer < N_LAYERS - 1) k.mixed[layer].reserve(static_cast<std::size_t>(n_local) * MIXED);
-  }
+  for (int layer = 1; layer < N_LAYERS; layer++)
+    k.features[layer].reserve(static_cast<std::size_t>(n_nodes) * redoxmc_native_width(layer));
   k.carry.reserve(static_cast<std::size_t>(n_local) * CARRY + 1);
-  k.hidden_gradient.reserve(static_cast<std::size_t>(n_local) * HIDDEN + 1);
-  number_slots(k);
+  prepare(k);
 }
 
 // Evaluates a layer on all local atoms, or on those listed; needs its features on their neighbours.
@@ -192,4 +110,12 @@ void *redoxmc_native_gradients(void *handle, int layer)
 // [n_local][carry width] what layers leave to later ones, as features do for neighbours.
 int redoxmc_native_carry_width() { return CARRY; }
 void *redoxmc_native_carry(void *handle) { return static_cast<Kernel *>(handle)->carry.data(); }
+
+// What the model gives for atoms beside energies, as "moment charge"; filled by the last layer, one
+// number for each local atom.
+const char *redoxmc_native_outputs() { return OUTPUTS; }
+const double *redoxmc_native_output(void *handle, int index)
+{
+  return output(*static_cast<Kernel *>(handle), index);
+}
 }

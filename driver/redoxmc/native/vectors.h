@@ -1,11 +1,12 @@
 // Vectors over channels in GCC's and clang's portable form, and small dense products of them.
-// S, LANES, CHANNELS and HIDDEN come from the generated header, which includes this file.
+// S and LANES come from the generated header, which includes this file.
 #pragma once
 
 #include <cstddef>
 #include <cstring>
 
 #define INLINE inline __attribute__((always_inline))
+#define INLINE_LAMBDA __attribute__((always_inline))
 
 typedef S V __attribute__((vector_size(LANES * sizeof(S))));
 typedef S Unaligned __attribute__((vector_size(LANES * sizeof(S)), aligned(sizeof(S)), may_alias));
@@ -39,13 +40,6 @@ static inline void add(S *y, const S *x, int n)
 {
   for (int i = 0; i < n; i++) y[i] += x[i];
 }
-static inline double dot(const S *x, const S *y)
-{
-  V total{};
-  for (int i = 0; i < CHANNELS; i += LANES) total += ld(x + i) * ld(y + i);
-  return sum(total);
-}
-
 // How many of N / LANES vectors go together in a block, so that ROWS times as many accumulators
 // stay in registers.
 template <int ROWS, int BLOCKS> constexpr int block_width()
@@ -95,51 +89,3 @@ static void matmul(const S *x, int x_step, const S *w, S *y, int y_step)
 {
   product<ROWS, 1, K, N, true>(x, x_step, 0, w, y, y_step);
 }
-// messages [PARTS][ROWS][CHANNELS] to features [ROWS][CHANNELS]
-template <int ROWS, int PARTS> static void mix_rows(const S *phi, const S *w, S *a)
-{
-  product<ROWS, PARTS, CHANNELS, CHANNELS, false>(phi, CHANNELS, ROWS * CHANNELS, w, a, CHANNELS);
-}
-template <int ROWS, int PARTS> static void unmix_rows(const S *da, const S *wt, S *dphi)
-{
-  for (int part = 0; part < PARTS; part++)
-    product<ROWS, 1, CHANNELS, CHANNELS, false>(da, CHANNELS, 0, wt + part * CHANNELS * CHANNELS,
-                                                dphi + part * ROWS * CHANNELS, CHANNELS);
-}
-
-// Where an edge is in the radial table: row, and the powers of the place within the interval.
-template <int PATHS> struct Quintic {
-  const S *row;
-  S t, t2, t3, t4, t5, d2, d3, d4, d5;
-
-  Quintic(const S *start, S place) :
-      row(start), t(place), t2(t * t), t3(t2 * t), t4(t2 * t2), t5(t4 * t), d2(2 * t), d3(3 * t2),
-      d4(4 * t3), d5(5 * t4)
-  {
-  }
-  template <int P> INLINE V value() const
-  {
-    const S *c = row + P * LANES;
-    constexpr int NEXT = PATHS * LANES;
-    return (ld(c) + t * ld(c + NEXT)) + (t2 * ld(c + 2 * NEXT) + t3 * ld(c + 3 * NEXT)) +
-        (t4 * ld(c + 4 * NEXT) + t5 * ld(c + 5 * NEXT));
-  }
-  template <int P> INLINE void both(V &f, V &slope) const
-  {
-    const S *c = row + P * LANES;
-    constexpr int NEXT = PATHS * LANES;
-    const V c1 = ld(c + NEXT), c2 = ld(c + 2 * NEXT), c3 = ld(c + 3 * NEXT), c4 = ld(c + 4 * NEXT),
-            c5 = ld(c + 5 * NEXT);
-    f = (ld(c) + t * c1) + (t2 * c2 + t3 * c3) + (t4 * c4 + t5 * c5);
-    slope = (c1 + d2 * c2) + (d3 * c3 + d4 * c4) + d5 * c5;
-  }
-};
-
-// What an atom's linear maps read and write.
-struct Node {
-  S *carry;              // shares of what later layers complete
-  S *hidden;             // of the readout
-  S *hidden_gradient;
-  S **features;          // by layer, of this atom
-  S **gradients;
-};

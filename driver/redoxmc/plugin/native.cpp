@@ -8,12 +8,13 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
+#include <sstream>
 #include <stdexcept>
 
 namespace redoxmc {
 namespace {
 
-  constexpr int VERSION = 1;    // of the interface in native/kernel.cpp
+  constexpr int VERSION = 2;    // of the interface in native/kernel.cpp
 
   // The functions of a generated library; see native/kernel.cpp.
   struct Library {
@@ -30,6 +31,8 @@ namespace {
     void (*backward)(void *, int, double *, double *);
     void *(*features)(void *, int);
     void *(*gradients)(void *, int);
+    const char *(*outputs)();
+    const double *(*output)(void *, int);
 
     explicit Library(const std::string &file) :
         handle(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL))
@@ -51,6 +54,8 @@ namespace {
       find(backward, "backward");
       find(features, "features");
       find(gradients, "gradients");
+      find(outputs, "outputs");
+      find(output, "output");
     }
 
    private:
@@ -94,10 +99,13 @@ namespace {
         shared_(std::make_shared<const Library>(file)), library_(*shared_),
         n_layers_(library_.layers()), threads_(threads), model_(library_.make(threads))
     {
+      std::istringstream names(library_.outputs());
+      for (std::string name; names >> name;) outputs_.push_back(name);
     }
     ~NativeBackend() override { library_.destroy(model_); }
 
     std::string metadata() const { return library_.metadata(); }
+    const std::vector<std::string> &outputs() const { return outputs_; }
 
     const char *name() const override { return "native"; }
     int halo_cutoffs() const override { return 1; }
@@ -141,6 +149,10 @@ namespace {
           exchange->to_owners(library_.gradients(model_, layer), library_.width(layer),
                               scalar == 8);
       }
+      for (std::size_t which = 0; which < outputs_.size(); which++) {
+        const double *values = library_.output(model_, static_cast<int>(which));
+        out.per_atom[outputs_[which]].assign(values, values + n);
+      }
     }
 
    private:
@@ -148,6 +160,7 @@ namespace {
     const Library &library_;
     int n_layers_, threads_;
     void *model_;
+    std::vector<std::string> outputs_;    // of atoms, beside energies
     std::vector<std::int64_t> first_;
     std::vector<double> layer_energy_;
 
@@ -200,6 +213,7 @@ LoadedModel load_native(const std::string &library, int threads)
   LoadedModel model;
   auto backend = std::make_unique<NativeBackend>(library, threads);
   model.metadata = parse_metadata(backend->metadata());
+  model.per_atom.insert(backend->outputs().begin(), backend->outputs().end());
   model.backend = std::move(backend);
   return model;
 }

@@ -146,6 +146,7 @@ bool PairRedoxmc::load_native_kernels()
       LoadedModel model = load_native(library, thread_limit());
       metadata_ = std::move(model.metadata);
       backend_ = std::move(model.backend);
+      per_atom_ = std::move(model.per_atom);
     } catch (const std::exception &failure) {
       problem = library + " is of no use here: " + failure.what() + ".";
     }
@@ -156,6 +157,7 @@ bool PairRedoxmc::load_native_kernels()
   }
   if (problem.empty()) return true;
   backend_.reset();
+  per_atom_.clear();
   if (wanted_backend_ == "native")
     error->all(FLERR, "pair_style redoxmc backend native: {}", problem);
   if (comm->me == 0) utils::logmesg(lmp, "redoxmc: no native kernels: {}\n", problem);

@@ -119,7 +119,7 @@ def nickelate() -> Material:
         "LixNiO2", "three charge states, which disproportionate; hexagonal cell",
         hexagonal(2.88, 14.2), sites, bonds | {"Ni4+": Bond(1.90, 6)},
         {"states": ["Ni2+", "Ni3+", "Ni4+"]}, ions=ions("Li+", [0.0, 0.5, 1.0]),
-        supercell=[2, 1, 1],
+        supercell=[2, 1, 1], temperature=8000.0,
     )  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def bismuthate() -> Material:
     return Material(
         "BaBiO3", "two electrons at once, no mobile ion", 2 * a * np.eye(3),
         perovskite(a, ("Bi1", "Bi", ()), "O2-", ["Ba2+"] * 8), bonds, couple("Bi3+", "Bi5+"),
-        temperature=6000.0,
+        temperature=4000.0,
     )  # fmt: skip
 
 
@@ -260,5 +260,5 @@ def high_voltage_spinel() -> Material:
         "LixNi0.5Mn1.5O4", "three charge states beside a fixed Mn4+, x to 2 per redox site",
         cell, sites, bonds | {"Ni4+": Bond(1.90, 6), "Mn4+": Bond(1.90, 6)},
         {"states": ["Ni2+", "Ni3+", "Ni4+"]}, ions=ions("Li+", [0.0, 0.5, 1.0, 1.5, 2.0]),
-        supercell=[2, 2, 1],
+        supercell=[2, 2, 1], temperature=6000.0,
     )  # fmt: skip

@@ -13,7 +13,7 @@ HEAD = (
 
 
 def page(outcomes: Sequence[Outcome], steps: int) -> str:
-    """Markdown of the table."""
+    """The page docs/materials.md, from page.md."""
     rows = [
         (
             one.material.name,
@@ -27,19 +27,11 @@ def page(outcomes: Sequence[Outcome], steps: int) -> str:
         )
         for one in outcomes
     ]
-    return (
-        "# Twelve materials\n\n"
-        "Each is a folder and no code: a CIF, a classical potential made from bond lengths by one\n"
-        "function (a toy: these energies are not the material's), and the tables of a campaign.\n"
-        "Every distinct state of a small cell is relaxed and enumerated, and the visits of two\n"
-        f"Markov chains of {steps:,} attempted moves (every {THIN}th, of all x together) are\n"
-        "held against its exact Boltzmann probabilities by a chi-square test: p is the chance of\n"
-        "visits that lie farther off. States that do not relax are left out of both.\n\n"
-        + table(HEAD, rows)
-        + "\n![Hulls of the materials whose x varies](materials.png)\n\n"
-        "(`.venv/bin/python scripts/studies/twelve_materials.py --out docs`; one process, on a\n"
-        "core that was shared)\n"
-    )
+    text = Path(__file__).with_name("page.md").read_text(encoding="utf-8")
+    values = {"STEPS": f"{steps:,}", "THIN": str(THIN), "TABLE": table(HEAD, rows)}
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
 
 
 def plot(outcomes: Sequence[Outcome], path: Path) -> None:

@@ -1,7 +1,7 @@
 """One classical potential for any ionic crystal: charges and Born repulsion, from bond lengths.
 
-It knows nothing of chemistry: formal charges times 0.6, and for every cation a repulsion by its
-ligands, A exp(-r/0.3 Å), that balances the attraction at the bond length that is asked for (as in
+It knows nothing of chemistry: formal charges times 0.3, and for every cation a repulsion by its
+ligands, A exp(-r/0.15 Å), that balances the attraction at the bond length that is asked for (as in
 rock salt, whose Madelung constant stands for all). Good for tests of sampling, for nothing else.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from redoxmc.species import Species
 
-SHARE = 0.6  # of the formal charges
-RHO = 0.3  # Å, of cations and ligands
+SHARE = 0.3  # of the formal charges
+RHO = 0.15  # Å, of cations and ligands
 MADELUNG = 1.7476  # of rock salt
 COULOMB = 14.3996  # eV Å / e^2
 APART = {"O": 2.80, "F": 2.66, "S": 3.68}  # Å, of two ligands (Shannon 1976)

@@ -166,7 +166,20 @@ def test_orbitals_turn_less_where_energies_swing() -> None:
         hold.follow(energy)
     assert hold.turns == 10, "noise"
     for expected in (5, 2, 1, 1):
-        hold.energies = []
         for n in range(5):
             hold.follow(0.002 * (-1) ** n)
         assert hold.turns == expected
+
+
+def test_after_many_iterations_a_creep_is_the_end() -> None:
+    hold = make_hold(Mixer())
+    hold.potential = 0.0
+    stands = []
+    for n in range(60):
+        jump = 0.1 * (n in (40, 50, 51))
+        hold.follow(-0.03 * max(0, 30 - n) - 0.001 * n - jump)
+        stands.append(hold.stands)
+    assert not any(stands[:34])
+    assert stands[34:40] == [True] * 6
+    assert stands[40:46] == [False] + [True] * 5  # one of six may be a jump
+    assert stands[50:57] == [False] * 6 + [True]

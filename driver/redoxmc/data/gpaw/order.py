@@ -33,6 +33,8 @@ _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
 _TURNS = 10  # at first; more in an iteration amplify what its bands lack
 _TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
+_PATIENCE = 35  # iterations without the potential
+_STANDS = 4e-3  # eV; what a cell of 28 atoms may then still change
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class OrderHold:
     age: iterations since the last reduction.
     known: by (atom, spin), projectors to begin with.
     turns: how often the orbitals may be turned in an iteration.
-    energies: of the iterations (eV) since that number was chosen.
+    energies: of the iterations without the potential, eV.
+    since: how many of them there were when the number of turns was chosen.
     """
 
     shells: list[HeldShell]
@@ -86,6 +89,7 @@ class OrderHold:
     known: dict[tuple[int, int], Floats] = field(default_factory=dict)
     turns: int = _TURNS
     energies: list[float] = field(default_factory=list)
+    since: int = 0
 
     @property
     def active(self) -> bool:
@@ -128,10 +132,23 @@ class OrderHold:
         A turn beyond the place where the new density wants the orbital comes back in the next.
         """
         self.energies = [*self.energies, energy] if not self.active else []
-        changes = np.diff(self.energies[-5:])
+        changes = np.diff(self.energies[max(self.since, len(self.energies) - 5) :])
         swings = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
         if swings and np.abs(changes).max() > _TELLING:
-            self.turns, self.energies = max(1, self.turns // 2), []
+            self.turns, self.since = max(1, self.turns // 2), len(self.energies)
+
+    @property
+    def stands(self) -> bool:
+        """Whether so many iterations have passed that an energy which hardly changes is the end.
+
+        The softest orbitals turn by a meV in an iteration, for longer than is worth it. One of the
+        last six energies may be a jump, but not the last one.
+        """
+        last = np.array(self.energies[-6:])
+        if len(self.energies) < _PATIENCE:
+            return False
+        apart = np.abs(last - np.median(last))
+        return bool(np.sort(apart)[-2] < _STANDS and apart[-1] < _STANDS)
 
     def choose_orbitals(self, wfs: Any, density: Any) -> None:
         """Choose the orbitals from the wave functions, and put them into the density."""
@@ -216,7 +233,7 @@ def hold_order(hold: OrderHold) -> None:
 
     def held_check(self: Any, *arguments: Any) -> None:
         check(self, *arguments)
-        self.converged = self.converged and not hold.active
+        self.converged = (self.converged or hold.stands) and not hold.active
 
     start.iterate = held_start
     loop.iterate_eigensolver, loop.check_convergence = held_iterate, held_check

@@ -1,7 +1,7 @@
 // Messages along the edges of an atom, and their adjoint.
 #pragma once
 
-#include "state.h"
+#include "mace_state.h"
 
 #include <cmath>
 #include <cstring>

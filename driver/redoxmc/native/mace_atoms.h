@@ -1,7 +1,7 @@
 // A layer on one atom, and its adjoint.
 #pragma once
 
-#include "edges.h"
+#include "mace_edges.h"
 
 namespace {
 
