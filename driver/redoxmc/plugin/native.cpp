@@ -120,6 +120,8 @@ namespace {
 
     std::unique_ptr<Layers> layers() override
     {
+      // layers on the first nodes of a graph alone have been held against whole graphs for MACE
+      if (parse_metadata(library_.metadata()).architecture != "MACE") return nullptr;
       return std::make_unique<NativeLayers>(shared_, threads_);
     }
 
