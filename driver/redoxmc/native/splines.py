@@ -77,10 +77,10 @@ def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTab
     weights = np.polynomial.polynomial.polyval(0.5, splines.T)
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
-    matrix = sum(
-        np.diag(np.full(n - abs(j - half), weights[j]), j - half) for j in range(COEFFICIENTS)
-    )
-    coefficients = np.linalg.solve(np.asarray(matrix), function(points)[0])
+    matrix = np.zeros((n, n))
+    for j in range(COEFFICIENTS):
+        matrix += np.diag(np.full(n - abs(j - half), float(weights[j])), j - half)
+    coefficients = np.asarray(np.linalg.solve(matrix, function(points)[0]), dtype=np.float64)
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
     return SplineTable(table, step, intervals, _error(function, table, step, intervals))
