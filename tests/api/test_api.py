@@ -89,6 +89,59 @@ def test_faults_in_tables_are_one_sentence(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_config_is_read_once_and_changed(results, tmp_path):
+    config = redoxmc.load_config(TABLES)
+    shorter = config.model_copy(
+        update={"sampling": config.sampling.model_copy(update={"seeds": [2]})}
+    )
+    again = redoxmc.run(shorter, tmp_path / "run")
+    both, one = results.to_dataframe("runs"), again.to_dataframe("runs")
+    energy = "energy_eV_per_fu.mean"
+    assert one[energy].tolist() == both[both["seed"] == 2][energy].tolist()
+    assert redoxmc.enumerate_states(config) == redoxmc.enumerate_states(TABLES)
+
+
+def test_energies_and_chains_without_a_campaign(results):
+    """The same numbers as of the campaign, bit for bit: the chain of a seed is one chain."""
+    sampler = redoxmc.Sampler(TABLES)
+    traces = results.to_dataframe("traces")
+    traces = traces[traces["replica"] == "x0.5_T900_seed2"]
+    walk = sampler.walk(0.5, 900.0, 60, seed=2)
+    assert walk["state"].tolist() == traces["key"].tolist()
+    assert walk["energy_eV"].tolist() == traces["energy_eV"].tolist()
+    lowest = min(sampler.states(0.5), key=sampler.energy)
+    assert sampler.energy(lowest) <= walk["energy_eV"].min()
+    atoms = sampler.atoms(lowest)
+    atoms.calc = redoxmc.calculator(REFERENCE)
+    assert atoms.get_potential_energy() == pytest.approx(sampler.energy(lowest), abs=1e-6)
+    assert sum(sampler.states(0.25).values()) == 4  # of a composition that the config lacks
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("0110|110", "write 4 digits"),
+        ("01x0|1100", "write 4 digits"),
+        ("0111|1100", "'0111|1100' is not neutral: 2 ions leave 2 electrons"),
+        ("0200|1100", "at most 1 on one"),
+    ],
+)
+def test_what_is_no_state_is_refused(state, said):
+    with pytest.raises(InputError, match=said.replace("|", r"\|")):
+        redoxmc.Sampler(TABLES).energy(state)
+
+
+def test_help_is_short():
+    """One screen says what there is; what comes after are the packages inside."""
+    code = "import redoxmc; help(redoxmc)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) < 65
+    first = "\n".join(lines[:25])
+    names = ("Sampler", "calculator", "enumerate_states", "load", "load_config", "run")
+    assert all(name in first and name in dir(redoxmc) for name in names)
+
+
 def test_the_import_is_light_and_says_what_there_is():
     code = (
         "import sys, redoxmc;"

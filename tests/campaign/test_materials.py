@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from conftest import HOST
 from materials import cobaltate, magnetite, nickelate, two_couples, write_campaign
@@ -17,6 +18,16 @@ from redoxmc.structures.occupancy import occupancy_of_key
 
 SAMPLING = "[sampling]\ntemperatures = [1500.0]\nsteps = 30\nseeds = [1, 2]\n"
 IONS_TOO = SAMPLING + "[sampling.moves]\ncharge_swap = 1.0\nion_swap = 1.0\n"
+DYNAMICS = """[sampling]
+ensemble = "md"
+temperatures = [300.0]
+steps = 4
+[md]
+segment = 5
+interval = 2
+equilibration = 40.0
+protocol_steps = 8
+"""
 
 
 def run(folder, material, sampling):
@@ -130,3 +141,18 @@ def test_a_distance_that_leaves_no_room_is_refused(tmp_path):
     )
     with pytest.raises(InputError, match=r"x = 1 cannot be held .* it can hold 0, "):
         load_system(write_campaign(tmp_path, material, IONS_TOO))
+
+
+def test_electrons_pass_between_couples_in_dynamics(tmp_path):
+    """Exactness is tested on wells (test_replica.py); here LAMMPS and the records are."""
+    summary, store = run(tmp_path, two_couples(HOST), DYNAMICS)
+    lattice = Lattice.from_data(store.header["lattice"])
+    (record,) = summary["runs"]
+    assert record["moves"]["electron_transfer"]["proposed"] == 4
+    assert record["n_reduced"] == 2
+    for trace in store.traces.values():
+        for key in trace.raw_keys:
+            assert occupancy_of_key(key)[: lattice.n_redox].sum() == 2
+    assert record["failure"] is None
+    ideal = summary["thermo"][0]["ideal_finite_size_kB_per_site"]
+    assert ideal == pytest.approx(np.log(6) / 4)

@@ -71,6 +71,22 @@ def test_every_architecture_trains_and_exports(tmp_path, monkeypatch, architectu
     assert ("moment_muB_by_species" in card.raw["errors"]) == (architecture != "MACE")
 
 
+def test_bond_lengths_are_measured_without_being_asked_for(tmp_path, monkeypatch, capsys):
+    """A model without them cannot start a run, so train and export say what becomes of them."""
+    path = write(tmp_path, "cPaiNN")
+    best, folder = tmp_path / "c" / "best.pt", tmp_path / "m"
+    assert redoxmc(monkeypatch, "train", path, "--out", tmp_path / "c") == 0
+    assert "no [bonds] of Fe2+, Fe3+" in capsys.readouterr().err
+    assert redoxmc(monkeypatch, "export", best, "--out", folder) == 0
+    said = capsys.readouterr().out
+    assert "bond lengths: Fe2+-O2- 2." in said
+    assert "none of Fe3+, which no training frame holds" in said
+    card = load_card(folder)
+    assert list(card.bonds) == ["Fe2+"]
+    assert 1.7 < card.bonds["Fe2+"].mean < 2.5
+    assert card.without_bonds == ["Fe3+"]
+
+
 def test_fine_tuning_starts_from_the_weights_of_a_checkpoint(tmp_path, monkeypatch):
     first = write(tmp_path, "cPaiNN")
     assert redoxmc(monkeypatch, "train", first, "--out", tmp_path / "a") == 0

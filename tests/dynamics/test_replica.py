@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from md_toy import CELL, FE2, Wells, toy_chain, toy_world
+from md_toy import CELL, FE2, Wells, couples_weights, couples_world, toy_chain, toy_world
 
 from redoxmc.dynamics import step as md_step
 from redoxmc.dynamics.phase import degrees_of_freedom
@@ -167,3 +167,25 @@ def test_volumes_follow_the_equation_of_state():
     volumes = np.array(chain.records[500:])[:, COLUMNS.index("volume_A3")]
     assert abs(volumes.mean() - 8000.0) < 3 * standard_error(volumes)
     assert chain.volumes.accepted > 2000
+
+
+def test_electrons_of_several_couples_in_dynamics():
+    """Fe and Mn of two states, Ni of three: populations of all four charge orders are exact.
+
+    The a-priori ratio of a transfer counts: Ni takes two electrons or gives them to two.
+    """
+    world, chain = couples_world(), toy_chain()
+    chain.occupancy = np.array([1, 1, 0], dtype=np.int8)
+    chain.length = world.md.protocol_steps
+    begin(chain, world)
+    for _ in range(3_000):
+        step(chain, world)
+    weights = couples_weights(world, 600.0)
+    assert set(chain.raw_keys) == set(weights)
+    for key, weight in weights.items():
+        here = np.array([one == key for one in chain.raw_keys[200:]], dtype=float)
+        error = standard_error(here)
+        assert error < 0.03
+        assert abs(here.mean() - weight) < 4 * error
+        assert 0.04 < weight < 0.7
+    assert chain.moves["electron_transfer"].accepted > 500

@@ -169,15 +169,13 @@ def _write_model(folder: Path, material: Material) -> None:
         "pair_modify shift yes table 0",
         "pair_coeff * * coul/long",
     ]
-    oxygen = material.species.index("O2-") + 1
     bonds = ""
-    for number, name in enumerate(material.species, start=1):
+    for name in material.species:
         digits = name[-2] if name[-2].isdigit() else "1"
         charge = (-1 if name[-1] == "-" else 1) * int(digits)
         card += f'"{name}" = {0.6 * charge:.3f}\n'
         d, a, r0, c, *bond = IONS[name]
-        low, high = sorted((number, oxygen))
-        lines.append(f"pair_coeff {low} {high} pedone {d} {a} {r0} {c}")
+        lines.append(f"pair_coeff {name} O2- pedone {d} {a} {r0} {c}")
         for mean in bond:
             bonds += f'[bonds."{name}"]\nmean_A = {mean}\ncoordination = 6\nligand = "O2-"\n'
     # pairs without a short-range term of their own: none

@@ -10,9 +10,12 @@ from redoxmc.dynamics.replica import MdChain, MdWorld
 from redoxmc.engines.lammps import State
 from redoxmc.errors import EngineError
 from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.electron_transfer import ElectronTransfer
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.species import Species
+from redoxmc.structures.enumeration import charge_orders
 from redoxmc.structures.lattice import Lattice
+from redoxmc.structures.occupancy import occupancy_key
 from redoxmc.units import KB
 
 FE2, FE3, NA = (Species.parse(name) for name in ("Fe2+", "Fe3+", "Na+"))
@@ -70,6 +73,9 @@ class Wells:
 
     def begin(self, cell, positions, species):
         pass
+
+    def local(self, cell, positions, before, after, mobile):
+        return None
 
     def trajectory(self, cell, start, species, steps, time_step):
         masses = masses_of(species)[:, None] * MVV2E
@@ -148,3 +154,46 @@ def toy_world(wells=None, **md):
 def toy_chain(temperature=600.0, seed=1):
     occupancy = np.array([1, 0, 1], dtype=np.int8)
     return MdChain(1.0, 1, temperature, seed, np.random.default_rng(seed), occupancy)
+
+
+def couples_world():
+    """Three wells: Fe and Mn of two charge states each, Ni of three; two electrons in all."""
+    names = ("Mn2+", "Mn3+", "Ni2+", "Ni3+", "Ni4+")
+    mn2, mn3, ni2, ni3, ni4 = (Species.parse(name) for name in names)
+    lattice = Lattice(
+        CELL,
+        SITES / 20.0,
+        (FE2, mn2, ni2),
+        np.array([0, 1, 2]),
+        np.array([], dtype=np.int64),
+        ((FE3, FE2), (mn3, mn2), (ni4, ni3, ni2)),
+        "FeMnNi",
+        1,
+    )
+    wells = Wells(
+        levels={(0, FE2): 0.0, (1, mn2): -0.02, (2, ni3): 0.01, (2, ni2): 0.05},
+        stiffness={(0, FE2): 4.0, (0, FE3): 6.0, (1, mn2): 5.0, (1, mn3): 7.0, (2, ni3): 4.0},
+        centres={FE2: np.array([0.2, 0.0, 0.0]), mn3: np.array([0.0, 0.1, -0.1])},
+    )
+    world = toy_world(wells)
+    return MdWorld(
+        lattice,
+        wells,
+        WellDistortions(lattice, wells.centres),
+        WeightedMixture([ElectronTransfer(lattice.most)], [1.0]),
+        world.md,
+    )
+
+
+def couples_weights(world, temperature):
+    """Boltzmann weight of every charge order of couples_world, by raw key."""
+    weights = {}
+    for levels in charge_orders(world.lattice.most.tolist(), 2):
+        occupancy = np.array(levels, dtype=np.int8)
+        species = world.lattice.atoms(occupancy)[1]
+        level, k, _ = world.dynamics._wells(species)
+        weights[occupancy_key(world.lattice, occupancy)] = np.exp(-level / (KB * temperature)) / (
+            np.prod(k**1.5)
+        )
+    total = sum(weights.values())
+    return {key: weight / total for key, weight in weights.items()}

@@ -22,6 +22,15 @@ class Slow:
 
 PACKAGE = "driver/redoxmc/"
 SLOW = {
+    "tests/docs/test_blocks.py": Slow(
+        2,
+        (
+            "docs/dft.md",
+            PACKAGE + "models/train.py",
+            PACKAGE + "models/release.py",
+            PACKAGE + "cli/",
+        ),
+    ),
     "tests/models/test_fused.py": Slow(
         3, (PACKAGE + "models/fused.py", PACKAGE + "models/mace.py")
     ),

@@ -174,3 +174,14 @@ def test_the_command_prints_writes_json_and_sets_its_exit_code(
     replace_module(folder, Toy([1.7] * len(SPECIES), torch.float64))
     assert app(["check", str(folder), "--json", str(report)], standalone_mode=False) == 1
     assert json.loads(report.read_text())["passed"] is False
+
+
+def test_a_card_without_bond_lengths_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """It evaluates, but no Monte Carlo run can start from it."""
+    with pytest.raises(SystemExit) as stop:
+        app(["check", str(write_toy(tmp_path / "m"))])
+    assert stop.value.code in (0, None)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "has no bond lengths of Fe2+, Fe3+: 'redoxmc run' needs a table [bonds." in said

@@ -3,9 +3,10 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from models_helpers import NAMES, SPECIES, crystal, labelled
 
+from redoxmc.config.training import DataConfig
 from redoxmc.errors import InputError
-from redoxmc.io.extxyz import write_labelled
-from redoxmc.models.frames import Frame, fit_references, make_sample, read_frames
+from redoxmc.io.extxyz import read_labelled, write_labelled
+from redoxmc.models.frames import Frame, fit_references, frames_of, make_sample, read_frames
 from redoxmc.models.table import make_table
 
 
@@ -62,3 +63,28 @@ def test_bad_data_are_refused_with_file_and_frame(tmp_path):
         read_frames([tmp_path / "bare.extxyz"])
     with pytest.raises(InputError, match="absent"):
         read_frames([tmp_path / "absent.extxyz"])
+
+
+def test_one_file_serves_all_parts_and_frames_that_lost_their_order_none(tmp_path):
+    path = tmp_path / "all.extxyz"
+    frames = read_labelled(labelled(6, tmp_path / "d.extxyz"))
+    for atoms, part in zip(
+        frames, ("train", "test", "train", "valid", "train", "train"), strict=True
+    ):
+        atoms.info["part"] = part
+    frames[2].info["order_kept"] = False
+    write_labelled(path, frames)
+    data = DataConfig(train=[path], valid=[path], test=[path], by_part=True)
+
+    def energies(data, part):
+        return [one.energy for one in frames_of(data, part)]
+
+    expected = [atoms.get_potential_energy() for atoms in frames]
+    assert energies(data, "train") == [expected[n] for n in (0, 4, 5)]
+    assert energies(data, "valid") == [expected[3]]
+    assert energies(data, "test") == [expected[1]]
+    assert energies(data.model_copy(update={"first": 2}), "train") == [expected[0], expected[4]]
+    assert len(frames_of(data.model_copy(update={"by_part": False}), "valid")) == 5
+    write_labelled(path, [frames[0]])
+    with pytest.raises(InputError, match=r'all\.extxyz: no frame .* part = "valid"'):
+        frames_of(data, "valid")

@@ -10,7 +10,7 @@ from redoxmc.moves.charge_swap import ChargeSwap
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.moves.pair_model import PairModel
-from redoxmc.moves.surrogate_walk import SurrogateWalk
+from redoxmc.moves.surrogate_walk import SWEEPS, SurrogateWalk
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
 
@@ -84,6 +84,14 @@ def test_the_walk_of_a_chain_has_its_temperature():
     assert both.probabilities == (0.75, 0.25)
     assert both.at(300.0).moves[1].temperature == 300.0
     assert both.changes_ions
+
+
+def test_walks_grow_with_the_number_of_sites_that_change():
+    for ions, sites in ((True, 8), (False, 4)):
+        move = SurrogateWalk(4, {1: random_model(0.02)}, ions, 400.0)
+        assert move._lengths(STATES[0]) == tuple(round(s * sites) for s in SWEEPS)
+        states = STATES if ions else FIXED_IONS
+        assert_detailed_balance(move, ENGINE.energy, 400.0, states)
 
 
 def test_where_there_is_no_surrogate_or_nothing_to_exchange_it_stays():

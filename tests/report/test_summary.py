@@ -326,6 +326,24 @@ def test_chains_that_do_not_agree_have_no_free_energy(run):
     assert record["why_unknown"] is None or "free" not in record["why_unknown"]
 
 
+@pytest.mark.parametrize("ordering", ["sampled", "ewald"])
+def test_sampled_ion_orders_are_held_to_more(run, monkeypatch, ordering):
+    """R-hat of 1.02 and 100 effective samples, or nothing is told; a fixed order is not asked."""
+    sampled = ordering == "sampled"
+    more = "[sampling.moves]\ncharge_swap = 1.0\nion_charge_swap = 1.0" if sampled else ""
+    out = run(ordering=ordering, temperatures=[1200.0], steps=400, seeds=[1, 2], more=more)
+    store = load(out / "results.h5")
+    for limits, words in (
+        ((0.5, 0.0), "do not agree: R-hat"),
+        ((9.0, 1e6), "effective samples; where ion orders are sampled"),
+    ):
+        monkeypatch.setattr("redoxmc.report.averages.MAX_R_HAT_IONS", limits[0])
+        monkeypatch.setattr("redoxmc.report.averages.MIN_SAMPLES_IONS", limits[1])
+        analysis = without_the_highest(Analysis.of(store))
+        (thermal,) = thermal_averages(analysis, store.chains, [1200.0])
+        assert (words in thermal.reason) == sampled
+
+
 @pytest.mark.parametrize(("drawn", "good"), [(20, 20), (400, 400), (400, 300)])
 def test_the_share_that_relaxes_has_an_error_even_where_no_draw_failed(drawn, good):
     """The posterior of a share under a flat prior: never certain while states are known to fail."""

@@ -1,6 +1,10 @@
 """The shipped campaign files of olivine NaxFePO4: they are read, and they fit the shipped model."""
 
+import os
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 from conftest import REPO
@@ -41,3 +45,21 @@ def test_what_its_comments_say_of_large_cells_is_accepted():
     assert MdConfig(**tables["md"]).metropolize is False
     assert tables["md"]["mobile_radius"] > 0
     assert tables["parallel"]["ranks_per_replica"] > 1
+
+
+def test_the_input_with_swaps_runs():
+    lmp = Path(sys.executable).parent / "lmp"
+    values = ["-var", "repeat", "1 1 1", "-var", "steps", "40"]
+    done = subprocess.run(
+        [lmp, "-in", "in.swap.lmp", "-log", "none", *values],
+        cwd=FOLDER,
+        env=os.environ | {"REDOXMC_PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-500:]
+    said = done.stdout.splitlines()[-2]
+    assert " of 4, mean work" in said
+    assert 0 <= int(said.split()[1]) <= 4

@@ -10,6 +10,7 @@ from redoxmc.io.cif import check_cif
 
 TEXT = HOST.read_text(encoding="utf-8")
 NA, FE = "Na1 Na+  0      0      0      1", "Fe1 Fe2+ 0.2844 0.25   0.9839 1"
+SHARED = FE[:-1] + "0.5\n" + FE[:-1].replace("Fe1 Fe2+", "Mn1 Mn2+") + "0.5"
 A = "_cell_length_a    10.4063"
 SECOND = TEXT.replace("data_NaFePO4", "data_second")
 FAULTS = [
@@ -19,6 +20,13 @@ FAULTS = [
     (NA, NA[:-1] + "2", "site Na1 has the occupancy 2"),
     (NA, NA[:-1] + "nan", "site Na1 has the occupancy nan"),
     (NA, NA[:-1] + "many", "site Na1 has the occupancy many"),
+    (NA, NA[:-1] + "0.5(1)", "ions.concentrations says how many"),
+    (FE, SHARED, "site Fe1 has the occupancy 0.5, and shares its place with Mn1, but every site"),
+    (FE, SHARED, "write an ordered cell"),
+    ("Fe1 Fe2+ ", "Fe1 Fe0.5Mn0.5 ", "site Fe1 has the symbol 'Fe0.5Mn0.5', and one element"),
+    ("Fe1 Fe2+ ", "Fe1 FeMn ", "site Fe1 has the symbol 'FeMn'"),
+    ("Fe1 Fe2+ ", "Fe1 Fe2.5+ ", "site Fe1 has the symbol 'Fe2.5+', and one element with a whole"),
+    ("_atom_site_occupancy", "_atom_site_disorder_group", "is in the disorder group 1"),
     (FE, FE + "\n" + FE.replace("Fe1", "Fe2"), "sites Fe1 and Fe2 are 0 Å"),
     (FE, FE + "\n" + FE.replace("Fe1", "O9").replace("Fe2+", "O2-"), "sites Fe1 and O9 are 0 Å"),
     ("# Olivine", SECOND + "\n# Olivine", "holds 2 structures (data blocks second, NaFePO4)"),
@@ -86,3 +94,14 @@ def test_charges_that_never_balance_are_said(campaign, tmp_path):
 def test_a_supercell_that_cannot_be_meant_is_refused(campaign, changes, said):
     with pytest.raises(InputError, match=said):
         load_system(campaign(**changes))
+
+
+def test_a_host_of_another_kind_with_shared_sites_is_refused(campaign, tmp_path):
+    """ASE keeps what a CIF said of its sites beside the one element that it takes of each."""
+    from ase.io import read, write
+
+    cif = tmp_path / "host.cif"
+    cif.write_text(TEXT.replace(NA, NA[:-1] + "0.5"), encoding="utf-8")
+    write(tmp_path / "host.extxyz", read(cif))
+    with pytest.raises(InputError, match=r"partly filled or shared \({'Na': 0\.5}\)"):
+        load_system(campaign(host=tmp_path / "host.extxyz"))

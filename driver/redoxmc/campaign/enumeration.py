@@ -37,7 +37,7 @@ def enumerate_states(config: Source) -> Enumeration:
             f"{name_of(config)}: 'redoxmc enumerate' works at fixed x; use sampling.ensemble = "
             "'relaxed'."
         )
-    spaces = {x: _space(system, x) for x in system.counts}
+    spaces = {x: state_space(system, x) for x in system.counts}
     system.relax_hosts(ranks)
     cache = EnergyCache()
     for x, space in spaces.items():
@@ -64,7 +64,7 @@ def enumerate_states(config: Source) -> Enumeration:
     return result
 
 
-def _space(system: System, x: float) -> dict[str, int]:
+def state_space(system: System, x: float) -> dict[str, int]:
     """Canonical keys and degeneracies of all states of a concentration, in a fixed order."""
     n_ions = system.counts[x]
     sampled = system.config.samples_ions

@@ -45,6 +45,11 @@ def check(
         verdict = "FAILED" if not one.passed else "skipped" if one.value is None else "passed"
         table.add_row(one.name, value, limit, verdict)
     Console().print(table)
+    if names := card.without_bonds:
+        typer.echo(
+            f"{card.folder / 'card.toml'} has no bond lengths of {', '.join(names)}: 'redoxmc run' "
+            f'needs a table [bonds."{names[0]}"] with mean_A, coordination and ligand'
+        )
     write_json(json, {"passed": passed, "checks": [asdict(one) for one in checks]})
     if not passed:
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """`redoxmc export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,8 @@ def export(
 ) -> None:
     """Write a model folder: model.pt (TorchScript), card.toml, the training file, an example.
 
-    The card holds the errors on the test frames of the training file, measured by this command.
+    The card holds the errors on the test frames of the training file, and the bond lengths of the
+    charge states in its training frames, both measured by this command.
 
     Example: redoxmc export checkpoints/mace/best.pt --out potentials/mace-nafepo4
     """
@@ -39,9 +40,26 @@ def export(
         )
     else:
         typer.echo(f"{out}: written; the training file names no test frames, so no errors.")
+    from redoxmc.model_card import load_card
+
+    typer.echo(_bonds(card["bonds"], load_card(out).without_bonds))
     if native:
         typer.echo(_native_kernels(out / "model.pt"))
     write_json(json, card)
+
+
+def _bonds(measured: dict[str, dict[str, Any]], missing: list[str]) -> str:
+    """What the card says of bond lengths, and which it lacks."""
+    said = [
+        f"{name}-{one['ligand']} {one['mean_A']:.3f} Å ({one['coordination']})"
+        for name, one in measured.items()
+    ]
+    if missing:
+        said.append(
+            f"none of {', '.join(missing)}, which no training frame holds: 'redoxmc run' cannot "
+            "start from them; write [bonds] into card.toml"
+        )
+    return f"bond lengths: {', '.join(said) or 'none, for no element has several charge states'}"
 
 
 def _native_kernels(model: Path) -> str:

@@ -30,10 +30,18 @@ def train(
 
     warnings.simplefilter("ignore")  # of torch and e3nn, about themselves
     from redoxmc.config.training import load_training_config
+    from redoxmc.model_card.card import redox_species
     from redoxmc.models.train import train as run
 
     settings = load_training_config(config)
     folder = out or Path("checkpoints") / config.stem
+    missing = [n for n in redox_species(settings.species_list()) if n not in settings.bonds]
+    if missing:
+        typer.echo(
+            f"{config}: no [bonds] of {', '.join(missing)}: 'redoxmc export' finds their ligands "
+            "in the training frames",
+            err=True,
+        )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _Progress(settings.optimizer.epochs) as show:
 

@@ -27,6 +27,7 @@ from redoxmc.config.values import (
     File,
     Fraction,
     Kelvin,
+    Kind,
     Natural,
     Seconds,
     Seed,
@@ -35,6 +36,7 @@ from redoxmc.config.values import (
     Stiffness,
     Table,
     Tolerance,
+    Unit,
     Weight,
 )
 from redoxmc.species import Species
@@ -50,8 +52,12 @@ MOST_STATES = 10  # of a redox ion: a key has one digit for each
 class HostConfig(Table):
     """[host]: structure with all ion sites filled, supercell (3 repeats or a 3x3 matrix)."""
 
+    # CIF or other crystal file with every ion site filled. No site may be occupied in part
     structure: File
-    supercell: list[int] | list[list[int]] = Field(default=[1, 1, 1])
+    # repeats along the axes of the file's cell, or a matrix whose rows are the new axes
+    supercell: Annotated[
+        list[int] | list[list[int]], Kind("three whole numbers, or three rows of three")
+    ] = Field(default=[1, 1, 1])
 
     @field_validator("supercell", mode="before")
     @classmethod
@@ -94,10 +100,13 @@ class RedoxConfig(Table):
     ligands; all of them, but those of other tables, without it.
     """
 
-    reduced: SpeciesName | None = None
-    oxidised: SpeciesName | None = None
+    reduced: SpeciesName | None = None  # of a couple: the state with the electron
+    oxidised: SpeciesName | None = None  # of a couple: the state without it
+    # instead of a couple: all charge states of the ion, most reduced first
     states: list[SpeciesName] | None = Field(default=None, min_length=2, max_length=MOST_STATES)
-    sites: list[Any] | None = None
+    # which sites of the element are meant: CIF labels, a Wyckoff letter, or a number of ligands;
+    # without it all that no other table names
+    sites: Annotated[list[Any], Kind("list of text or whole number")] | None = None
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -144,11 +153,13 @@ RedoxTables = Annotated[
 class IonsConfig(Table):
     """[ions]: the working ion, its concentrations (ions per redox site) and how it is ordered."""
 
-    species: SpeciesName
-    concentrations: list[Concentration] = Field(min_length=1)
+    species: SpeciesName  # the working ion
+    concentrations: list[Concentration] = Field(min_length=1)  # ions per redox site (x)
+    # which ion sites are occupied: "ewald", the order of lowest electrostatic energy; "random", one
+    # for each seed; "sampled", moves change it; or a structure file that shows it
     ordering: str = Field(default="ewald", min_length=1)
-    metal_energy: Energy | None = None  # eV per atom of the ion metal: the reference of voltages
-    minimum_distance: Distance | None = None  # Å between occupied ion sites
+    metal_energy: Energy | None = None  # per atom of the ion's metal: the reference of voltages
+    minimum_distance: Distance | None = None  # ion sites nearer than that are not both occupied
 
     @field_validator("concentrations")
     @classmethod
@@ -167,56 +178,65 @@ class IonsConfig(Table):
 class ModelConfig(Table):
     """[model]: the model folder."""
 
-    path: File
+    path: File  # folder with card.toml and model.pt, or potential.lmp of a classical model
 
 
 class RelaxConfig(Table):
     """[relax]: where a minimization starts, what it relaxes, when it has converged or failed."""
 
+    # where a minimization begins. "reference": from the occupancy alone, so that an energy is a
+    # function of it. "previous": from the state before; faster in large cells, and audited
     start: Literal["reference", "previous"] = "reference"
     # "full": of every state. "per_x": relaxed once for each x, around the state of lowest
     # electrostatic energy, which it favours by about 1 meV/f.u., and up to 10 with some models.
     # Dynamics have no cell of a state: there "per_x" is what is taken where the file says nothing.
     cell: Literal["fixed", "per_x", "full"] = "full"
-    force_tolerance: Tolerance = 1e-3  # eV/Å
-    stress_tolerance: Tolerance = 1e-4  # eV/Å^3, where the cell is relaxed
-    site_tolerance: Distance = 1.0  # Å: a state is left when an atom ends farther from its site
-    max_iterations: Count = 2000
+    # largest force on an atom at the end
+    force_tolerance: Annotated[Tolerance, Unit("eV/Å")] = 1e-3
+    # largest stress at the end, where the cell is relaxed
+    stress_tolerance: Annotated[Tolerance, Unit("eV/Å^3")] = 1e-4
+    site_tolerance: Distance = 1.0  # a state is left when an atom ends farther from its site
+    max_iterations: Count = 2000  # steps of a minimization, after which it counts as failed
 
 
 class AnnealingConfig(Table):
     """[sampling.annealing]: cool from `start` (K) to each temperature over the first `steps`."""
 
-    start: Kelvin
-    steps: Count
+    start: Kelvin  # where cooling begins
+    steps: Count  # attempted moves until the chain's own temperature is reached
 
 
 class SamplingConfig(Table):
     """[sampling]: ensemble, temperatures (K), attempted moves per replica, seeds, moves."""
 
+    # "relaxed": Metropolis on relaxed energies at fixed x; "semigrand": the same with x varying;
+    # "md": dynamics at temperature with charge swaps
     ensemble: Literal["relaxed", "semigrand", "md"] = "relaxed"
-    temperatures: list[Kelvin] = Field(min_length=1)
-    steps: Count
-    seeds: list[Seed] = Field(default=[1], min_length=1)
+    temperatures: list[Kelvin] = Field(min_length=1)  # a chain for each
+    steps: Count  # attempted moves of a chain
+    seeds: list[Seed] = Field(default=[1], min_length=1)  # independent starts of each x
     # seeds whose chains begin in the order of lowest electrostatic energy, as in heating; the
     # others begin at random, as in cooling
     ordered_seeds: list[Seed] = Field(default=[])
-    # eV per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
+    # per ion with its electrons, of the semigrand ensemble; one or several. On the energy scale
     # of the model: (energy of an atom of the ion's metal) − (charge of the ion) × voltage
     chemical_potential: list[Energy] | None = Field(default=None, min_length=1)
-    # eV per redox site, of the semigrand ensemble: holds the variance of x, so that each potential
+    # per redox site, of the semigrand ensemble: holds the variance of x, so that each potential
     # has a composition of its own inside a miscibility gap, too. Beyond the curvature of the free
     # energy, some 1 eV, it serves
     variance_constraint: Stiffness | None = None
-    tempering: bool = False
+    tempering: bool = False  # exchange states between the temperatures of one x and seed
     exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
-    annealing: AnnealingConfig | None = None
-    uniform_draws: Natural = 0  # per (x, seed): they anchor the entropy
-    standard_error: Tolerance | None = None  # eV/f.u.: an x whose energies are so well known stops
+    annealing: AnnealingConfig | None = None  # cool first: for ground states, without tempering
+    uniform_draws: Natural = 0  # random states per (x, seed): they anchor the entropy at T = ∞
+    # an x whose energies are so well known at all temperatures stops
+    standard_error: Annotated[Tolerance, Unit("eV/f.u.")] | None = None
     burn_in: Share = 0.1  # fraction of the steps left out of averages
     audit: Fraction = 0.02  # fraction of energies recomputed
+    # relative weights of the moves, by name; "module:Class" is a move of your own. Where there is
+    # more than one couple of two charge states the default is electron_transfer
     moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
-    # half of the attempts are walks on a pair model fitted to relaxed energies before the first
+    # four of five attempts are walks on a pair model fitted to relaxed energies before the first
     # move: exact, and the way to sample ion orders at low temperature
     surrogate: bool = False
 
@@ -248,14 +268,15 @@ def _refuse_twice(name: str, values: list[Any], texts: Iterable[str]) -> None:
 class ParallelConfig(Table):
     """[parallel]: ranks of a replica (domain decomposition), seconds between synchronizations."""
 
-    ranks_per_replica: Count = 1
+    ranks_per_replica: Count = 1  # more than one: domain decomposition, for large cells
+    # between two rounds, after which replicas share the energies that they have computed
     sync_seconds: Seconds = 5.0
 
 
 class ReportConfig(Table):
     """[report]: optional points of the hull plot (CSV: label, x, formation energy in eV/f.u.)."""
 
-    hull_points: File | None = None
+    hull_points: File | None = None  # CSV of points to draw beside the hull, as of DFT
 
 
 class Config(Table):
@@ -317,12 +338,12 @@ class Config(Table):
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-Source = Path | str | Mapping[str, Any]  # of a campaign: its file, or the tables of one
+Source = Path | str | Mapping[str, Any] | Config  # of a campaign: its file, tables, or itself
 
 
 def name_of(source: Source) -> Path:
     """What messages call a campaign."""
-    return Path("the config" if isinstance(source, Mapping) else source)
+    return Path("the config" if isinstance(source, Mapping | Config) else source)
 
 
 def load_config(source: Source) -> Config:
@@ -331,8 +352,11 @@ def load_config(source: Source) -> Config:
     Relative paths become absolute from the folder of the file, or from the working directory.
     """
     path = name_of(source)
-    tables = dict(source) if isinstance(source, Mapping) else read_toml(path)
-    config = parse_table(Config, tables, path)
+    if isinstance(source, Config):
+        config = source
+    else:
+        tables = dict(source) if isinstance(source, Mapping) else read_toml(path)
+        config = parse_table(Config, tables, path)
     if "moves" not in config.sampling.model_fields_set and not config.one_couple:
         moves = {"electron_transfer": 1.0}
         sampling = config.sampling.model_copy(update={"moves": moves})

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from redoxmc.config.values import Count, Distance, Natural, Table
+from redoxmc.config.values import Count, Distance, Natural, Table, Unit
 
-Femtoseconds = Annotated[float, Field(ge=1e-3, le=1e9)]
+Femtoseconds = Annotated[float, Field(ge=1e-3, le=1e9), Unit("fs")]
 
 LONGEST_PATH = 2048  # steps that the automatic choice tries
 MOST_STEPS = 1_000_000  # of a path
@@ -19,25 +19,25 @@ class MdConfig(Table):
     A step of the sampling is `interval` pieces of `segment` time steps, then one candidate move.
     """
 
-    time_step: Femtoseconds = 1.0  # fs
-    damping: Femtoseconds = 100.0  # fs: how long velocities are remembered (Langevin bath)
+    time_step: Femtoseconds = 1.0  # of the dynamics
+    damping: Femtoseconds = 100.0  # how long velocities are remembered (Langevin bath)
     segment: Count = 10  # time steps between two refreshes of the velocities
     interval: Count = 5  # pieces between two candidate moves
     # accept every piece on the change of its energy: exact for any time step. False above some
     # thousand atoms, where that change grows with the number of atoms
     metropolize: bool = True
-    equilibration: Femtoseconds = 1000.0  # fs, before the first move is counted
-    pressure: Annotated[float, Field(ge=-1000, le=1000)] | None = (
-        None  # GPa; none: the cell of [relax] is kept
-    )
+    equilibration: Femtoseconds = 1000.0  # time before the first move is counted
+    # of a cell that moves; without it the cell of [relax] is kept
+    pressure: Annotated[float, Field(ge=-1000, le=1000), Unit("GPa")] | None = None
+    # time steps of the path over which charges are exchanged; "auto" tries lengths first
     protocol_steps: Count | Literal["auto"] = "auto"
     pilot_moves: Count = 12  # of each length that the automatic choice tries; up to 8 times more
-    schedule: Literal["linear", "smooth"] = "smooth"
+    schedule: Literal["linear", "smooth"] = "smooth"  # how charges change along the path
     escort: bool = True  # move the local distortion along with the charges
-    mobile_radius: Distance | None = None  # Å: atoms farther from the swapped ions stand still
-    site_tolerance: Distance | None = None  # Å: refuse what takes an atom farther from its site
+    mobile_radius: Distance | None = None  # on a path, atoms farther from the swapped ions rest
+    site_tolerance: Distance | None = None  # refuse what takes an atom farther from its site
     swaps: bool = True  # False: plain MD on the first charge order
-    trajectory_interval: Natural = 0  # steps between frames; 0 writes none
+    trajectory_interval: Natural = 0  # steps between written frames; 0 writes none
 
     @field_validator("protocol_steps", mode="before")
     @classmethod

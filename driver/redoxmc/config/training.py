@@ -16,28 +16,34 @@ Rate = Annotated[float, Field(gt=0, le=1e3)]
 
 
 class DataConfig(Table):
-    """[data]: labelled extxyz files. test is used by export alone, for the errors on the card."""
+    """[data]: labelled extxyz files. test is used by export alone, for the errors on the card.
 
-    train: list[File] = Field(min_length=1)
-    valid: list[File] = Field(min_length=1)
-    test: list[File] = Field(default_factory=list)
+    by_part: each list takes only the frames whose `info` says so (`part = train`, `valid`, `test`),
+        so that one file, which may still grow, serves all three.
+    first: how many frames of the training files to use, for learning curves; None for all.
+    """
+
+    train: list[File] = Field(min_length=1)  # frames that the weights are fitted to
+    valid: list[File] = Field(min_length=1)  # frames that say which epoch is the best
+    test: list[File] = Field(default_factory=list)  # frames for the errors on the card
+    by_part: bool = False
+    first: Count | None = None
 
 
 class LossWeights(Table):
     """[loss]: weights of the terms; 0 leaves a term out.
 
-    energy: of eV/atom; late_energy replaces it in the last part of the training (`late_part` of the
-    epochs), when forces have settled. forces: eV/Å. stress: eV/Å^3. moment: µB. charge: e.
+    late_energy replaces energy in the last part of the training, when forces have settled.
     delta: where Huber's loss turns from square to linear, the same number in each of these units.
     """
 
-    energy: Loss = 20.0
-    late_energy: Loss | None = 200.0
-    late_part: Fraction = 0.3
-    forces: Loss = 10.0
-    stress: Loss = 10.0
-    moment: Loss = 0.0
-    charge: Loss = 0.0
+    energy: Loss = 20.0  # of energies in eV/atom
+    late_energy: Loss | None = 200.0  # of energies in the last part of the epochs
+    late_part: Fraction = 0.3  # of the epochs, that late_energy is for
+    forces: Loss = 10.0  # of forces in eV/Å
+    stress: Loss = 10.0  # of stresses in eV/Å^3
+    moment: Loss = 0.0  # of magnetic moments in µB
+    charge: Loss = 0.0  # of charges in e
     delta: Rate = 0.02
 
     def energy_weight(self, epoch: int, epochs: int) -> float:
@@ -54,16 +60,16 @@ class OptimizerConfig(Table):
     compile: whether to compile the training step on a CPU (MACE, cPaiNN): minutes, then faster.
     """
 
-    epochs: Count = 100
-    batch_size: Count = 4
-    learning_rate: Rate = 0.01
-    final_learning_rate: Rate = 1e-4
-    gradient_clip: Annotated[float, Field(gt=0)] = 10.0
+    epochs: Count = 100  # passes over the training frames
+    batch_size: Count = 4  # frames of a step
+    learning_rate: Rate = 0.01  # at the beginning
+    final_learning_rate: Rate = 1e-4  # at the end
+    gradient_clip: Annotated[float, Field(gt=0)] = 10.0  # largest norm of the gradient
     ema_decay: Share = 0.99
     patience: Count | None = None
-    checkpoint_every: Count = 1
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    dtype: Literal["float32", "float64"] = "float32"
+    checkpoint_every: Count = 1  # epochs between checkpoints
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # "auto" takes a GPU where there is one
+    dtype: Literal["float32", "float64"] = "float32"  # of the training; the export chooses its own
     compile: bool = False
 
 
@@ -75,14 +81,15 @@ class TrainingConfig(Table):
         this training starts from.
     match_references: change the reference energies of the start so that its energies of the
         training frames are right in the mean of each species: for data of another energy scale.
-    bonds: how many ligands of which species a redox species has, by name, for the model card.
+    bonds: how many ligands of which species a redox species has, by name, for the model card; what
+        is left out is found in the training frames.
     note: what else the card should say to whoever uses the model.
     """
 
-    architecture: Literal["MACE", "CHGNet", "cPaiNN"]
-    charge_aware: bool = True
-    species: list[SpeciesName] = Field(min_length=1)
-    seed: Seed = 1
+    architecture: Literal["MACE", "CHGNet", "cPaiNN"]  # kind of model
+    charge_aware: bool = True  # false: a blind twin, one species for all charge states
+    species: list[SpeciesName] = Field(min_length=1)  # all that the data has, the model's table
+    seed: Seed = 1  # of the first weights and of the order of the frames
     data: DataConfig
     model: dict[str, Any] = Field(default_factory=dict)
     start: File | None = None
@@ -100,8 +107,8 @@ class TrainingConfig(Table):
 class LigandConfig(Table):
     """[bonds."Fe2+"]: which ligands to measure for the model card."""
 
-    ligand: SpeciesName
-    coordination: Annotated[Count, Field(le=24)] = 6
+    ligand: SpeciesName  # species of the ligands
+    coordination: Annotated[Count, Field(le=24)] = 6  # how many of the nearest
 
 
 def load_training_config(path: Path) -> TrainingConfig:
@@ -112,10 +119,8 @@ def load_training_config(path: Path) -> TrainingConfig:
     def absolute(paths: list[File]) -> list[File]:
         return [base / p for p in paths]
 
-    data = DataConfig(
-        train=absolute(config.data.train),
-        valid=absolute(config.data.valid),
-        test=absolute(config.data.test),
+    data = config.data.model_copy(
+        update={part: absolute(getattr(config.data, part)) for part in ("train", "valid", "test")}
     )
     if len(set(config.species)) < len(config.species):
         raise InputError(f"{path}: species {config.species} hold one twice.")

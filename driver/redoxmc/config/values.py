@@ -1,5 +1,6 @@
 """What the values of a settings file may be: strict types, finite numbers, plausible ranges."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,20 @@ class Table(BaseModel):
     """A table of a settings file. Unknown keys, NaN and inf are refused; true is not 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit of a value, for the reference of keys. It changes nothing of what is accepted."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the reference of keys calls a value, where its type in Python does not say it."""
+
+    name: str
 
 
 def _whole(value: Any) -> Any:
@@ -55,15 +70,15 @@ Seed = Annotated[Whole, Field(ge=0, lt=2**63)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Seconds = Annotated[float, Field(ge=1e-6, le=1e6)]
-Kelvin = Annotated[float, Field(gt=0, le=1e7), AfterValidator(_not_tiny)]
-Energy = Annotated[float, Field(ge=-1e6, le=1e6)]  # eV of one ion or atom
+Seconds = Annotated[float, Field(ge=1e-6, le=1e6), Unit("s")]
+Kelvin = Annotated[float, Field(gt=0, le=1e7), AfterValidator(_not_tiny), Unit("K")]
+Energy = Annotated[float, Field(ge=-1e6, le=1e6), Unit("eV")]  # eV of one ion or atom
 Tolerance = Annotated[float, Field(ge=1e-12, le=1)]  # eV/Å, eV/Å^3, eV
-Stiffness = Annotated[float, Field(gt=0, le=1000)]  # eV
-Distance = Annotated[float, Field(gt=0, le=1000)]  # Å
+Stiffness = Annotated[float, Field(gt=0, le=1000), Unit("eV")]  # eV
+Distance = Annotated[float, Field(gt=0, le=1000), Unit("Å")]
 Concentration = Annotated[float, Field(ge=0, le=100), AfterValidator(_no_minus_zero)]
 Weight = Annotated[float, Field(ge=1e-12, le=1e12)]
 Width = Annotated[Whole, Field(ge=1, le=10_000)]  # of a layer
-Cutoff = Annotated[float, Field(ge=0.1, le=100)]  # Å
+Cutoff = Annotated[float, Field(ge=0.1, le=100), Unit("Å")]
 File = Annotated[Path, BeforeValidator(_file)]
-SpeciesName = Annotated[str, AfterValidator(_species)]
+SpeciesName = Annotated[str, AfterValidator(_species), Kind("species")]

@@ -12,9 +12,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from redoxmc.data.assign import Rules
+from redoxmc.data.known_orbitals import known_orbitals
 from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
-from redoxmc.data.runner import WANTED, CalculationError, compute_batch
+from redoxmc.data.runner import WANTED, CalculationError, Orbitals, compute_batch
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
@@ -84,7 +85,7 @@ def work(
                 while waiting:
                     if queue.stop_requested:
                         raise Stopped
-                    waiting = _work_on(waiting, queue, settings, python, outcome, after_each)
+                    waiting = _work_on(waiting, tasks, queue, settings, python, outcome, after_each)
         except Stopped:
             outcome.stopped = True
     for task in tasks:
@@ -114,6 +115,7 @@ def batches(tasks: Sequence[Task]) -> list[list[Task]]:
 
 def _work_on(
     batch: Sequence[Task],
+    tasks: Sequence[Task],
     queue: Queue,
     settings: Settings,
     python: str,
@@ -135,8 +137,12 @@ def _work_on(
         done = 0
         try:
             frames = [task.atoms for task in mine]
+            known: Orbitals = []
+            if settings.holds_order:
+                candidates = [(task.atoms, task.key) for task in tasks]
+                known = known_orbitals(mine[0].atoms, candidates, queue)
             for index, computed in compute_batch(
-                frames, settings, python, queue.folder, mine[0].key
+                frames, settings, python, queue.folder, mine[0].key, known
             ):
                 for frame in computed:
                     frame.info["key"] = mine[index].key

@@ -34,6 +34,9 @@ _ITERATION = re.compile(r"^iter:\s+\d+\s+\d\d:\d\d:\d\d\s+(-?\d+\.\d+)", re.MULT
 _DENSITY = re.compile(r"^iter:\s+\d+\s+\S+\s+\S+\s+\S+\s+(-?\d+\.\d+)c?\s+[+-]\d", re.MULTILINE)
 
 
+Orbitals = Sequence[Sequence[float]]
+
+
 class CalculationError(RuntimeError):
     """The calculator failed on a frame; the message says how."""
 
@@ -63,9 +66,16 @@ def find_python(calculator: str, python: str = "") -> str:
 
 
 def compute_batch(
-    batch: "Sequence[Atoms]", settings: Settings, python: str, queue_folder: Path, key: str
+    batch: "Sequence[Atoms]",
+    settings: Settings,
+    python: str,
+    queue_folder: Path,
+    key: str,
+    orbitals: Orbitals = (),
 ) -> "Iterator[tuple[int, list[Atoms]]]":
     """Compute frames of one charge order and one cell in a program of its own, one after another.
+
+    orbitals: those to begin with, of another geometry of this order (`known_orbitals`).
 
     Yields (index in the batch, frames): the frame with energy, forces, and moments and stress where
     the calculator gives them; with `[relax]` the geometries on the way follow it. The column
@@ -81,7 +91,7 @@ def compute_batch(
     except OSError as error:
         raise InputError(f"{queue_folder} cannot be written: {error.strerror}.") from None
     try:
-        job = _job(batch, settings)
+        job = _job(batch, settings, orbitals)
         try:
             (folder / "job.json").write_text(json.dumps(job))
         except OSError as error:
@@ -111,7 +121,7 @@ def _clear_leftovers(queue_folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _job(batch: "Sequence[Atoms]", settings: Settings) -> dict[str, Any]:
+def _job(batch: "Sequence[Atoms]", settings: Settings, orbitals: Orbitals) -> dict[str, Any]:
     parameters = dict(settings.parameters)
     if settings.calculator == "gpaw":
         parameters.setdefault("txt", "calculator.txt")
@@ -125,7 +135,12 @@ def _job(batch: "Sequence[Atoms]", settings: Settings) -> dict[str, Any]:
         "cell": first.cell.array.tolist(),
         "pbc": first.pbc.tolist(),
         "initial_moments": _initial_moments(species, settings),
-        "order": {**settings.order, "shells": _held_shells(species, settings)},
+        "order": {
+            **settings.order,
+            "shells": _held_shells(species, settings),
+            # another start is asked for where some are to be skipped
+            "orbitals": [] if settings.order.get("skip") else list(orbitals),
+        },
         "relax": settings.relax,
     }
 
@@ -181,6 +196,8 @@ def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float
         frame.info["scf_iterations"] = result["iterations"]
     if "orbitals_kept" in result:
         frame.info["orbitals_kept"] = round(result["orbitals_kept"], 4)
+    if result.get("orbitals"):
+        frame.info["orbitals"] = result["orbitals"]
     frame.info.update(history)
     problem = unsound(frame)
     if problem:

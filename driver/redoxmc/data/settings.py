@@ -25,11 +25,15 @@ _GPAW: dict[str, Any] = {
     "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20},  # see gpaw/mixing.py
     "symmetry": {"point_group": False},
     "experimental": {"niter_fixdensity": 3},  # the orbitals are chosen at the third iteration
-    "maxiter": 90,
+    "maxiter": 80,
     "eigensolver": {"name": "dav", "niter": 1},  # two need as many iterations, each of them longer
-    # Per valence electron. Energies are then within some meV per cell of where they end: turning
-    # orbitals amplify what the bands lack, and less is not reached.
-    "convergence": {"density": 6e-4, "energy": 8e-6, "eigenstates": 5e-5},
+    # Per valence electron. The energy of six iterations in a row tells the end: a filled orbital
+    # may turn for twenty iterations, some meV each, at a density error that looks converged.
+    "convergence": {
+        "density": 6e-4,
+        "energy": {"name": "energy", "tol": 1e-5, "n_old": 6},
+        "eigenstates": 5e-5,
+    },
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
 _ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}

@@ -115,6 +115,11 @@ def _evaluated(atoms: Any, hold: Any) -> dict[str, Any]:
         kept = hold.kept(atoms.calc.setups, atoms.calc.density)
         if kept is not None:
             result["orbitals_kept"] = kept
+        filled = hold.filled(atoms.calc.setups, atoms.calc.density)
+        result["orbitals"] = [
+            [shell.atom, shell.spin, *hold.shell_tools.to_triangle(projector)]
+            for shell, projector in filled.items()
+        ]
     result["seconds"] = round(time.time() - started, 1)
     return result
 
@@ -129,7 +134,10 @@ def _hand_over(result: dict[str, Any]) -> None:
 
 
 def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
-    """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order."""
+    """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order.
+
+    settings["orbitals"]: those to begin with, [atom, spin, upper triangle of the projector].
+    """
     mixing, shells, order, turning = map(_beside, ("mixing", "shells", "order", "turning"))
     mixers = mixing.use_joint_mixer()
     held = [order.HeldShell(*map(int, one)) for one in settings.get("shells", [])]
@@ -141,6 +149,10 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     strength = (settings[name] for name in ("potential", "release", "threshold"))
     rest = fixed, int(settings["skip"]), mixers, shells, turning.turn_orbitals
     hold = order.OrderHold(held, *strength, *rest)
+    electrons = {(shell.atom, shell.spin): shell.electrons for shell in held}
+    for atom, spin, *numbers in settings.get("orbitals", []):
+        place = int(atom), int(spin)
+        hold.known[place] = shells.from_triangle(numbers, electrons[place])
     order.hold_order(hold)
     return hold
 

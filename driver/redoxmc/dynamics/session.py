@@ -1,18 +1,23 @@
 """Molecular dynamics in a LAMMPS session: pieces of trajectories, and forces along a path."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from redoxmc.dynamics.phase import Phase
-from redoxmc.engines.lammps import LammpsSession, State
-from redoxmc.errors import EngineError
+from redoxmc.engines.lammps import LammpsSession, State, T
+from redoxmc.engines.model_files import private_copy
+from redoxmc.errors import EngineError, InputError
 from redoxmc.model_card import ModelCard
 from redoxmc.plugin import per_atom
+from redoxmc.plugin.local_region import LocalRegion
 from redoxmc.species import Species
-from redoxmc.structures.lattice import Floats
+from redoxmc.structures.lattice import Floats, Ints
+
+# positions (m, 3) Å -> energies (2,) eV and forces (2, m, 3) eV/Å, before and after a change
+Local = Callable[[Floats], tuple[Floats, Floats]]
 
 
 class Dynamics(Protocol):
@@ -28,6 +33,19 @@ class Dynamics(Protocol):
 
     def forces(self, positions: Floats, species: Sequence[Species]) -> tuple[float, Floats]:
         """Energy (eV) and forces (n, 3) eV/Å at positions (n, 3) Å, as species."""
+
+    def local(
+        self,
+        cell: Floats,
+        positions: Floats,
+        before: Sequence[Species],
+        after: Sequence[Species],
+        mobile: Ints,
+    ) -> Local | None:
+        """Energies and forces of a few atoms (ascending indices) that alone move on a path.
+
+        The zero of energy is that of the call. None where the model has no finite range.
+        """
 
     def minimize(
         self,
@@ -53,7 +71,7 @@ class MdSession(LammpsSession):
         super().__init__(card, comm, inputs)
         self._present: tuple[Species, ...] = ()
         self._twin: MdSession | None = None
-        self._labelled = False
+        self._region: LocalRegion | None = None
 
     def trajectory(
         self, cell: Floats, start: Phase, species: Sequence[Species], steps: int, time_step: float
@@ -68,6 +86,34 @@ class MdSession(LammpsSession):
         """Energy (eV) and forces (eV/Å) of the loaded atoms at positions (n, 3) Å, as species."""
         return self._guarded(self._forces, positions, species)
 
+    def local(
+        self,
+        cell: Floats,
+        positions: Floats,
+        before: Sequence[Species],
+        after: Sequence[Species],
+        mobile: Ints,
+    ) -> Local | None:
+        """Energies and forces of a few atoms that alone move, as in Dynamics.
+
+        The first rank computes; the others get what it finds, so that all decide alike.
+        """
+        if self.card.is_classical:
+            return None
+
+        def begin() -> None:
+            if self._region is None:
+                self._region = LocalRegion(private_copy(self.card) / "model.pt")
+            names = [str(one) for one in before], [str(one) for one in after]
+            self._region.begin(cell, positions, *names, mobile)
+
+        def evaluate(x: Floats) -> tuple[Floats, Floats]:
+            assert self._region is not None
+            return self._region.evaluate(x)
+
+        self._on_first(begin)
+        return lambda x: self._on_first(lambda: evaluate(x))
+
     def dump(
         self, path: Path, step: int, cell: Floats, phase: Phase, species: Sequence[Species]
     ) -> dict[str, Floats]:
@@ -81,9 +127,27 @@ class MdSession(LammpsSession):
     def close(self) -> None:
         """End LAMMPS; the next call starts a new instance."""
         super().close()
-        self._labelled, self._present = False, ()
+        self._present = ()
         if self._twin is not None:
             self._twin.close()
+        if self._region is not None:
+            self._region.close()
+            self._region = None
+
+    def _on_first(self, work: Callable[[], T]) -> T:
+        """What the first rank makes of it, for all ranks; its failure is everyone's."""
+        if self.comm is None or self.comm.Get_size() == 1:
+            return work()
+        result: tuple[T | None, EngineError | InputError | None] = (None, None)
+        if self._rank == 0:
+            try:
+                result = work(), None
+            except (EngineError, InputError) as error:
+                result = None, error
+        value, problem = self.comm.bcast(result)
+        if problem is not None:
+            raise problem
+        return value  # type: ignore[no-any-return]
 
     def _load(self, cell: Floats, positions: Floats, species: Sequence[Species]) -> None:
         super()._load(cell, positions, species)
@@ -99,7 +163,7 @@ class MdSession(LammpsSession):
         self._set("dt", time_step)
         self._set("steps", steps)
         self._lammps.file(str(self.inputs / "md.lmp"))
-        energy = float(self._lammps.get_thermo("pe"))
+        energy = self._energy()
         positions, velocities = self._unwrapped(self._gather("x")), self._gather("v")
         if not (np.isfinite(energy) and np.isfinite(positions).all()):
             raise EngineError("the energy or a position is not a number")
@@ -121,10 +185,6 @@ class MdSession(LammpsSession):
         self._load(cell, phase.positions, species)
         self._scatter("v", phase.velocities)
         self._lammps.command(f"reset_timestep {step}")
-        if not self._labelled:  # a label map can be given once
-            labels = " ".join(f"{kind} {one}" for one, kind in self._types.items())
-            self._lammps.command(f"labelmap atom {labels}")
-            self._labelled = True
         names = self._per_atom
         columns = [f"c_{per_atom.COMPUTE}[{n}]" for n in range(1, len(names) + 1)]
         columns = [f"c_{per_atom.COMPUTE}"] if len(names) == 1 else columns

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redoxmc.dynamics.candidate import CandidatePath, accept, switch, switching
+from redoxmc.dynamics.candidate import CandidatePath, accept
 from redoxmc.dynamics.integrate import dynamics
+from redoxmc.dynamics.path import take_path
 from redoxmc.dynamics.phase import kinetic_energy
 from redoxmc.dynamics.replica import MdChain, MdWorld, check_sites_kept
 from redoxmc.dynamics.watch import Seen
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Proposal
 from redoxmc.sampling.chain import MoveCount
-from redoxmc.structures.lattice import Floats, Occupancy
+from redoxmc.structures.lattice import Floats
 from redoxmc.structures.occupancy import occupancy_key
 
 
@@ -93,7 +94,7 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
     work = protocol = float("nan")
     decided = failed = False
     try:
-        path = _path(chain, world, trial, length, seen)
+        path = take_path(chain, world, trial, length, seen)
         work, protocol = path.work, path.protocol_work
         check_sites_kept(chain.cell, path.end.positions, world)
         decided = _decide(chain, path, proposal)
@@ -120,30 +121,3 @@ def candidate(chain: MdChain, world: MdWorld, length: int) -> Attempt:
 
 def _decide(chain: MdChain, path: CandidatePath, proposal: Proposal) -> bool:
     return accept(path.work, chain.temperature, proposal.log_apriori_ratio, chain.rng)
-
-
-def _path(
-    chain: MdChain, world: MdWorld, trial: Occupancy, length: int, seen: list[Floats]
-) -> CandidatePath:
-    md, distortions = world.md, world.distortions
-    _, old = world.lattice.atoms(chain.occupancy)
-    _, new = world.lattice.atoms(trial)
-    changed = np.flatnonzero(chain.occupancy != trial)
-    chain.force_evaluations += 2 * length + 2
-
-    def observe(_: float, positions: Floats) -> None:
-        bonds = distortions.mean_bonds(chain.cell, positions, changed)
-        seen.append(distortions.outside(bonds, changed))
-
-    world.dynamics.begin(chain.cell, chain.positions, old)
-    return switch(
-        lambda x: world.dynamics.forces(x, old),
-        lambda x: world.dynamics.forces(x, new),
-        chain.phase,
-        world.masses(chain),
-        switching(length, md.schedule),
-        world.time_step,
-        shift=distortions.escort(chain.occupancy, trial) if md.escort else None,
-        mobile=distortions.mobile(chain.occupancy, trial, md.mobile_radius),
-        observe=observe,
-    )

@@ -81,6 +81,7 @@ class LammpsSession:
         self._cell: Floats = np.eye(3)
         self._inverse: Floats = np.eye(3)
         self._start_positions: Floats = np.zeros((0, 3))
+        self._reference = 0.0  # eV, of the species that are loaded
 
     def close(self) -> None:
         """End LAMMPS; the next call starts a new instance."""
@@ -230,7 +231,7 @@ class LammpsSession:
         # than a small system's forces, and with some styles more from call to call.
         self._lammps.command("run 1 pre no post no" if self._set_up else "run 0 post no")
         self._set_up = True
-        energy, forces = float(self._lammps.get_thermo("pe")), self._gather("f")
+        energy, forces = self._energy(), self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise EngineError("the energy or a force is not a number")
         return energy, forces
@@ -315,6 +316,11 @@ class LammpsSession:
             lmp.command(f"set type {self._types[Species.parse(name)]} charge {charge!r}")
         lmp.command("reset_timestep 0")
         self._start_positions, self._set_up = positions, False
+        self._reference = self.card.reference_energy(species)
+
+    def _energy(self) -> float:
+        """Potential energy (eV) of what is loaded, as of the last call of forces."""
+        return float(self._lammps.get_thermo("pe")) + self._reference
 
     def _change_box(self, cell: Floats) -> Floats:
         """Give LAMMPS the box of a cell; returns the rotation between the two."""
@@ -363,7 +369,7 @@ class LammpsSession:
         return np.array([tensor[a, b] for a, b in VOIGT])
 
     def _read(self, evaluations: int) -> State:
-        energy = float(self._lammps.get_thermo("pe"))
+        energy = self._energy()
         x, forces = self._gather("x"), self._gather("f")
         if not (np.isfinite(energy) and np.isfinite(x).all() and np.isfinite(forces).all()):
             raise EngineError("the energy, a position or a force is not a number")

@@ -22,7 +22,7 @@ def load_model(
     pair_style: str = "redoxmc",
     refused: type[Exception] = InputError,
 ) -> None:
-    """Define the pair style of a model in a LAMMPS instance that has a box.
+    """Name the types of a LAMMPS instance that has a box, and define the pair style of a model.
 
     comm: the communicator of the instance, None for this process alone. pair_style: what stands
     behind the word in LAMMPS, such as `redoxmc backend torchscript`. refused: raised where LAMMPS
@@ -39,7 +39,8 @@ def load_model(
         names = " ".join(str(species) for species in card.species)
         model = folder / "model.pt"
         commands = [f"pair_style {pair_style}", f"pair_coeff * * {model} {names}"]
-    for command in commands:
+    types = " ".join(f"{number} {one}" for number, one in enumerate(card.species, start=1))
+    for command in [f"labelmap atom {types}", *commands]:
         try:
             lmp.command(command)
         except Exception as error:  # the lammps module raises bare Exception

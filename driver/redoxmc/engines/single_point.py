@@ -1,7 +1,7 @@
 """Energy, forces and stress of one structure with LAMMPS, for checks: no session is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,9 @@ def evaluate(job: Job, comm: Any = None) -> SinglePoint:
             load_model(lmp, card, comm, job.pair_style, refused=EngineError)
             if job.then:
                 lmp.commands_list(["run 0", *job.then])
-            return _run(lmp, rotation)
+            result = _run(lmp, rotation)
+            own = card.reference_energy([Species.parse(name) for name in job.structure.species])
+            return replace(result, energy=result.energy + own)
         except (EngineError, InputError):
             raise
         except Exception as error:  # the lammps module raises bare Exception

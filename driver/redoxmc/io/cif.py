@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from redoxmc.errors import InputError, cut
+from redoxmc.io.cif_order import SITES, check_occupancies, check_symbols, column
 from redoxmc.io.frames import read_text, short
 from redoxmc.io.geometry import CLOSEST
 from redoxmc.species import Species
 
-_SITES = ("_atom_site_fract_x", "_atom_site_cartn_x")
 _CHARGE = re.compile(r"([A-Z][a-z]?)(?:([+-])([0-9])|([0-9]?)([+-]))?.*")
 _ANGLES = ("alpha", "beta", "gamma")
 FARTHEST = 1e6  # of a coordinate, fractional or in Å
-_WHOLE = 1e-3  # how far from 1 the occupancy of a full site may be written
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,17 @@ class CifSite:
 def check_cif(path: Path) -> list[CifSite]:
     """Read the sites of a CIF as listed, before symmetry; InputError with the place of a fault.
 
-    Refused are several structures in one file, sites that are not occupied by exactly one ion, and
-    a charge that is written in two ways.
+    Refused are several structures in one file, sites that are not occupied by exactly one ion
+    (partial or mixed occupancies, disorder groups), and a charge that is written in two ways.
     """
     block = _only_block(path)
-    labels = [cut(label) for label in _column(block, "_atom_site_label")]
-    symbols = [cut(symbol) for symbol in _column(block, "_atom_site_type_symbol")] or labels
-    labels = labels or symbols
+    labels = [cut(label) for label in column(block, "_atom_site_label")]
+    symbols = [cut(symbol) for symbol in column(block, "_atom_site_type_symbol")]
+    labels, symbols = labels or symbols, symbols or labels
     if len(labels) != len(symbols):
         raise InputError(f"{path}: _atom_site_label and _atom_site_type_symbol differ in length.")
-    _check_occupancies(path, block, labels)
+    check_symbols(path, labels, symbols)
+    check_occupancies(path, block, labels)
     _check_places(path, block, labels)
     numbers = _oxidation_numbers(block)
     sites = []
@@ -70,7 +70,7 @@ def _only_block(path: Path) -> Any:
             blocks = list(parse_cif(StringIO(text)))
     except Exception as error:  # ase raises whatever its parser met
         raise InputError(f"{path} is not a CIF that can be read ({short(error)}).") from None
-    blocks = [block for block in blocks if any(_column(block, name) for name in _SITES)]
+    blocks = [block for block in blocks if any(column(block, name) for name in SITES)]
     if not blocks:
         raise InputError(f"{path} has no list of atom sites (_atom_site_fract_x and so on).")
     if len(blocks) > 1:
@@ -94,33 +94,15 @@ def _check_cell(path: Path, block: Any) -> None:
                 )
 
 
-def _column(block: Any, name: str) -> list[Any]:
-    value = block.get(name)
-    return [] if value is None else list(value) if isinstance(value, list) else [value]
-
-
-def _check_occupancies(path: Path, block: Any, labels: list[str]) -> None:
-    occupancies = _column(block, "_atom_site_occupancy")
-    for label, value in zip(labels, occupancies, strict=False):
-        if value in (".", "?"):  # CIF's default is 1
-            continue
-        if not isinstance(value, int | float) or not abs(value - 1) <= _WHOLE:
-            raise InputError(
-                f"{path}: site {label} has the occupancy {cut(value)}, but every site must be "
-                "filled by one ion (occupancy 1); write an ordered structure, without sites that "
-                "are shared or left out."
-            )
-
-
 def _check_places(path: Path, block: Any, labels: list[str]) -> None:
     """Coordinates are numbers, and no two sites of the list have an atom on one place.
 
     ase drops one of such two without a word.
     """
-    kind = "fract" if _column(block, _SITES[0]) else "cartn"
-    columns = [_column(block, f"_atom_site_{kind}_{axis}") for axis in "xyz"]
-    for column in columns:
-        for label, value in zip_longest(labels, column):
+    kind = "fract" if column(block, SITES[0]) else "cartn"
+    columns = [column(block, f"_atom_site_{kind}_{axis}") for axis in "xyz"]
+    for values in columns:
+        for label, value in zip_longest(labels, values):
             if not isinstance(value, int | float) or not abs(value) < FARTHEST:
                 raise InputError(
                     f"{path}: site {label} has the coordinate {cut(value)}, a number is needed."
@@ -148,8 +130,8 @@ def _check_places(path: Path, block: Any, labels: list[str]) -> None:
 
 
 def _oxidation_numbers(block: Any) -> dict[str, float]:
-    symbols = _column(block, "_atom_type_symbol")
-    numbers = _column(block, "_atom_type_oxidation_number")
+    symbols = column(block, "_atom_type_symbol")
+    numbers = column(block, "_atom_type_oxidation_number")
     pairs = zip(symbols, numbers, strict=False)
     return {str(symbol): number for symbol, number in pairs if isinstance(number, int | float)}
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from redoxmc.errors import InputError
+from redoxmc.errors import InputError, cut
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -19,7 +19,8 @@ def check_geometry(path: Path, atoms: "Atoms") -> None:
     """Raise InputError, naming the file and the atoms, for a structure that cannot be meant.
 
     Refused are numbers that are not finite, a cell without volume, one that is left-handed, far
-    too large or too small for its atoms, and two atoms on one place.
+    too large or too small for its atoms, two atoms on one place, and sites that were not filled by
+    one ion where the file came from, as far as ASE has kept that.
     """
     cell = np.array(atoms.cell, dtype=float)
     if not np.isfinite(cell).all():
@@ -48,6 +49,7 @@ def check_geometry(path: Path, atoms: "Atoms") -> None:
             f"{VOLUME[0]:g} and {VOLUME[1]:g} can be meant; are its units Å?"
         )
     _refuse_overlaps(path, atoms, cell)
+    _refuse_partial(path, atoms)
 
 
 def _refuse_overlaps(path: Path, atoms: "Atoms", cell: np.ndarray) -> None:
@@ -66,3 +68,13 @@ def _refuse_overlaps(path: Path, atoms: "Atoms", cell: np.ndarray) -> None:
             f"{path}: atoms {a} ({atoms.symbols[a]}) and {b} ({atoms.symbols[b]}) are "
             f"{distance[k]:.2g} Å apart, as if one place were filled twice; remove one of them."
         )
+
+
+def _refuse_partial(path: Path, atoms: "Atoms") -> None:
+    occupancies = atoms.info.get("occupancy")
+    for shares in occupancies.values() if isinstance(occupancies, dict) else ():
+        if not isinstance(shares, dict) or len(shares) != 1 or set(shares.values()) != {1}:
+            raise InputError(
+                f"{path} holds sites that are partly filled or shared ({cut(shares)}); write an "
+                "ordered cell, in which each site holds one ion."
+            )

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,10 @@ from typing import Any
 from redoxmc.errors import InputError
 from redoxmc.model_card.commands import Commands, read_commands
 from redoxmc.model_card.fields import Fields
+from redoxmc.model_card.lammps_types import check_types, needs_charges
 from redoxmc.model_card.metadata import FORMAT, read_metadata
+from redoxmc.model_card.tables import Bonds, read_bonds, read_charges, read_reference_energies
 from redoxmc.species import Species
-
-
-@dataclass(frozen=True)
-class Bonds:
-    """Coordination of a redox species in the training data: where a start puts its ligands."""
-
-    mean: float  # mean distance to the nearest ligands in Å
-    coordination: int  # how many
-    ligand: Species  # their species
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,9 @@ class ModelCard:
     sha256: str  # of the file that determines energies
     # partial charges (e) of a classical model, by species name, empty for a learned one
     lammps_charges: dict[str, float] = field(default_factory=dict)
+    # of a classical model, eV that each ion of a species adds: how much easier a couple is oxidised
+    # than another, which no pair potential says. Empty for a learned one, whose file holds them
+    reference_energies: dict[str, float] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict)  # the whole card
     # hash of all that determines energies: also the card's bonds and charges, and what a potential
     # reads
@@ -46,6 +44,18 @@ class ModelCard:
     def is_classical(self) -> bool:
         """True for stock LAMMPS styles in `potential.lmp`, False for a TorchScript `model.pt`."""
         return self.architecture == "classical"
+
+    def reference_energy(self, species: Sequence[Species]) -> float:
+        """What reference energies of a classical model add for these atoms, eV."""
+        if not self.reference_energies:
+            return 0.0
+        counts = Counter(map(str, species))
+        return sum(self.reference_energies.get(name, 0.0) * n for name, n in sorted(counts.items()))
+
+    @property
+    def without_bonds(self) -> list[str]:
+        """Names of the charge states that have no bond lengths, and so no reference start."""
+        return [name for name in redox_species(self.species) if name not in self.bonds]
 
     @property
     def energy_file(self) -> Path:
@@ -77,17 +87,32 @@ def load_card(folder: Path) -> ModelCard:
     commands = Commands((), ())
     if architecture == "classical":
         commands = read_commands(energy_file)
+        check_types(energy_file, commands, species)
     else:
         _compare(path, fields, species, read_metadata(energy_file))
-    bonds = _bonds(fields.table("bonds"), species)
-    charges = _charges(fields, species, architecture)
+    bonds = read_bonds(fields.table("bonds"), species)
+    charges = read_charges(fields, species, architecture)
+    if not charges and needs_charges(commands):
+        raise InputError(
+            f"{path}: potential.lmp has Coulomb forces, but there is no table [lammps_charges]; "
+            f"give the charge (e) of every species: {_names(species)}."
+        )
     _check_example(fields)
     resolved = folder.resolve()
     name, raw = resolved.name, fields.data
-    card = ModelCard(resolved, name, architecture, aware, species, bonds, "", charges, raw)
+    energies = read_reference_energies(fields, species, architecture)
+    card = ModelCard(
+        resolved, name, architecture, aware, species, bonds, "", charges, energies, raw
+    )
     changes = {"sha256": _hash(card.energy_file), "commands": commands}
     card = ModelCard(**{**card.__dict__, **changes})
     return ModelCard(**{**card.__dict__, "identity": identity_of(card, card.folder)})
+
+
+def redox_species(species: Sequence[Species]) -> list[str]:
+    """Names of the species whose element is there in several charge states."""
+    elements = Counter(one.element for one in species)
+    return [str(one) for one in species if elements[one.element] > 1]
 
 
 def identity_of(card: ModelCard, folder: Path) -> str:
@@ -103,6 +128,8 @@ def identity_of(card: ModelCard, folder: Path) -> str:
         "commands": card.commands.lines,
         "files": {name: _hash(folder / name) for name in sorted(card.files)},
     }
+    if card.reference_energies:  # runs from before this table stay resumable
+        data["reference_energies"] = dict(sorted(card.reference_energies.items()))
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -115,41 +142,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: it is nested too deeply.") from None
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, no TOML, an endless number
         raise InputError(f"{path} cannot be read: {error}.") from None
-
-
-def _bonds(table: Fields, species: tuple[Species, ...]) -> dict[str, Bonds]:
-    bonds = {}
-    for name in table.data:
-        own = table.as_species(name, name)
-        bond = Fields(table.source, table.data[name], f"bonds.{name}.")
-        ligand = bond.species("ligand")
-        for one in (own, ligand):
-            if one not in species:
-                raise InputError(
-                    f"{table.source}: [bonds] names {one}, but species are {_names(species)}."
-                )
-        mean, coordination = bond.number("mean_A", 0.3, 10.0), bond.count("coordination", 1, 24)
-        bonds[str(own)] = Bonds(mean, coordination, ligand)
-    return bonds
-
-
-def _charges(fields: Fields, species: tuple[Species, ...], architecture: str) -> dict[str, float]:
-    table = fields.table("lammps_charges")
-    charges = {}
-    for name in table.data:
-        charges[str(table.as_species(name, name))] = table.number(name, -20.0, 20.0)
-    if charges and architecture != "classical":
-        raise InputError(
-            f"{fields.source}: [lammps_charges] is for classical models, and this one is "
-            f"{architecture}."
-        )
-    names = _names(species)
-    if charges and sorted(charges) != sorted(names):
-        raise InputError(
-            f"{fields.source}: [lammps_charges] has {sorted(charges)}, but every species needs "
-            f"one: {names}."
-        )
-    return charges
 
 
 def _check_example(fields: Fields) -> None:

@@ -15,6 +15,7 @@ from redoxmc.errors import InputError
 ALLOWED = (
     "pair_style", "pair_coeff", "pair_modify", "kspace_style", "kspace_modify",
     "special_bonds", "dielectric", "neighbor", "neigh_modify", "comm_modify", "include",
+    "labelmap",
 )  # fmt: skip
 # Styles that run code which comes with the potential.
 _FOREIGN_CODE = ("python", "mliap", "mliap/kk", "kim", "redoxmc", "plugin")
@@ -29,6 +30,7 @@ class Commands:
 
     lines: tuple[str, ...]  # commands in order, without comments
     files: tuple[str, ...]  # names, relative to the folder, of the data files that they read
+    labels: tuple[tuple[int, str], ...] = ()  # of `labelmap atom`: LAMMPS type and its label
 
     def located(self, folder: Path) -> list[str]:
         """The commands with the path of each data file, which must be without blanks."""
@@ -51,7 +53,25 @@ def read_commands(path: Path) -> Commands:
         raise InputError(f"{path} defines no pair style; it must hold pair_style and pair_coeff.")
     names = dict.fromkeys(w for line in lines for w in line.split()[1:])
     files = tuple(w for w in names if _is_file(path, w))
-    return Commands(tuple(lines), files)
+    labels = _labels(path, [line.split() for line in lines if line.split()[0] == "labelmap"])
+    # which type is which is checked against the card; LAMMPS hears it from there
+    lines = [line for line in lines if line.split()[0] != "labelmap"]
+    return Commands(tuple(lines), files, labels)
+
+
+def _labels(path: Path, maps: list[list[str]]) -> tuple[tuple[int, str], ...]:
+    """Types and labels of all lines `labelmap atom 1 Na+ 2 Fe2+ …`."""
+    labels = []
+    for words in maps:
+        pairs = words[2:]
+        types = pairs[::2]
+        if words[1:2] != ["atom"] or len(pairs) % 2 or not all(map(str.isdecimal, types)):
+            raise InputError(
+                f"{path}: {' '.join(words)!r} must give types and their species, as in 'labelmap "
+                "atom 1 Na+ 2 Fe2+'."
+            )
+        labels += [(int(number), label) for number, label in zip(types, pairs[1::2], strict=True)]
+    return tuple(labels)
 
 
 def _read(path: Path, folder: Path, lines: list[str], depth: int) -> None:

@@ -26,7 +26,8 @@ class CPainnSettings(Table):
     n_layers: number of interactions.
     r_cut: cutoff in Å.
     num_radial_basis: number of radial functions (sines).
-    moment, charge: whether the model has that head.
+    moment: whether the model predicts magnetic moments.
+    charge: whether it predicts charges.
     scale: in eV, multiplies the energy readout. Training sets it from the data.
     """
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from redoxmc.config.training import DataConfig
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, energy_of, read_labelled
 from redoxmc.models.graph import Graph, build_graph, join
@@ -53,16 +54,30 @@ class Sample:
         return self.energy, self.forces, self.stress, self.moments, self.charges
 
 
-def read_frames(paths: Sequence[Path]) -> list[Frame]:
+def read_frames(paths: Sequence[Path], part: str | None = None) -> list[Frame]:
     """Read labelled extxyz files (energy and forces; stress, moments and charges if there).
 
+    part: take only frames of which `info["part"]` says this. Frames that lost their charge order
+    when they were computed (`order_kept` false) are left out: they are labels of another order.
     Raises InputError naming file and frame where something needed is missing.
     """
     frames = []
     for path in paths:
         for number, atoms in enumerate(read_labelled(path)):
-            frames.append(_frame(atoms, f"{path}, frame {number}"))
+            if atoms.info.get("order_kept", True) and part in (None, atoms.info.get("part")):
+                frames.append(_frame(atoms, f"{path}, frame {number}"))
+    if not frames:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: no frame with its charge order"
+            + (f' and part = "{part}" is in it.' if part else " is in it.")
+        )
     return frames
+
+
+def frames_of(data: DataConfig, part: str) -> list[Frame]:
+    """Return the frames of a training's "train", "valid" or "test"."""
+    frames = read_frames(getattr(data, part), part if data.by_part else None)
+    return frames[: data.first] if part == "train" else frames
 
 
 def _frame(atoms: Any, where: str) -> Frame:

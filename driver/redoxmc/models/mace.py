@@ -34,6 +34,10 @@ class MaceSettings(Table):
     feature_l_max: highest order of the features passed between layers.
     l_max: highest order of the spherical harmonics.
     correlation: body order minus one.
+    n_layers: number of interactions.
+    num_radial_basis: number of radial functions (Bessel).
+    num_polynomial_cutoff: power of the envelope that takes them to 0 at the cutoff.
+    readout_mlp: hidden width of the last readout.
     r_cut: cutoff in Å.
     radial_mlp: hidden widths of the radial network (the most expensive part of a small model).
     scale: in eV, multiplies the readout. Training sets it from the data.

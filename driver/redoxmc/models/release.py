@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.config.training import LigandConfig, TrainingConfig
+from redoxmc.config.training import TrainingConfig
 from redoxmc.errors import InputError
 from redoxmc.io.files import write_atomically
 from redoxmc.io.toml_text import toml_text
-from redoxmc.model_card import Bonds
+from redoxmc.models.bond_lengths import measured_bonds
 from redoxmc.models.checkpoint import load_checkpoint, rebuild_model
 from redoxmc.models.export import (
     DTYPES,
@@ -19,13 +19,8 @@ from redoxmc.models.export import (
     export_model,
     model_metadata,
 )
-from redoxmc.models.frames import Frame, hash_files, make_sample, read_frames
+from redoxmc.models.frames import Frame, frames_of, hash_files, make_sample
 from redoxmc.models.metrics import measure_errors
-from redoxmc.species import Species
-from redoxmc.structures.neighbours import neighbours
-
-REACH = 6.0  # Å: how far ligands are looked for
-CALM = 0.5  # eV/Å: largest force of a frame whose bond lengths count as those of a relaxed state
 
 
 def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str, Any]:
@@ -39,11 +34,11 @@ def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str,
     content = load_checkpoint(checkpoint)
     config = TrainingConfig.model_validate(content["config"])
     model = rebuild_model(content["model"], content["weights"])
-    frames = read_frames(config.data.train)
+    frames = frames_of(config.data, "train")
     provenance = Provenance(
         training_data_sha256=hash_files(config.data.train),
         errors=_errors(model, config, dtype),
-        bonds={name: mean_bond(frames, name, bond) for name, bond in config.bonds.items()},
+        bonds=measured_bonds(frames, config),
         notes={
             "note": config.note,
             "example": "example.extxyz",
@@ -71,33 +66,13 @@ def _errors(model: Any, config: TrainingConfig, dtype: str) -> dict[str, Any]:
     if not config.data.test:
         return {}
     module = model.module.to(DTYPES[dtype])
-    frames = read_frames(config.data.test)
+    frames = frames_of(config.data, "test")
     samples = [make_sample(f, model.table, model.r_cut) for f in frames]
     names = [str(entry.species) for entry in model.table]
     kinds = [np.array([names.index(state) for state in f.states]) for f in frames]
     errors = measure_errors(module, samples, kinds=kinds)
     module.to(DTYPES["float64"])
     return errors.metadata(names)
-
-
-def mean_bond(frames: Sequence[Frame], name: str, bond: LigandConfig) -> Bonds:
-    """Mean distance (Å) of a species to its nearest ligands, over the calmest frames.
-
-    Frames whose largest force exceeds CALM are left out where others remain: along a relaxation
-    the bonds are still on their way.
-    """
-    ligand = Species.parse(bond.ligand)
-    calm = [f for f in frames if name in f.states and np.abs(f.forces).max() < CALM]
-    means = []
-    for frame in calm or [f for f in frames if name in f.states]:
-        states, atoms = np.array(frame.states), frame.atoms
-        for centre in np.flatnonzero(states == name):
-            near = neighbours(atoms.cell, atoms.positions, REACH, [centre], atoms.pbc)
-            near = near[states[near.point] == bond.ligand].once().nearest(bond.coordination)
-            means.append(near.distance.mean())
-    if not means:
-        raise InputError(f"[bonds] names {name!r}, which no training frame holds.")
-    return Bonds(float(np.mean(means)), bond.coordination, ligand)
 
 
 def _write_example(frames: Sequence[Frame], path: Path) -> None:
@@ -117,8 +92,8 @@ def _config_text(config: TrainingConfig, folder: Path) -> str:
 
     data = config.model_dump(mode="json")
     base = folder.resolve()
-    for key, paths in data["data"].items():
-        data["data"][key] = [os.path.relpath(p, base) for p in paths]
+    for key in ("train", "valid", "test"):
+        data["data"][key] = [os.path.relpath(p, base) for p in data["data"][key]]
     if config.start is not None:
         data["start"] = os.path.relpath(config.start, base)
     return toml_text(data)

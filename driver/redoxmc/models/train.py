@@ -29,9 +29,9 @@ from redoxmc.models.frames import (
     Frame,
     Sample,
     fit_references,
+    frames_of,
     join_samples,
     make_sample,
-    read_frames,
 )
 from redoxmc.models.fused import Step, make_step
 from redoxmc.models.graph import Evaluation
@@ -58,12 +58,12 @@ def prepare(config: TrainingConfig, source: Path) -> Prepared:
 
     source: the training file, for messages.
     """
-    frames = read_frames(config.data.train)
+    frames, valid_frames = frames_of(config.data, "train"), frames_of(config.data, "valid")
     if config.start is not None:
         model = _started(config, config.start)
         if config.match_references:
             model = _match_references(model, frames)
-        return Prepared(model, _samples(frames, model), _samples(_valid(config), model))
+        return Prepared(model, _samples(frames, model), _samples(valid_frames, model))
     if config.match_references:
         raise InputError(f"{source}: match_references = true needs a start to match.")
     species = config.species_list()
@@ -75,7 +75,7 @@ def prepare(config: TrainingConfig, source: Path) -> Prepared:
     table = make_table(species, config.charge_aware, references)
     given = (config.architecture, dict(config.model))
     probe = build_model(*given, table, config.charge_aware, config.seed, source)
-    train, valid = _samples(frames, probe), _samples(_valid(config), probe)
+    train, valid = _samples(frames, probe), _samples(valid_frames, probe)
     atoms = sum(len(s.graph.species) for s in train)
     neighbours = sum(s.graph.edges.shape[1] for s in train) / atoms
     rms = math.sqrt(sum(float((s.forces**2).sum()) for s in train) / (3 * atoms))
@@ -85,10 +85,6 @@ def prepare(config: TrainingConfig, source: Path) -> Prepared:
         config.architecture, settings, table, config.charge_aware, config.seed, source
     )
     return Prepared(model, train, valid)
-
-
-def _valid(config: TrainingConfig) -> list[Frame]:
-    return read_frames(config.data.valid)
 
 
 def _samples(frames: Sequence[Frame], model: Model) -> list[Sample]:
@@ -229,6 +225,9 @@ def training_identity(config: TrainingConfig) -> str:
         del data["optimizer"]["compile"]
     for key in ("train", "valid", "test"):
         data["data"][key] = [Path(p).name for p in data["data"][key]]
+    for key in ("by_part", "first"):
+        if not data["data"][key]:
+            del data["data"][key]
     del data["bonds"], data["note"]
     if not data["match_references"]:
         del data["match_references"]

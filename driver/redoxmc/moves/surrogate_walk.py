@@ -11,7 +11,7 @@ from redoxmc.moves.base import Move, Occupancy, Proposal
 from redoxmc.moves.pair_model import PairModel
 from redoxmc.units import KB
 
-LENGTHS = (1, 4, 16, 64, 256)  # attempted exchanges; one of them is drawn
+SWEEPS = (0.5, 2.0, 8.0, 32.0)  # attempted exchanges of a walk by site; one of them is drawn
 
 
 @dataclass(repr=False)
@@ -35,14 +35,14 @@ class SurrogateWalk(Move):
     models: the surrogate by number of ions; where there is none the walk proposes nothing.
     moves_ions: whether ions walk, too.
     temperature: of the walk, K; any is right, that of the chain is accepted most often.
-    lengths: of which one is drawn.
+    lengths: attempted exchanges of a walk, of which one number is drawn; SWEEPS where empty.
     """
 
     n_redox: int
     models: Mapping[int, PairModel]
     moves_ions: bool
     temperature: float = math.inf
-    lengths: tuple[int, ...] = LENGTHS
+    lengths: tuple[int, ...] = ()
     name: str = "surrogate_walk"
     _kernels: dict[bytes, tuple[list[Occupancy], NDArray[np.float64]]] = field(
         default_factory=dict, repr=False
@@ -61,7 +61,7 @@ class SurrogateWalk(Move):
         model = self._model(occupancy)
         if model is None or not self.applies(occupancy):
             return None
-        end = self._walk(model, occupancy, int(rng.choice(self.lengths)), rng)
+        end = self._walk(model, occupancy, int(rng.choice(self._lengths(occupancy))), rng)
         return self._proposal(model, occupancy, end)
 
     def applies(self, occupancy: Occupancy) -> bool:
@@ -81,6 +81,10 @@ class SurrogateWalk(Move):
             proposal = self._proposal(model, occupancy, end)
             if proposal is not None and probability > 0.0:
                 yield proposal, float(probability)
+
+    def _lengths(self, occupancy: Occupancy) -> tuple[int, ...]:
+        sites = sum(len(occupancy[part]) for part in self._parts)
+        return self.lengths or tuple(max(1, round(sweeps * sites)) for sweeps in SWEEPS)
 
     @property
     def _parts(self) -> list[slice]:
@@ -134,7 +138,7 @@ class SurrogateWalk(Move):
                 change = energies[j] - energies[i]
                 step[i, j] += probability * min(1.0, math.exp(min(0.0, -self._beta * change)))
             step += np.diag(1.0 - step.sum(axis=1))
-            powers = [np.linalg.matrix_power(step, m) for m in self.lengths]
+            powers = [np.linalg.matrix_power(step, m) for m in self._lengths(start)]
             self._kernels[key] = states, np.mean(powers, axis=0)
         return self._kernels[key]
 

@@ -44,6 +44,23 @@ class Exchange {
   virtual void to_owners(void *data, int width, bool is_double) = 0;
 };
 
+// The layers of a model one by one, on the first nodes of a graph; with memory of its own.
+class Layers {
+ public:
+  virtual ~Layers() = default;
+  // What the calls below work on: edges of node i are first[i] to first[i+1]-1. They evaluate the
+  // first `receivers` nodes and may read what earlier layers left to the first `nodes`. The first call
+  // for a graph must name the most receivers and nodes. Edges beyond the cutoff give nothing. The
+  // arrays stay the caller's.
+  virtual void graph(const Graph &, const std::int64_t *first, const std::int64_t *species,
+                     int receivers, int nodes) = 0;
+  // energy[i]: what the layer gives to node i, eV.
+  virtual void forward(int layer, double *energy) = 0;
+  // The adjoint, of the last layer with its evaluation; the last sets the gradient by edge vector, eV/Å,
+  // the others add.
+  virtual void backward(int layer, double *energy, double *gradient) = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -56,6 +73,8 @@ class Backend {
   virtual bool exchanges() const { return false; }
   // At most so many bytes per node in one exchange.
   virtual int exchange_bytes() const { return 0; }
+  // nullptr for a backend that evaluates whole models only. It may outlive the backend.
+  virtual std::unique_ptr<Layers> layers() { return nullptr; }
   // exchange: nullptr on one rank. Throws std::exception where the model fails.
   virtual void evaluate(const Graph &, Evaluation &, Exchange *exchange) = 0;
 };

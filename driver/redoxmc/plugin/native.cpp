@@ -66,10 +66,38 @@ namespace {
     }
   };
 
+  class NativeLayers : public Layers {
+   public:
+    NativeLayers(std::shared_ptr<const Library> library, int threads) :
+        library_(std::move(library)), model_(library_->make(threads))
+    {
+    }
+    ~NativeLayers() override { library_->destroy(model_); }
+    void graph(const Graph &graph, const std::int64_t *first, const std::int64_t *species,
+               int receivers, int nodes) override
+    {
+      library_->graph(model_, receivers, nodes, species, first, graph.sender.data(),
+                     graph.vectors.data());
+    }
+    void forward(int layer, double *energy) override
+    {
+      library_->forward(model_, layer, nullptr, 0, energy);
+    }
+    void backward(int layer, double *energy, double *gradient) override
+    {
+      library_->backward(model_, layer, energy, gradient);
+    }
+
+   private:
+    std::shared_ptr<const Library> library_;    // LAMMPS deletes pair styles before fixes
+    void *model_;
+  };
+
   class NativeBackend : public Backend {
    public:
     NativeBackend(const std::string &file, int threads) :
-        library_(file), n_layers_(library_.layers()), model_(library_.make(threads))
+        shared_(std::make_shared<const Library>(file)), library_(*shared_),
+        n_layers_(library_.layers()), threads_(threads), model_(library_.make(threads))
     {
       std::istringstream names(library_.outputs());
       for (std::string name; names >> name;) outputs_.push_back(name);
@@ -88,6 +116,11 @@ namespace {
       for (int layer = 1; layer < n_layers_; layer++)
         largest = std::max(largest, library_.width(layer));
       return largest * library_.scalar_bytes();
+    }
+
+    std::unique_ptr<Layers> layers() override
+    {
+      return std::make_unique<NativeLayers>(shared_, threads_);
     }
 
     void evaluate(const Graph &graph, Evaluation &out, Exchange *exchange) override
@@ -123,8 +156,9 @@ namespace {
     }
 
    private:
-    Library library_;    // never unloaded: its OpenMP threads live on
-    int n_layers_;
+    std::shared_ptr<const Library> shared_;    // never unloaded: its OpenMP threads live on
+    const Library &library_;
+    int n_layers_, threads_;
     void *model_;
     std::vector<std::string> outputs_;    // of atoms, beside energies
     std::vector<std::int64_t> first_;

@@ -30,6 +30,10 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   // the same of the last evaluation, one for each of its own atoms; nullptr before there was one
   const std::vector<double> *per_atom(const std::string &name) const;
   double memory_usage() override;
+  // for fixes that evaluate parts of the system by themselves
+  Backend &backend() { return *backend_; }
+  const Metadata &metadata() const { return metadata_; }
+  int row(int type) const { return rows_[type]; }    // of a type: its species in the model's table
   int pack_forward_comm(int, int *, double *, int, int *) override;
   void unpack_forward_comm(int, int, double *) override;
   int pack_reverse_comm(int, int, double *) override;

@@ -1,6 +1,7 @@
 // Registration of the styles, and what must be right once per process.
 
 #include "compute_redoxmc_atom.h"
+#include "fix_redoxmc_swap.h"
 #include "pair_redoxmc.h"
 
 #include "lammps.h"
@@ -37,6 +38,11 @@ void *create_compute(void *lmp, int narg, char **arg)
   return new redoxmc::ComputeRedoxmcAtom(static_cast<LAMMPS_NS::LAMMPS *>(lmp), narg, arg);
 }
 
+void *create_fix(void *lmp, int narg, char **arg)
+{
+  return new redoxmc::FixRedoxmcSwap(static_cast<LAMMPS_NS::LAMMPS *>(lmp), narg, arg);
+}
+
 // By default glibc gives every large tensor back to the kernel, which then clears its pages again:
 // above a thousand atoms that costs half the time of a force evaluation.
 void keep_freed_memory()
@@ -69,4 +75,11 @@ extern "C" void lammpsplugin_init(void *lmp, void *handle, void *register_functi
   compute.info = "moments and charges of atoms";
   compute.creator.v2 = create_compute;
   reinterpret_cast<Register>(register_function)(&compute, lmp);
+
+  Registration fix = pair;
+  fix.style = "fix";
+  fix.name = "redoxmc/swap";
+  fix.info = "swaps of charges along short paths";
+  fix.creator.v2 = create_fix;
+  reinterpret_cast<Register>(register_function)(&fix, lmp);
 }

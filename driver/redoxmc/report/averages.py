@@ -11,11 +11,13 @@ from redoxmc.report.spectrum import Spectrum, split_entropies
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.combine import best_averages
-from redoxmc.thermo.correlation import split_r_hat
+from redoxmc.thermo.correlation import effective_samples, split_r_hat
 from redoxmc.units import KB
 
 MIN_LADDER_STEPS = 40  # for the blocks of an error estimate
 MAX_R_HAT = 1.05  # of seeds that agree
+MAX_R_HAT_IONS = 1.02  # the same where ions are sampled, too: their order is what mixes last
+MIN_SAMPLES_IONS = 100.0  # effective samples of all seeds together, where ions are sampled
 _SAME_ENERGY = 1e-6  # eV
 _NAN = float("nan")
 
@@ -151,8 +153,10 @@ def _disagreement(analysis: Analysis, spectrum: Spectrum) -> str:
     """Say where the chains of one space are not in equilibrium; empty where they are.
 
     Split R-hat of energies or nearest neighbours above 1.05 at any temperature: averages over a
-    ladder are no facts then, at none of its temperatures.
+    ladder are no facts then, at none of its temperatures. Sampled ion orders are held to 1.02, and
+    to 100 effective samples.
     """
+    highest = MAX_R_HAT_IONS if analysis.sampled else MAX_R_HAT
     groups: dict[float, list[Chain]] = {}
     for chain in analysis.store.chains:
         if analysis.spectra[chain.name] is spectrum and not chain.failure:
@@ -167,11 +171,20 @@ def _disagreement(analysis: Analysis, spectrum: Spectrum) -> str:
             ("energies", np.array([energies[:length] for energies, _ in kept])),
             ("charge orders", orders),
         ):
-            r_hat = split_r_hat(series) if np.isfinite(series).all() else 1.0
-            if exceeds(r_hat):
+            if not np.isfinite(series).all():
+                continue
+            r_hat = split_r_hat(series)
+            if r_hat > highest:
                 return (
                     f"the {what} of the chains at {temperature:g} K do not agree: R-hat is "
-                    f"{r_hat:.2f}, above {MAX_R_HAT:g}"
+                    f"{r_hat:.3f}, above {highest:g}"
+                )
+            # where all seeds stay in one state there is nothing to count
+            samples = effective_samples(series) if np.ptp(series) > 0 else np.inf
+            if analysis.sampled and samples < MIN_SAMPLES_IONS:
+                return (
+                    f"the {what} of the chains at {temperature:g} K have {samples:.0f} effective "
+                    f"samples; where ion orders are sampled, {MIN_SAMPLES_IONS:g} are asked"
                 )
     return ""
 

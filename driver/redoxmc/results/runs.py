@@ -48,7 +48,7 @@ class LostOrders(Record):
 
     checked: int = 0  # where the bonds are known
     lost: int | None = None  # of these; None where nothing is known
-    share: float | None = None
+    share: float | None = None  # lost by checked
 
     @classmethod
     def of(cls, checked: int, lost: int) -> "LostOrders":
@@ -85,7 +85,7 @@ class Run(Record):
     effective_samples: float | None  # independent samples in the energies
     order: Order  # means over the states
     path_audit_eV: Audit = field(default_factory=Audit)  # of all energies at this x
-    lost_orders: LostOrders
+    lost_orders: LostOrders  # steps at which the charge order was not held
     # visits of each state by canonical key; None where there are too many states
     state_counts: dict[str, int] | None
     best_structure: str | None  # file of the lowest state
@@ -142,7 +142,7 @@ class DynamicsRecord(Record):
 class MdRun(Run):
     """A replica of dynamics."""
 
-    ions: IonHops
+    ions: IonHops  # ions that left their sites
     md: DynamicsRecord  # what only dynamics has
     final_structure: str | None  # file of the last moment
 

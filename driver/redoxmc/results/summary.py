@@ -60,16 +60,16 @@ class SemigrandPoint(Record):
     # derivative of the free energy by the number of ions at the mean x: μ itself, and μ − 2 κ x
     # where the variance is constrained (Sadigh & Erhart 2012, eq. 11)
     internal_potential_eV: float | None
-    internal_potential_standard_error_eV: float | None
+    internal_potential_standard_error_eV: float | None  # of it
     # against the metal, (E_metal − internal potential)/z; None without its energy
     voltage_V: float | None = shown("V", "{:.3f}")
-    formation_energy_eV_per_fu: None = None
-    on_hull: None = None
-    electronic_entropy_kB_per_site: None = None
-    electronic_entropy_standard_error: None = None
-    ideal_finite_size_kB_per_site: None = None
-    free_energy_eV_per_fu: None = None
-    free_energy_standard_error: None = None
+    formation_energy_eV_per_fu: None = None  # needs a fixed x
+    on_hull: None = None  # needs a fixed x
+    electronic_entropy_kB_per_site: None = None  # needs a fixed x
+    electronic_entropy_standard_error: None = None  # needs a fixed x
+    ideal_finite_size_kB_per_site: None = None  # needs a fixed x
+    free_energy_eV_per_fu: None = None  # needs a fixed x
+    free_energy_standard_error: None = None  # needs a fixed x
     failed_share: float | None = None  # of the distinct states met at any x
     r_hat: float | None = shown("R-hat", "{:.3f}")  # of x, over the starts
     why_unknown: str | None = None  # a sentence on what is None and should not be
@@ -101,9 +101,9 @@ class PhaseBoundary(Record):
     temperature_K: float = shown("T of this cell (K)", "{:.0f}")  # of the boundary of this cell
     # with all of the ideal entropy that the cell lacks; None where there is none
     corrected_K: float | None = shown("with the entropy that it lacks", "{:.0f}")
-    # the bracket; None where it leaves the temperatures
+    # lower end of its bracket; None where that leaves the temperatures
     low_K: float | None = shown("at least (K)", "{:.0f}")
-    high_K: float | None = shown("at most (K)", "{:.0f}")
+    high_K: float | None = shown("at most (K)", "{:.0f}")  # upper end of the bracket
 
 
 @dataclass(kw_only=True)
@@ -123,8 +123,8 @@ class Phases(Record):
 class VoltagePlateau(Record):
     """One plateau of the voltage curve."""
 
-    x_low: float  # its ends, ions per redox site
-    x_high: float
+    x_low: float  # where it begins, ions per redox site
+    x_high: float  # where it ends
     temperature_K: float  # 0 for the lowest energies known
     voltage_V: float | None  # against the ion metal; None without its energy
 
@@ -146,7 +146,7 @@ class LowestState(Record):
     energy_eV_per_fu: float = shown("E (eV/f.u.)", "{:.5f}")  # relaxed
     # of all replicas of this x until it was found, in the order in which results came together
     relaxations: int = shown("found after relaxations")
-    force_evaluations: int = shown("force evaluations")
+    force_evaluations: int = shown("force evaluations")  # likewise
     order: str = shown("charge order")  # its charge order in words
     peaks: list[Peak]  # the largest of its structure factor
     structure: str | None  # its file
@@ -245,9 +245,10 @@ class Exchange(Record):
     seed: int = shown("seed")  # of the campaign
     temperatures_K: list[float]  # of the ladder
     tried: list[int]  # exchanges of each pair of neighbours
-    accepted: list[int]
+    accepted: list[int]  # of these
     # of each walker, from the coldest to the hottest temperature and back
     round_trips: list[int] = shown("round trips")
+    # share of accepted exchanges of each pair of neighbours
     acceptance: list[float | None] = shown("acceptance of neighbours", "{:.0%}")
     expected_acceptance: list[list[float | None]]  # between all pairs, from the sampled energies
     gaps_K: list[list[float]] = shown("gaps (K)", "{:g}")  # neighbours that never exchanged
@@ -279,7 +280,7 @@ class UniformDraws(Record):
     drawn: int  # how many
     failed: int  # of these, how many did not relax
     relaxations: int  # what it took
-    force_evaluations: int
+    force_evaluations: int  # what it took
 
 
 @dataclass(kw_only=True)
@@ -288,7 +289,7 @@ class HostRecord(Record):
 
     formula: str  # with all ion sites filled
     n_redox_sites: int  # of the supercell
-    n_ion_sites: int
+    n_ion_sites: int  # of the supercell
     # formulas between which formation energies are: at the first and the last sampled x
     end_members: list[str] = field(default_factory=list)
 
@@ -311,7 +312,7 @@ class Summary(Record):
 class MonteCarloSummary(Summary):
     """A campaign of Monte Carlo."""
 
-    runs: list[Run]
+    runs: list[Run]  # of each chain
     distinct_states: int  # how many states have been relaxed
     failed_states: list[FailedState]  # those of them that did not relax
     lost_orders: LostOrders  # of the distinct states

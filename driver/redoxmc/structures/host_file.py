@@ -133,8 +133,10 @@ def _only_species(element: str, written: Species | None, card: ModelCard, path: 
     if len(of_element) > 1 and written in of_element:
         return written
     if len(of_element) != 1:
-        has = ", ".join(map(str, card.species))
+        names = " or ".join(map(str, of_element)) or f"none of {', '.join(map(str, card.species))}"
+        remedy = "write the charge of this site into the CIF" if of_element else "take another one"
         raise InputError(
-            f"{path}: {element} must be one species of the model {card.folder}, which has {has}."
+            f"{path}: {element} must be one species of the model {card.folder}, which has {names}; "
+            f"{remedy}."
         )
     return of_element[0]

@@ -133,3 +133,16 @@ def test_gpaw_learns_the_mixer_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [one]
     assert (one.name, one.basemixerclass) == ("joint", Base)  # what GPAW writes into its log
     assert (one.beta, one.nmaxold, one.weight) == (0.2, 4, 50.0)
+
+
+def test_a_step_much_longer_than_the_last_ones_is_shortened() -> None:
+    one = mixer()
+    unit = np.array([0.6, 0.8])
+    one._lengths = [1.0, 2.0, 3.0]
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 100.0 * unit)
+    one._lengths.append(20.0)
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 7.5 * unit)
+    np.testing.assert_allclose(one._not_too_far(7.0 * unit), 7.0 * unit)
+    np.testing.assert_allclose(one._not_too_far(0.0 * unit), 0.0 * unit)
+    one.forget()
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 100.0 * unit)

@@ -86,6 +86,7 @@ def run(gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int) -> tuple[Any,
     hamiltonian = SimpleNamespace(
         dH_asp=blank,
         e_entropy=0.0,
+        e_total_extrapolated=0.0,
         update=lambda density: None,
         get_energy=lambda *_, kin_en_using_band: None,
     )
@@ -140,3 +141,45 @@ def test_the_share_of_the_chosen_orbitals_that_is_still_filled(gpaw: Any) -> Non
     turned = np.sqrt(0.5) * (result.orbital + other)
     result.density.D_asp[0][1] = np.outer(turned, turned).ravel()
     assert hold.kept({0: SETUP, 1: SETUP}, result.density) == pytest.approx(0.5)
+
+
+def test_known_orbitals_come_before_those_of_the_crystal(gpaw: Any) -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    known = np.linalg.qr(np.random.default_rng(2).normal(size=(5, 5)))[0][:, :1]
+    numbers = shells.to_triangle(known @ known.T)
+    hold.known[0, 1] = shells.from_triangle(numbers, 1)
+    np.testing.assert_allclose(hold.known[0, 1], known @ known.T, atol=1e-4)
+    result, _ = run(gpaw, hold, mixer, 4)
+    (filled,) = hold.filled({0: SETUP, 1: SETUP}, result.density).values()
+    assert known[:, 0] @ filled @ known[:, 0] == pytest.approx(1 / 1.01, abs=1e-3)
+    assert [shell.atom for shell in hold.filled({0: SETUP, 1: SETUP}, result.density)] == [0]
+
+
+def test_orbitals_turn_less_where_energies_swing() -> None:
+    hold = make_hold(Mixer())
+    for n in range(6):
+        hold.follow(0.1 * (-1) ** n)
+    assert hold.turns == 10, "the potential still acts"
+    hold.potential = 0.0
+    for energy in (-0.010, -0.012, -0.012, *(-0.012 + 0.0005 * (-1) ** n for n in range(6))):
+        hold.follow(energy)
+    assert hold.turns == 10, "noise"
+    for expected in (5, 2, 1, 1):
+        for n in range(5):
+            hold.follow(0.002 * (-1) ** n)
+        assert hold.turns == expected
+
+
+def test_after_many_iterations_a_creep_is_the_end() -> None:
+    hold = make_hold(Mixer())
+    hold.potential = 0.0
+    stands = []
+    for n in range(60):
+        jump = 0.1 * (n in (40, 50, 51))
+        hold.follow(-0.03 * max(0, 30 - n) - 0.001 * n - jump)
+        stands.append(hold.stands)
+    assert not any(stands[:34])
+    assert stands[34:40] == [True] * 6
+    assert stands[40:46] == [False] + [True] * 5  # one of six may be a jump
+    assert stands[50:57] == [False] * 6 + [True]

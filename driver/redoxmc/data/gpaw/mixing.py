@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 _ION = 14.0  # Bohr^3: the d electrons of an ion, to weigh the smooth density against matrices
 _RIDGE = 1e-3  # relative; with less the soft modes (orbitals that turn) are overshot
 
+_SEVERAL = 4  # steps that tell how long a step is
+_FAR = 3.0  # times the median of their lengths
+
 
 def anderson_weights(products: Floats, overlaps: Floats, ridge: float = _RIDGE) -> Floats:
     """Return how much of each earlier step to take back (Anderson 1965; Walker and Ni 2011).
@@ -54,10 +57,12 @@ class JointMixer:
         self._input: Floats | None = None
         self._last: tuple[Floats, Floats, Floats] | None = None  # input, residual, in the metric
         self._steps: list[tuple[Floats, Floats, Floats]] = []  # and the changes of the three
+        self._lengths: list[float] = []  # of the steps since the map was shifted
 
     def forget(self) -> None:
         """Leave out the step to come: the map from input to output has been shifted."""
         self.shifted = True
+        self._lengths = []
 
     def get_basemixers(self, nspins: int) -> list[Any]:
         """One of GPAW's mixers, for its metric; starts anew, and when GPAW resets it."""
@@ -84,6 +89,7 @@ class JointMixer:
         if self._last is not None and not self.shifted:
             new, old = now, self._last
             self._steps.append((new[0] - old[0], new[1] - old[1], new[2] - old[2]))
+            self._lengths.append(float(np.linalg.norm(self._steps[-1][0])))
         self._last, self.shifted = now, False
         del self._steps[: len(self._steps) - self.nmaxold]
         self._input = self._next_input(*now)
@@ -102,7 +108,14 @@ class JointMixer:
             weights = anderson_weights((products + products.T) / 2, overlaps)
             for weight, (step, change, _) in zip(weights, self._steps, strict=True):
                 new -= weight * (step + self.beta * change)
-        return new
+        return given + self._not_too_far(new - given)
+
+    def _not_too_far(self, way: Floats) -> Floats:
+        """Shorten a step that goes much farther than the last ones: noise taken for a soft mode."""
+        if len(self._lengths) < _SEVERAL:
+            return way
+        usual = float(np.median(self._lengths[-self.nmaxold :]))
+        return way * min(1.0, _FAR * usual / max(float(np.linalg.norm(way)), 1e-30))
 
     def _metric(self, base: Any, residual: Floats, shape: tuple[int, ...]) -> Floats:
         """The residual with its charge part in GPAW's metric, in units of the matrices."""

@@ -6,7 +6,8 @@ of one. So (occupation matrix control, Allen and Watson, PCCP 16, 21016, 2014, w
 chosen by the calculation itself):
 
 1. While the density is fixed, a potential shifts whole shells: down where electrons are wanted.
-   The fullest orbitals of what comes out are the ones that the crystal offers.
+   The fullest orbitals of what comes out are the ones that the crystal offers. Where those that
+   another geometry of the order ended with are known, they are taken instead.
 2. The density starts again with these orbitals filled and the others empty, and the potential now
    acts on them: -V/2 on the filled, +V/2 on the empty ones. They start a little off, so that an
    orbital that symmetry alone keeps from turning is not taken for a minimum.
@@ -30,6 +31,10 @@ HARTREE = 27.211386245988  # eV
 _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
+_TURNS = 10  # at first; more in an iteration amplify what its bands lack
+_TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
+_PATIENCE = 35  # iterations without the potential
+_STANDS = 4e-3  # eV; what a cell of 28 atoms may then still change
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,10 @@ class OrderHold:
     utilities: GPAW's module of that name.
     orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
     age: iterations since the last reduction.
+    known: by (atom, spin), projectors to begin with.
+    turns: how often the orbitals may be turned in an iteration.
+    energies: of the iterations without the potential, eV.
+    since: how many of them there were when the number of turns was chosen.
     """
 
     shells: list[HeldShell]
@@ -77,6 +86,10 @@ class OrderHold:
     utilities: Any = None
     orbitals: dict[tuple[int, int], Floats] = field(default_factory=dict)
     age: int = 0
+    known: dict[tuple[int, int], Floats] = field(default_factory=dict)
+    turns: int = _TURNS
+    energies: list[float] = field(default_factory=list)
+    since: int = 0
 
     @property
     def active(self) -> bool:
@@ -113,6 +126,30 @@ class OrderHold:
             for mixer in self.mixers:
                 mixer.forget()
 
+    def follow(self, energy: float) -> None:
+        """Turn the orbitals less where the energies of iterations (eV) swing to and fro.
+
+        A turn beyond the place where the new density wants the orbital comes back in the next.
+        """
+        self.energies = [*self.energies, energy] if not self.active else []
+        changes = np.diff(self.energies[max(self.since, len(self.energies) - 5) :])
+        swings = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
+        if swings and np.abs(changes).max() > _TELLING:
+            self.turns, self.since = max(1, self.turns // 2), len(self.energies)
+
+    @property
+    def stands(self) -> bool:
+        """Whether so many iterations have passed that an energy which hardly changes is the end.
+
+        The softest orbitals turn by a meV in an iteration, for longer than is worth it. One of the
+        last six energies may be a jump, but not the last one.
+        """
+        last = np.array(self.energies[-6:])
+        if len(self.energies) < _PATIENCE:
+            return False
+        apart = np.abs(last - np.median(last))
+        return bool(np.sort(apart)[-2] < _STANDS and apart[-1] < _STANDS)
+
     def choose_orbitals(self, wfs: Any, density: Any) -> None:
         """Choose the orbitals from the wave functions, and put them into the density."""
         output = wfs.setups.empty_atomic_matrix(density.ncomponents, density.atom_partition)
@@ -121,11 +158,11 @@ class OrderHold:
             setup = wfs.setups[shell.atom]
             unpacked = self.utilities.unpack2(output[shell.atom][shell.spin])
             occupations = self.shell_tools.occupation(setup, unpacked)
-            orbitals = self.shell_tools.tilted(
+            first = self.known.get(
+                (shell.atom, shell.spin),
                 self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip),
-                _TILT,
-                np.random.default_rng(shell.atom),
             )
+            orbitals = self.shell_tools.tilted(first, _TILT, np.random.default_rng(shell.atom))
             self.orbitals[shell.atom, shell.spin] = orbitals
             if shell.electrons:
                 packed = density.D_asp[shell.atom][shell.spin]
@@ -135,22 +172,27 @@ class OrderHold:
             mixer.start_anew()
         density.calculate_normalized_charges_and_mix()
 
+    def filled(self, setups: Any, density: Any) -> dict[HeldShell, Floats]:
+        """Return the projectors on the filled orbitals of the shells that are filled in part."""
+        result = {}
+        for shell in self.shells:
+            setup = setups[shell.atom]
+            if 0 < shell.electrons < self.shell_tools.shell_blocks(setup)[0]:
+                packed = density.D_asp[shell.atom][shell.spin]
+                matrix = self.shell_tools.occupation(setup, self.utilities.unpack2(packed))
+                result[shell] = self.shell_tools.fullest_orbitals(matrix, shell.electrons)
+        return result
+
     def kept(self, setups: Any, density: Any) -> float | None:
         """Return the smallest share of the orbitals held last in those filled at the end, 0 to 1.
 
         None where none had to be held.
         """
         shares = []
-        for shell in self.shells:
+        for shell, filled in self.filled(setups, density).items():
             chosen = self.orbitals.get((shell.atom, shell.spin))
-            if chosen is None or not 0 < shell.electrons < len(chosen):
-                continue
-            packed = density.D_asp[shell.atom][shell.spin]
-            occupations = self.shell_tools.occupation(
-                setups[shell.atom], self.utilities.unpack2(packed)
-            )
-            filled = self.shell_tools.fullest_orbitals(occupations, shell.electrons)
-            shares.append(float(np.trace(filled @ chosen)) / shell.electrons)
+            if chosen is not None:
+                shares.append(float(np.trace(filled @ chosen)) / shell.electrons)
         return min(shares, default=None)
 
 
@@ -178,6 +220,7 @@ def hold_order(hold: OrderHold) -> None:
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
         if hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
+            hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
         with held(hamiltonian, wfs.setups):
             iterate(self, wfs, hamiltonian, density)
             if hold.orbitals:
@@ -190,7 +233,7 @@ def hold_order(hold: OrderHold) -> None:
 
     def held_check(self: Any, *arguments: Any) -> None:
         check(self, *arguments)
-        self.converged = self.converged and not hold.active
+        self.converged = (self.converged or hold.stands) and not hold.active
 
     start.iterate = held_start
     loop.iterate_eigensolver, loop.check_convergence = held_iterate, held_check

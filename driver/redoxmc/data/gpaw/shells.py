@@ -62,6 +62,19 @@ def fullest_orbitals(occupations: Floats, electrons: int, skip: int = 0) -> Floa
     return result
 
 
+def to_triangle(matrix: Floats) -> list[float]:
+    """Return the upper triangle of a symmetric matrix, row by row, with four decimals."""
+    return [float(number) for number in np.round(matrix[np.triu_indices(len(matrix))], 4)]
+
+
+def from_triangle(numbers: Floats, electrons: int) -> Floats:
+    """Return the projector on so many orbitals of which `to_triangle` gave the numbers."""
+    size = round((np.sqrt(8 * len(numbers) + 1) - 1) / 2)
+    matrix = np.zeros((size, size))
+    matrix[np.triu_indices(size)] = numbers
+    return fullest_orbitals(matrix + np.triu(matrix, 1).T, electrons)
+
+
 def put_into(setup: Any, density: Floats, orbitals: Floats) -> Floats:
     """Return a density matrix whose bound shell electrons are all in the orbitals given.
 

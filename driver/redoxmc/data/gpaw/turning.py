@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Orbitals = dict["HeldShell", Floats]
-_MOST = 10  # steps; more amplify what the bands of an iteration lack, and the mixing jumps
 _STANDS = 2e-4  # change of the projectors in a step, which is a few percent of what is left
 
 
@@ -47,7 +46,7 @@ def turn_orbitals(hold: "OrderHold", wfs: Any, density: Any) -> float | None:
     turned = [_Bands.of(k) for k in wfs.kpt_u if k.s in {shell.spin for shell in shells}]
     last: Orbitals = {}
     entropy = 0.0
-    for _ in range(_MOST):
+    for _ in range(hold.turns):
         now = {shell: _fullest(hold, wfs, shell, _filled(wfs, shell)) for shell in shells}
         if last and max(np.abs(now[s] - last[s]).max() for s in shells) < _STANDS:
             break

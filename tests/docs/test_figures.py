@@ -1,4 +1,4 @@
-"""Figures of README.md that carry a tag are those of the results that are shipped.
+"""Figures of README.md and docs/ that carry a tag are those of the results that are shipped.
 
 `<!-- figure: KEY -->0.417(4)`: the number behind the tag is what the key below gives, digit by
 digit. A new figure gets a key here; a tag without a key fails.
@@ -37,7 +37,7 @@ NAMES = ("na2_3", "phase_diagram")
 
 
 def figures(shipped):
-    """What each key stands for, as README.md writes it."""
+    """What each key stands for, as the pages write it."""
     found = {}
     for name, summary in shipped.items():
         relaxations = sum(run["relaxations"] for run in summary["runs"])
@@ -61,11 +61,17 @@ def figures(shipped):
 
 
 def test_every_tagged_figure_is_the_shipped_one(shipped):
-    tags = TAG.findall((REPO / "README.md").read_text(encoding="utf-8"))
+    pages = [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
+    tags = [tag for page in pages for tag in TAG.findall(page.read_text(encoding="utf-8"))]
     assert len(tags) >= 12
     known = figures(shipped)
-    written = dict(tags)
-    assert written == {key: known.get(key, "no such key") for key in written}
+    assert tags == [(key, known.get(key, "no such key")) for key, _ in tags]
+
+
+def test_no_tag_begins_a_line():
+    """A comment at the beginning of a line ends the paragraph on the site."""
+    for page in sorted((REPO / "docs").rglob("*.md")):
+        assert "\n<!-- figure:" not in page.read_text(encoding="utf-8"), page
 
 
 def test_errors_in_parentheses():

@@ -1,0 +1,1 @@
+"""Models trained on growing parts of a labelled set, and their errors."""

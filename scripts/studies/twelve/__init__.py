@@ -1,0 +1,1 @@
+"""Twelve materials of many kinds, each run, enumerated and sampled against its enumeration."""
