@@ -73,16 +73,15 @@ def tabulate(function: Functions, r_cut: float, at_least: int = MIN_INTERVALS) -
 def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTable:
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
-    points = (np.arange(n) - _MARGIN + 0.5) * step  # the middle of each interval: 0 is none of them
+    # the middle of each interval: 0 is none of them
+    points = np.asarray((np.arange(n) - _MARGIN + 0.5) * step, dtype=np.float64)
     weights: Array = np.atleast_1d(np.polynomial.polynomial.polyval(0.5, splines.T))
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
-    matrix: Array = np.sum(
-        [np.diag(np.full(n - abs(j - half), weights[j]), j - half) for j in range(COEFFICIENTS)],
-        axis=0,
-    )
-    solution = np.linalg.solve(matrix, function(points)[0])
-    coefficients = np.asarray(solution, dtype=np.float64)
+    matrix: Array = np.zeros((n, n))
+    for j in range(COEFFICIENTS):
+        matrix += float(weights[j]) * np.eye(n, k=j - half)
+    coefficients = np.asarray(np.linalg.solve(matrix, function(points)[0]), dtype=np.float64)
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
     return SplineTable(table, step, intervals, _error(function, table, step, intervals))
