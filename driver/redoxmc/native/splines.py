@@ -74,13 +74,13 @@ def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTab
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
     points = (np.arange(n) - _MARGIN + 0.5) * step  # the middle of each interval: 0 is none of them
-    weights = np.polynomial.polynomial.polyval(0.5, splines.T)
+    weights = splines @ 0.5 ** np.arange(COEFFICIENTS)
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
     matrix = np.zeros((n, n))
-    for j in range(COEFFICIENTS):
-        matrix += np.diag(np.full(n - abs(j - half), float(weights[j])), j - half)
-    coefficients = np.asarray(np.linalg.solve(matrix, function(points)[0]), dtype=np.float64)
+    for j, weight in enumerate(weights.tolist()):
+        matrix += weight * np.eye(n, k=j - half)
+    coefficients = np.linalg.lstsq(matrix, function(points)[0], rcond=None)[0]
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
     return SplineTable(table, step, intervals, _error(function, table, step, intervals))
