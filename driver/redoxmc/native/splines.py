@@ -7,6 +7,7 @@ from the same spline, which has seven continuous derivatives.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,10 +78,11 @@ def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTab
     weights = splines @ 0.5 ** np.arange(COEFFICIENTS)
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
-    matrix = np.zeros((n, n))
+    matrix: Any = np.zeros((n, n))
     for j, weight in enumerate(weights.tolist()):
         matrix += weight * np.eye(n, k=j - half)
-    coefficients = np.linalg.lstsq(matrix, function(points)[0], rcond=None)[0]
+    values: Any = function(points)[0]
+    coefficients = np.linalg.solve(matrix, values)
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
     return SplineTable(table, step, intervals, _error(function, table, step, intervals))
