@@ -74,7 +74,8 @@ def tabulate(function: Functions, r_cut: float, at_least: int = MIN_INTERVALS) -
 def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTable:
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
-    points = (np.arange(n) - _MARGIN + 0.5) * step  # the middle of each interval: 0 is none of them
+    # the middle of each interval: 0 is none of them
+    points: Array = (np.arange(n, dtype=np.float64) - _MARGIN + 0.5) * step
     weights = splines @ 0.5 ** np.arange(COEFFICIENTS)
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
