@@ -13,10 +13,17 @@ from redoxmc.native.build import native_library
 CHANGES = [{3: 1, 40: 2}, {3: 4}, {100: 0, 101: 0, 7: 3}, {}]
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["two-layers", "three-layers"])
+SETTINGS = {
+    "two-layers": {"feature_l_max": 1, "n_layers": 2},
+    "three-layers": {"feature_l_max": 1, "n_layers": 3},
+    "cPaiNN": {"painn": True, "n_layers": 2},
+}
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
 def native(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("native")
-    model = export(folder / "m", feature_l_max=1, n_layers=request.param, r_cut=3.0)
+    model = export(folder / "m", r_cut=3.0, **SETTINGS[request.param])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDOXMC_CACHE", str(folder / "cache"))
         return NativeModel(native_library(model))

@@ -25,7 +25,7 @@ SHEAR = np.array([[1.0, 0.06, -0.04], [0.0, 0.98, 0.07], [0.0, 0.0, 1.03]])
 
 def backends(name):
     architecture = load_card(POTENTIALS / name).architecture
-    return {"classical": ["redoxmc"], "MACE": [NATIVE, TORCH]}.get(architecture, [TORCH])
+    return {"classical": ["redoxmc"], "CHGNet": [TORCH]}.get(architecture, [NATIVE, TORCH])
 
 
 CASES = [

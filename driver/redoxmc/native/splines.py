@@ -7,6 +7,7 @@ from the same spline, which has seven continuous derivatives.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,14 +75,15 @@ def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTab
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
     # the middle of each interval: 0 is none of them
-    points = np.asarray((np.arange(n) - _MARGIN + 0.5) * step, dtype=np.float64)
-    weights: Array = np.atleast_1d(np.polynomial.polynomial.polyval(0.5, splines.T))
+    points: Array = (np.arange(n, dtype=np.float64) - _MARGIN + 0.5) * step
+    weights = splines @ 0.5 ** np.arange(COEFFICIENTS)
     # at the ends fewer splines than points would need: those beyond are taken for zero
     half = COEFFICIENTS // 2
-    matrix: Array = np.zeros((n, n))
-    for j in range(COEFFICIENTS):
-        matrix += float(weights[j]) * np.eye(n, k=j - half)
-    coefficients = np.asarray(np.linalg.solve(matrix, function(points)[0]), dtype=np.float64)
+    matrix: Any = np.zeros((n, n))
+    for j, weight in enumerate(weights.tolist()):
+        matrix += weight * np.eye(n, k=j - half)
+    values: Any = function(points)[0]
+    coefficients = np.linalg.solve(matrix, values)
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
     return SplineTable(table, step, intervals, _error(function, table, step, intervals))
