@@ -155,19 +155,20 @@ temperatures = np.linspace(500, 2300, 100)
 weights = degeneracies * np.exp(
     -(energies - energies.min()) / (8.617333e-5 * temperatures[:, None])
 )
+lowest = energies.min() / 4  # eV per formula unit
 curve = (weights @ energies) / weights.sum(axis=1) / 4
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-left.plot(temperatures, curve, color="0.4", label="enumerated")
+left.plot(temperatures, 1000 * (curve - lowest), color="0.4", label="enumerated")
 left.errorbar(
     thermo["temperature_K"],
-    thermo["energy_eV_per_fu"],
-    5 * thermo["energy_standard_error_eV_per_fu"],
+    1000 * (thermo["energy_eV_per_fu"] - lowest),
+    5000 * thermo["energy_standard_error_eV_per_fu"],
     fmt="o",
     label="sampled (bars: 5 standard errors)",
 )
 left.set_xlabel("temperature (K)")
-left.set_ylabel("energy (eV/f.u.)")
+left.set_ylabel("energy above the lowest (meV/f.u.)")
 left.legend(frameon=False)
 for seed, rows in averages.groupby("seed"):
     right.errorbar(
