@@ -55,7 +55,7 @@ def test_it_samples_what_is_enumerated(config, tmp_path):
     assert 0 < told["error_eV_per_fu"] < 0.05
     (record,) = summary["runs"]
     walks = record["moves"]["surrogate_walk"]
-    assert 600 < walks["proposed"] < 900  # half of the attempts
+    assert 1130 < walks["proposed"] < 1270  # four of five attempts, within 4.5 deviations
     assert walks["accepted"] > record["moves"]["ion_swap"]["accepted"]
 
 

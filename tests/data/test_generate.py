@@ -212,8 +212,9 @@ def test_a_committee_needs_two_models_that_know_the_species(generated, tmp_path:
     with pytest.raises(InputError, match="at least 2 models, not 1"):
         select(generated.frames, [REFERENCE], 3)
     poor = altered(tmp_path, "poor", "pair_coeff", "pair_coeff")
-    card = (poor / "card.toml").read_text().replace('"Fe2+"', '"Mn2+"')
-    (poor / "card.toml").write_text(card)
+    for name in ("card.toml", "potential.lmp"):
+        text = (poor / name).read_text().replace("Fe2+", "Mn2+")
+        (poor / name).write_text(text)
     with pytest.raises(InputError, match=r"poor has no species Fe2\+"):
         select(generated.frames, [REFERENCE, poor], 3)
 
