@@ -183,3 +183,23 @@ def test_after_many_iterations_a_creep_is_the_end() -> None:
     assert stands[34:40] == [True] * 6
     assert stands[40:46] == [False] + [True] * 5  # one of six may be a jump
     assert stands[50:57] == [False] * 6 + [True]
+
+
+def test_the_next_geometry_begins_with_no_history(gpaw: Any) -> None:
+    """Else it would take over the patience of the one before, and end after six iterations."""
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    _, converged = run(gpaw, hold, mixer, 50)
+    assert converged[-1]
+    assert hold.stands
+    hold.turns, hold.since = 1, 30
+    loop = gpaw.Loop()
+    loop.niter = 1
+    wfs = SimpleNamespace(nvalence=100, setups=[SETUP, SETUP])
+    hamiltonian = SimpleNamespace(
+        dH_asp={a: np.zeros((2, 25)) for a in (0, 1)}, e_total_extrapolated=0.0
+    )
+    loop.iterate_eigensolver(wfs, hamiltonian, None)
+    assert not hold.stands
+    assert (hold.turns, hold.since, hold.energies) == (10, 0, [])
+    assert hold.orbitals

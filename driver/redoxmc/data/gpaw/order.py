@@ -126,6 +126,10 @@ class OrderHold:
             for mixer in self.mixers:
                 mixer.forget()
 
+    def begin(self) -> None:
+        """Forget how the last geometry went; its orbitals stay."""
+        self.turns, self.energies, self.since = _TURNS, [], 0
+
     def follow(self, energy: float) -> None:
         """Turn the orbitals less where the energies of iterations (eV) swing to and fro.
 
@@ -218,7 +222,9 @@ def hold_order(hold: OrderHold) -> None:
             start_iterate(self, hamiltonian, wfs, occ)
 
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
-        if hold.orbitals and hold.mixers:
+        if self.niter == 1:
+            hold.begin()
+        elif hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
             hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
         with held(hamiltonian, wfs.setups):
