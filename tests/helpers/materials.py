@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from study_tools.cif import write_cif
+
 # D (eV), a (1/Å), r0 (Å), C (eV Å^12) with O2-; mean bond length (Å), coordination
 IONS = {
     "Li+": (0.001114, 3.429506, 2.681360, 1.0),
@@ -129,7 +131,7 @@ def two_couples(host):
 def write_campaign(folder: Path, material: Material, sampling: str, relax: str = "") -> Path:
     """Write host.cif, model/ and campaign.toml into a folder; returns the campaign."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_cif(folder / "host.cif", material)
+    write_cif(folder / "host.cif", material.cell, material.sites)
     _write_model(folder / "model", material)
     path = folder / "campaign.toml"
     path.write_text(
@@ -139,21 +141,6 @@ def write_campaign(folder: Path, material: Material, sampling: str, relax: str =
         encoding="utf-8",
     )
     return path
-
-
-def _write_cif(path: Path, material: Material) -> None:
-    from ase.geometry import cell_to_cellpar
-
-    names = [f"_cell_length_{n}" for n in "abc"]
-    names += [f"_cell_angle_{n}" for n in ("alpha", "beta", "gamma")]
-    values = cell_to_cellpar(material.cell)
-    text = "data_host\n" + "".join(f"{n} {v:.10f}\n" for n, v in zip(names, values, strict=True))
-    text += "_space_group_name_H-M_alt 'P 1'\nloop_\n_space_group_symop_operation_xyz\n'x, y, z'\n"
-    columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z")
-    text += "loop_\n" + "".join(f"_atom_site_{name}\n" for name in columns)
-    for label, symbol, (x, y, z) in material.sites:
-        text += f"{label} {symbol} {x:.10f} {y:.10f} {z:.10f}\n"
-    path.write_text(text, encoding="utf-8")
 
 
 def _write_model(folder: Path, material: Material) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.geometry import cell_to_cellpar
 
 import redoxmc
 from redoxmc.thermo.entropy import boltzmann_probabilities
+from study_tools.cif import write_cif
 from twelve.hosts import Material
 from twelve.toy import write_model
 
@@ -61,7 +61,7 @@ def compare(material: Material, folder: Path, steps: int) -> Outcome:
 def tables(material: Material, folder: Path, steps: int) -> dict[str, Any]:
     """Write the host and the model into a folder; returns the tables of the campaign."""
     folder.mkdir(parents=True)
-    write_cif(folder / "host.cif", material)
+    write_cif(folder / "host.cif", material.cell, material.sites)
     write_model(folder / "model", material.bonds, material.ligand)
     sampling = {"temperatures": [material.temperature], "steps": steps, "seeds": [1, 2]}
     config = {
@@ -72,20 +72,6 @@ def tables(material: Material, folder: Path, steps: int) -> dict[str, Any]:
         "sampling": sampling | ({"moves": material.moves} if material.moves else {}),
     }
     return config | ({"ions": material.ions} if material.ions else {})
-
-
-def write_cif(path: Path, material: Material) -> None:
-    """Write the host in P1."""
-    names = [f"_cell_length_{n}" for n in "abc"]
-    names += [f"_cell_angle_{n}" for n in ("alpha", "beta", "gamma")]
-    values = cell_to_cellpar(material.cell)
-    text = "data_host\n" + "".join(f"{n} {v:.10f}\n" for n, v in zip(names, values, strict=True))
-    text += "_space_group_name_H-M_alt 'P 1'\nloop_\n_space_group_symop_operation_xyz\n'x, y, z'\n"
-    columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z")
-    text += "loop_\n" + "".join(f"_atom_site_{name}\n" for name in columns)
-    for label, symbol, (x, y, z) in material.sites:
-        text += f"{label} {symbol} {x:.10f} {y:.10f} {z:.10f}\n"
-    path.write_text(text, encoding="utf-8")
 
 
 def p_value(exact: Any, results: Any, temperature: float) -> float:
