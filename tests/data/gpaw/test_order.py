@@ -61,8 +61,10 @@ def gpaw(monkeypatch: pytest.MonkeyPatch) -> Any:
     return SimpleNamespace(Loop=Loop, Start=Start, seen=seen)
 
 
-def run(gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int) -> tuple[Any, list[bool]]:
-    """Iterate with an error that is small from the fifth iteration on."""
+def run(
+    gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int, small: float = 0.1
+) -> tuple[Any, list[bool]]:
+    """Iterate with an error (electrons, of 100) that is small from the fifth iteration on."""
     vectors = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
     output = vectors @ np.diag([0.1, 0.2, 0.5, 0.1, 0.1]) @ vectors.T
 
@@ -94,7 +96,7 @@ def run(gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int) -> tuple[Any,
     gpaw.Start().iterate(hamiltonian, wfs)
     loop, converged = gpaw.Loop(), []
     for number in range(iterations):
-        mixer.error = np.inf if number < 4 else 0.1
+        mixer.error = np.inf if number < 4 else small
         loop.iterate_eigensolver(wfs, hamiltonian, density)
         loop.check_convergence()
         converged.append(loop.converged)
@@ -203,3 +205,22 @@ def test_the_next_geometry_begins_with_no_history(gpaw: Any) -> None:
     assert not hold.stands
     assert (hold.turns, hold.since, hold.energies) == (10, 0, [])
     assert hold.orbitals
+
+
+def test_orbitals_that_take_turns_are_left_alone() -> None:
+    hold = make_hold(Mixer())
+    turns = []
+    for _ in range(15):
+        hold.reduce(1.0)
+        turns.append(hold.turns)
+    assert turns == [10] * 9 + [0] * 6
+    while hold.active:
+        hold.reduce(1e-3)
+    assert hold.turns == 5, "without the potential they are turned again"
+
+
+def test_an_order_that_does_not_settle_is_given_up(gpaw: Any) -> None:
+    mixer = Mixer()
+    with pytest.raises(RuntimeError, match="did not settle in 40 iterations"):
+        run(gpaw, make_hold(mixer), mixer, 80, small=1.0)
+    assert len(gpaw.seen) == 1 + 41  # the start, and the stand-in counts from 0

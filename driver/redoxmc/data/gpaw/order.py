@@ -32,8 +32,10 @@ _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
 _TURNS = 10  # at first; more in an iteration amplify what its bands lack
+_LONG = 10  # iterations with one potential, after which the orbitals are no longer turned under it
 _TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
 _PATIENCE = 35  # iterations without the potential
+_HOPELESS = 40  # iterations; most orders are free of the potential after 16
 _STANDS = 4e-3  # eV; what a cell of 28 atoms may then still change
 
 
@@ -120,9 +122,13 @@ class OrderHold:
     def reduce(self, error: float) -> None:
         """Reduce the potential where the density error (per valence electron) allows it."""
         self.age += 1
+        if self.active and self.age >= _LONG:
+            self.turns = 0  # where two orbitals take turns, the density would follow them for ever
         if self.active and error < self.threshold and self.age >= _SHORTEST:
             smaller = self.potential * self.release
             self.potential, self.age = (smaller if smaller > _SMALLEST else 0.0), 0
+            if not self.active and not self.turns:
+                self.turns = _TURNS // 2
             for mixer in self.mixers:
                 mixer.forget()
 
@@ -224,6 +230,8 @@ def hold_order(hold: OrderHold) -> None:
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
         if self.niter == 1:
             hold.begin()
+        elif self.niter > _HOPELESS and hold.active:
+            raise RuntimeError(f"the density did not settle in {_HOPELESS} iterations of the order")
         elif hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
             hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
