@@ -12,7 +12,7 @@ from redoxmc.campaign.run import run_campaign
 from redoxmc.errors import InputError
 from redoxmc.results.layout import SCHEMA
 from redoxmc.results.sealed import BLOCK, earlier
-from redoxmc.results.store import load, save
+from redoxmc.results.store import load, reported, save
 
 LATER_CHAIN = ("chemical_potential", "anneal_from", "anneal_steps")
 LATER_LADDER = ("walkers", "ends", "round_trips")
@@ -68,6 +68,30 @@ def test_saved_and_loaded_is_the_same(run, tmp_path):
             assert np.array_equal(one, two)
     assert len(store.uniform_chains) == 2
     assert all(math.isinf(chain.temperature) for chain in store.uniform_chains)
+
+
+def test_of_too_many_geometries_the_reported_ones_are_in_the_file(campaign, tmp_path, monkeypatch):
+    """The others are in files beside it, and a resumed run finds them there."""
+    monkeypatch.setattr("redoxmc.results.store.MOST_BYTES", 0)
+    settings = {"supercell": [1, 2, 1], "temperatures": [1500.0]}
+    for steps in (40, 80):
+        config = campaign(steps=steps, **settings)
+        out = tmp_path / "run"
+        assert run_campaign(config, out, resume=steps > 40, progress=False) == 0
+        store = load(out / "results.h5")
+        kept = set(store.cache.geometries.kept)
+        assert kept == set(reported(store))
+        assert len(kept) < len(store.cache)
+        assert all(store.cache.geometry(key) is not None for key in store.cache.entries)
+    monkeypatch.undo()
+    whole = tmp_path / "whole"
+    assert run_campaign(config, whole, progress=False) == 0
+    assert not (whole / "geometries").exists()
+    other = load(whole / "results.h5").cache
+    assert set(other.geometries.kept) == set(other.entries) == set(store.cache.entries)
+    for key in other.entries:
+        for one, two in zip(other.geometry(key), store.cache.geometry(key), strict=True):
+            assert np.array_equal(one, two)
 
 
 def test_a_file_from_before_round_trips_is_read_and_continued(run):

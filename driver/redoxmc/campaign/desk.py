@@ -63,9 +63,12 @@ class Desk(Generic[R]):
 
     def report(self, exchange: Exchange) -> None:
         """Send root what has changed; of the history, what it does not have."""
-        taken = self.take_changed()
-        exchange.send(taken, 0, TO_ROOT)
-        for replica in taken:
+        exchange.send(self.take_changed(), 0, TO_ROOT)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the history of the replicas."""
+        for replica in self.replicas.values():
             for chain in replica.chains:
                 chain.take_history()
 

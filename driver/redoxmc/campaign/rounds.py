@@ -78,6 +78,8 @@ def run_rounds(
             exchange.speak(word)
             if collect and not root:
                 desk.report(exchange)
+        else:
+            desk.forget()  # the leader of the group sends
         words, end = None, time.monotonic() + seconds
         while words is None:
             if desk.work and not stop:

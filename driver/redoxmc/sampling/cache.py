@@ -1,7 +1,7 @@
 """Relaxed energies by canonical occupancy, shared by the replicas of a campaign."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from redoxmc.sampling.geometries import Geometries, Geometry
 from redoxmc.structures.occupancy import ions_of_key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # to freeze them makes them three times as slow, and every rank has all
 class Entry:
     """The outcome of relaxing one canonical state.
 
@@ -70,18 +70,18 @@ class EnergyCache:
         if geometry is not None and entry.energy is not None:
             self.geometries.add(key, entry.energy, geometry)
 
-    def take_fresh(self) -> list[Any]:
-        """Our own entries since the last call, for `merge`: plain data, which travels quickly."""
-        taken = [(key, *astuple(self.entries[key])) for key in self.fresh]
-        self.fresh.clear()
+    def take_fresh(self) -> list[list[Any]]:
+        """Our own entries since the last call, for `merge`: keys, and a list for each field."""
+        entries = [self.entries[key] for key in self.fresh]
+        columns = [[getattr(entry, one.name) for entry in entries] for one in fields(Entry)]
+        taken, self.fresh = [self.fresh, *columns], []
         return taken
 
-    def merge(self, others: Iterable[list[Any]]) -> None:
+    def merge(self, others: Iterable[list[list[Any]]]) -> None:
         """Take in entries of other ranks; what is known already stays."""
-        for rows in others:
-            for key, *row in rows:
-                if key not in self.entries:
-                    self.entries[key] = Entry(*row)
+        for keys, *columns in others:
+            for key, entry in zip(keys, map(Entry, *columns), strict=True):
+                self.entries.setdefault(key, entry)
 
     def write_geometries(self, folder: Path, group: int, leader: bool) -> None:
         """Have geometries in files from now on: see Geometries.write_to."""
