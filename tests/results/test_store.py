@@ -71,26 +71,22 @@ def test_saved_and_loaded_is_the_same(run, tmp_path):
 
 
 def test_of_too_many_geometries_the_reported_ones_are_in_the_file(campaign, tmp_path, monkeypatch):
-    """The others are in files beside it, and a resumed run finds them there."""
-    monkeypatch.setattr("redoxmc.results.store.MOST_BYTES", 0)
-    settings = {"supercell": [1, 2, 1], "temperatures": [1500.0]}
-    for steps in (40, 80):
-        config = campaign(steps=steps, **settings)
-        out = tmp_path / "run"
-        assert run_campaign(config, out, resume=steps > 40, progress=False) == 0
-        store = load(out / "results.h5")
-        kept = set(store.cache.geometries.kept)
-        assert kept == set(reported(store))
-        assert len(kept) < len(store.cache)
-        assert all(store.cache.geometry(key) is not None for key in store.cache.entries)
-    monkeypatch.undo()
-    whole = tmp_path / "whole"
-    assert run_campaign(config, whole, progress=False) == 0
-    assert not (whole / "geometries").exists()
-    other = load(whole / "results.h5").cache
-    assert set(other.geometries.kept) == set(other.entries) == set(store.cache.entries)
-    for key in other.entries:
-        for one, two in zip(other.geometry(key), store.cache.geometry(key), strict=True):
+    """The others are in files beside it, where a resumed run finds them."""
+    settings, out = {"supercell": [1, 2, 1], "temperatures": [1500.0]}, tmp_path / "run"
+    with monkeypatch.context() as small:
+        small.setattr("redoxmc.results.store.MOST_BYTES", 0)
+        assert run_campaign(campaign(steps=40, **settings), out, progress=False) == 0
+    store = load(out / "results.h5")
+    kept = set(store.cache.geometries.kept)
+    assert kept == set(reported(store))
+    assert len(kept) < len(store.cache)
+    before = {key: store.cache.geometry(key) for key in store.cache.entries}
+    assert run_campaign(campaign(steps=60, **settings), out, resume=True, progress=False) == 0
+    assert not (out / "geometries").exists()
+    after = load(out / "results.h5").cache
+    assert set(after.geometries.kept) == set(after.entries)
+    for key, geometry in before.items():
+        for one, two in zip(geometry, after.geometry(key), strict=True):
             assert np.array_equal(one, two)
 
 

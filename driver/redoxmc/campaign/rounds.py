@@ -117,7 +117,8 @@ def _first_desk(root: Root | None, store: Store, ranks: Ranks) -> Desk[Any]:
     if root:
         shares = distribute(root.bundles, ranks.n_groups)
         given = {replica.name for share in shares for replica, _ in share}
-        rest = [one for one in (*store.ladders, *store.md_chains) if one.name not in given]
+        everything: list[Any] = [*store.ladders, *store.md_chains]
+        rest = [one for one in everything if one.name not in given]
         for number, replica in enumerate(rest):
             shares[number % ranks.n_groups].append((replica, 0))
     mine = ranks.scatter(shares)
