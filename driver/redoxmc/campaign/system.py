@@ -109,7 +109,7 @@ class System:
 
     def relaxed_energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
-        return RelaxedEnergies(
+        energies = RelaxedEnergies(
             self.host,
             self.relaxer.engine(n_ions),
             cache,
@@ -117,6 +117,13 @@ class System:
             audit=self.config.sampling.audit,
             from_previous=self.config.relax.start == "previous",
         )
+        group = self.session.comm
+        if group is not None and group.Get_size() > 1:
+            # of several ranks one reads: what it does not see yet, the others must not find either
+            energies.geometry = lambda key: group.bcast(
+                cache.geometry(key) if group.Get_rank() == 0 else None
+            )
+        return energies
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.
