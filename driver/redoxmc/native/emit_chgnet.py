@@ -13,7 +13,7 @@ _ANGLES = 56  # of an atom, for an estimate of the work
 
 def emit_chgnet(plan: ChgnetPlan, dtype: str, vector_bytes: int) -> Source:
     """Generate code in the precision dtype; arguments as those of `emit.emit`."""
-    return _Writer(plan, lanes_of(dtype, vector_bytes, plan.width // 2)).source(dtype)
+    return _Writer(plan, lanes_of(dtype, vector_bytes, plan.width // 4)).source(dtype)
 
 
 class _Writer:
@@ -21,7 +21,7 @@ class _Writer:
 
     def __init__(self, plan: ChgnetPlan, lanes: int) -> None:
         self.plan, self.lanes, self.blob = plan, lanes, Blob()
-        self.panel = 2 * lanes
+        self.panel = 4 * lanes
         self.width = round_up(plan.width, self.panel)
 
     def source(self, dtype: str) -> Source:
@@ -80,15 +80,15 @@ struct Layer0 {{ static constexpr bool FIRST = true, LAST = true; }};
         padded = self._padded(self._padded(weight).T).T
         return _list([self._panels(padded), self._panels(padded.T)])
 
-    def _panels(self, weight: Array) -> int:
-        split = weight.reshape(*weight.shape[:-1], -1, self.panel)
+    def _panels(self, weight: Array, width: int = 0) -> int:
+        split = weight.reshape(*weight.shape[:-1], -1, width or self.panel)
         return self.blob.add(np.moveaxis(split, -2, 0))
 
     def _rows(self, values: Array) -> int:
         return self.blob.add(self._padded(values))
 
     def _table(self, table: SplineTable) -> int:
-        return self._panels(self._padded(table.coefficients))
+        return self._panels(self._padded(table.coefficients), 2 * self.lanes)
 
     def _padded(self, values: Array) -> Array:
         """The last axis with each part of one width padded."""

@@ -19,12 +19,11 @@ namespace {
 using Integer = std::conditional_t<sizeof(S) == 8, std::int64_t, std::int32_t>;
 typedef Integer IV __attribute__((vector_size(LANES * sizeof(S))));
 
-// e^x to rounding: 2^n times the Taylor series of the rest, which is at most ln 2 / 2. |x| is cut so
-// that FACTORS of them can be multiplied.
-template <int FACTORS = 1> INLINE V exponential(V x)
+// e^x to rounding: 2^n times the Taylor series of the rest, which is at most ln 2 / 2.
+INLINE V exponential(V x)
 {
   constexpr bool WIDE = sizeof(S) == 8;
-  constexpr S LIMIT = (WIDE ? S(708.0) : S(87.0)) / FACTORS;
+  constexpr S LIMIT = WIDE ? S(708.0) : S(87.0);
   constexpr int MANTISSA = WIDE ? 52 : 23, BIAS = WIDE ? 1023 : 127, ORDER = WIDE ? 13 : 7;
   const V high = V{} + LIMIT, low = V{} - LIMIT;
   x = x > high ? high : x;    // a number that is none stays as it is
@@ -51,7 +50,7 @@ template <int FACTORS = 1> INLINE V exponential(V x)
 inline void silu(S *x, S *y, int n)
 {
   for (int i = 0; i < n; i += LANES) {
-    const V v = ld(x + i), s = S(1) / (S(1) + exponential<>(-v));
+    const V v = ld(x + i), s = S(1) / (S(1) + exponential(-v));
     st(y + i, v * s);
     st(x + i, s * (S(1) + v * (S(1) - s)));
   }
