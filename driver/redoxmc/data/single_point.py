@@ -139,6 +139,7 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     settings["orbitals"]: those to begin with, [atom, spin, upper triangle of the projector].
     """
     mixing, shells, order, turning = map(_beside, ("mixing", "shells", "order", "turning"))
+    _beside("projectors").keep_projectors()
     mixers = mixing.use_joint_mixer()
     held = [order.HeldShell(*map(int, one)) for one in settings.get("shells", [])]
     if not held:

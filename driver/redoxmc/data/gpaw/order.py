@@ -32,8 +32,11 @@ _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
 _TURNS = 10  # at first; more in an iteration amplify what its bands lack
+_FEWER = 4  # times, where energies swing
+_LONG = 10  # iterations with one potential, after which the orbitals are no longer turned under it
 _TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
 _PATIENCE = 35  # iterations without the potential
+_HOPELESS = 40  # iterations; most orders are free of the potential after 16
 _STANDS = 4e-3  # eV; what a cell of 28 atoms may then still change
 
 
@@ -120,9 +123,13 @@ class OrderHold:
     def reduce(self, error: float) -> None:
         """Reduce the potential where the density error (per valence electron) allows it."""
         self.age += 1
+        if self.active and self.age >= _LONG:
+            self.turns = 0  # where two orbitals take turns, the density would follow them for ever
         if self.active and error < self.threshold and self.age >= _SHORTEST:
             smaller = self.potential * self.release
             self.potential, self.age = (smaller if smaller > _SMALLEST else 0.0), 0
+            if not self.active and not self.turns:
+                self.turns = _TURNS // 2
             for mixer in self.mixers:
                 mixer.forget()
 
@@ -134,12 +141,16 @@ class OrderHold:
         """Turn the orbitals less where the energies of iterations (eV) swing to and fro.
 
         A turn beyond the place where the new density wants the orbital comes back in the next.
+        In the end they are left alone, and the mixing forgets what it learned of their swings.
         """
         self.energies = [*self.energies, energy] if not self.active else []
         changes = np.diff(self.energies[max(self.since, len(self.energies) - 5) :])
         swings = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
-        if swings and np.abs(changes).max() > _TELLING:
-            self.turns, self.since = max(1, self.turns // 2), len(self.energies)
+        if self.turns and swings and np.abs(changes).max() > _TELLING:
+            self.turns, self.since = self.turns // _FEWER, len(self.energies)
+            if not self.turns:
+                for mixer in self.mixers:
+                    mixer.unlearn()
 
     @property
     def stands(self) -> bool:
@@ -224,6 +235,8 @@ def hold_order(hold: OrderHold) -> None:
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
         if self.niter == 1:
             hold.begin()
+        elif self.niter > _HOPELESS and hold.active:
+            raise RuntimeError(f"the density did not settle in {_HOPELESS} iterations of the order")
         elif hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
             hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
