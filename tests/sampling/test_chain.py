@@ -1,5 +1,6 @@
 """Chains and ladders on the lattice engine, whose Boltzmann distribution is known exactly."""
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -165,6 +166,14 @@ def test_from_previous_relaxes_along_the_path_of_the_chain(system):
         step(chain, energies, system.mixture)
     assert len(energies.engine.asked) == 1  # the initial state
     assert energies.engine.along == len(energies.cache) - 1
+
+
+def test_uniform_draws_have_no_state_before(system):
+    chain, energies = new_chain(system, math.inf), energies_of(system, from_previous=True)
+    for _ in range(20):
+        step(chain, energies, system.mixture)
+    assert energies.engine.along == 0
+    assert len(energies.cache) > 2
 
 
 def test_where_a_ladder_stops_leaves_no_trace(system):

@@ -43,7 +43,7 @@ from redoxmc.species import Species
 
 _LATER = (
     "chemical_potential", "annealing", "uniform_draws", "surrogate", "variance_constraint",
-    "ordered_seeds",
+    "ordered_seeds", "potential_exchange",
 )  # fmt: skip
 LARGEST_REPEAT = 1_000  # of a host along one of its axes
 MOST_STATES = 10  # of a redox ion: a key has one digit for each
@@ -227,7 +227,10 @@ class SamplingConfig(Table):
     # energy, some 1 eV, it serves
     variance_constraint: Stiffness | None = None
     tempering: bool = False  # exchange states between the temperatures of one x and seed
-    exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
+    # exchange states between neighbouring chemical potentials of one temperature, start and seed,
+    # of the semigrand ensemble; together with tempering over the grid of both
+    potential_exchange: bool = False
+    exchange_interval: Count = 10  # attempted moves between exchanges of neighbours
     annealing: AnnealingConfig | None = None  # cool first: for ground states, without tempering
     uniform_draws: Natural = 0  # random states per (x, seed): they anchor the entropy at T = ∞
     # an x whose energies are so well known at all temperatures stops

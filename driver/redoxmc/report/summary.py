@@ -12,7 +12,7 @@ from redoxmc.io.extxyz import write_labelled
 from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
-from redoxmc.report.gaps import exchange_record
+from redoxmc.report.gaps import exchange_records, potential_exchange_records
 from redoxmc.report.html import write_html
 from redoxmc.report.hysteresis import hysteresis_records
 from redoxmc.report.md_figures import md_figures
@@ -105,7 +105,10 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
         lowest_states=_lowest(analysis, structures),
         starts=start_records(analysis, points),
         hysteresis=hysteresis_records(analysis),
-        exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        exchanges=[one for lad in store.ladders for one in exchange_records(store, lad)],
+        potential_exchanges=[
+            one for lad in store.ladders for one in potential_exchange_records(lad)
+        ],
         surrogates=[
             SurrogateRecord(
                 x=analysis.lattice.x_of(n_ions),

@@ -70,7 +70,7 @@ def by_recipe(path: Path) -> Callable[[Atoms], float]:
     def energy(atoms: Atoms) -> float:
         atoms.arrays[COLUMN] = np.array(atoms.symbols, dtype=str)
         with tempfile.TemporaryDirectory() as folder:
-            ((_, (frame,)),) = compute_batch([atoms], settings, python, Path(folder), "metal")
+            ((_, (frame,)),) = compute_batch([atoms], settings, python, Path(folder), ["metal"])
         return float(frame.get_potential_energy())
 
     return energy

@@ -45,14 +45,14 @@ def gpaw(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     class Loop:
         def __init__(self) -> None:
-            self.niter, self.converged = 0, False
+            self.niter, self.converged = 1, False
 
         def iterate_eigensolver(self, wfs: Any, hamiltonian: Any, density: Any) -> None:
-            self.niter += 1
             seen.append(np.array([hamiltonian.dH_asp[a].copy() for a in (0, 1)]))
 
         def check_convergence(self, *arguments: Any) -> None:
             self.converged = True
+            self.niter += 1
 
     class Start:
         def iterate(self, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
@@ -195,7 +195,7 @@ def test_the_next_geometry_begins_with_no_history(gpaw: Any) -> None:
     """Else it would take over the patience of the one before, and end after six iterations."""
     mixer = Mixer()
     hold = make_hold(mixer)
-    _, converged = run(gpaw, hold, mixer, 50)
+    seen, converged = run(gpaw, hold, mixer, 50)
     assert converged[-1]
     assert hold.stands
     hold.turns, hold.since = 1, 30
@@ -205,10 +205,29 @@ def test_the_next_geometry_begins_with_no_history(gpaw: Any) -> None:
     hamiltonian = SimpleNamespace(
         dH_asp={a: np.zeros((2, 25)) for a in (0, 1)}, e_total_extrapolated=0.0
     )
-    loop.iterate_eigensolver(wfs, hamiltonian, None)
+    turned = np.diag([0.1, 0.1, 0.1, 0.1, 0.9])
+    seen.density.D_asp[0][1] = turned.ravel()
+    loop.iterate_eigensolver(wfs, hamiltonian, seen.density)
     assert not hold.stands
     assert (hold.turns, hold.since, hold.energies) == (10, 0, [])
-    assert hold.orbitals
+    np.testing.assert_allclose(hold.orbitals[0, 1], np.diag([0, 0, 0, 0, 1]), atol=1e-12)
+    assert not np.any(hold.orbitals[1, 1]), "nothing is filled there"
+    assert hold.potential == 1.0, "a weak potential, from the orbitals at hand"
+
+
+def test_from_the_waves_of_another_geometry_the_orbitals_are_those_at_hand(gpaw: Any) -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    hold.warm = True
+    run(gpaw, hold, mixer, 12)
+    assert mixer.started == 0, "the density is not put together anew"
+    assert not hold.active
+    first = gpaw.seen[1]
+    np.testing.assert_allclose(first[1, 1].reshape(5, 5), 0.5 / HARTREE * np.eye(5), atol=1e-12)
+    assert np.linalg.eigvalsh(first[0, 1].reshape(5, 5)) * HARTREE == pytest.approx(
+        [-0.5, 0.5, 0.5, 0.5, 0.5]
+    )
+    assert not np.any(gpaw.seen[-1])
 
 
 def test_orbitals_that_take_turns_are_left_alone() -> None:
@@ -227,4 +246,4 @@ def test_an_order_that_does_not_settle_is_given_up(gpaw: Any) -> None:
     mixer = Mixer()
     with pytest.raises(RuntimeError, match="did not settle in 40 iterations"):
         run(gpaw, make_hold(mixer), mixer, 80, small=1.0)
-    assert len(gpaw.seen) == 1 + 41  # the start, and the stand-in counts from 0
+    assert len(gpaw.seen) == 1 + 40  # and the start
