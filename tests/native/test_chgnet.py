@@ -84,9 +84,7 @@ def test_threads_agree(cell):
 
 
 def test_the_pair_style_gives_what_torchscript_gives(cell):
-    native = Job(
-        FOLDER, Structure(cell.cell, cell.positions, names_of(cell)), pair_style="redoxmc"
-    )
+    native = Job(FOLDER, Structure(cell.cell, cell.positions, names_of(cell)), pair_style="redoxmc")
     found, expected = evaluate(native), evaluate(replace(native, pair_style=TORCH))
     agree(found, expected, 1e-8)
     assert np.abs(expected.moments).max() > 3.0
