@@ -88,6 +88,10 @@ INSERTION = "[sampling.moves]\ninsertion_removal = 1.0\ncharge_swap = 1.0"
             {"more": "tempering = true\nannealing = {start = 3000.0, steps = 9}"},
             "does not go with sampling.tempering",
         ),
+        (
+            {"more": "potential_exchange = true"},
+            "two or more values of sampling.chemical_potential",
+        ),
         ({"more": "annealing = {start = 300.0, steps = 9}"}, "300 K is not above .* 600 K"),
         ({"more": "annealing = {start = 900.0}"}, "'sampling.annealing.steps' is missing"),
         ({"more": "uniform_draws = -1"}, "sampling.uniform_draws = -1"),

@@ -34,7 +34,7 @@ def exact(world, temperature=600.0):
     return 1 / (1 + np.exp(world.dynamics.free_energy_difference(temperature) / (KB * temperature)))
 
 
-# Four standard errors of the mean: a right answer fails for one seed in 16,000; seeds are fixed.
+# 4.3 standard errors of the mean: false alarm 1.7e-5 for each of five settings.
 @pytest.mark.parametrize(
     "settings",
     [
@@ -50,7 +50,7 @@ def test_populations_are_those_of_the_known_free_energies(settings):
     world, chain = sampled(12_000, **settings)
     share, error = population(chain)
     assert error < 0.02
-    assert abs(share - exact(world)) < 4 * error
+    assert abs(share - exact(world)) < 4.3 * error
     moves = chain.moves["charge_swap"]
     assert moves.proposed == 12_000
     assert moves.accepted > 300
@@ -69,11 +69,11 @@ def test_a_path_judged_by_its_potential_energy_alone_is_noticed(monkeypatch):
     monkeypatch.setattr(md_step, "_decide", wrong)
     world, chain = sampled(3000, escort=True)
     share, error = population(chain)
-    assert abs(share - exact(world)) > 4 * error
+    assert abs(share - exact(world)) > 4.3 * error
 
 
 def test_energies_are_canonical_and_kinetic_energies_are_maxwells():
-    """Equipartition in both, and a chi-square of the kinetic energies' distribution."""
+    """Equipartition in both, and the kinetic energies' distribution; false alarm 3e-5 in all."""
     from scipy.stats import gamma, kstest
 
     world, chain = sampled(4000, time_step=12.0, damping=12.0, segment=1)
@@ -81,11 +81,11 @@ def test_energies_are_canonical_and_kinetic_energies_are_maxwells():
     kinetic = rows[:, COLUMNS.index("kinetic_eV")]
     kt, n = KB * 600.0, degrees_of_freedom(3, world.drifting)
     assert n == 9
-    assert abs(kinetic.mean() - 4.5 * kt) < 3 * standard_error(kinetic)
+    assert abs(kinetic.mean() - 4.5 * kt) < 4.4 * standard_error(kinetic)
     level = world.dynamics.levels[1, FE2]
     potential = rows[:, 0] - np.where([k == "01|1" for k in chain.raw_keys[200:]], level, 0.0)
-    assert abs(potential.mean() - 4.5 * kt) < 3 * standard_error(potential)
-    assert kstest(kinetic[::8], gamma(a=4.5, scale=kt).cdf).pvalue > 0.01
+    assert abs(potential.mean() - 4.5 * kt) < 4.4 * standard_error(potential)
+    assert kstest(kinetic[::8], gamma(a=4.5, scale=kt).cdf).pvalue > 1e-5
 
 
 def test_a_chain_that_is_copied_goes_on_identically():
@@ -152,7 +152,10 @@ def test_walls_keep_every_atom_near_its_site():
 
 
 def test_volumes_follow_the_equation_of_state():
-    """Wells that scale with the cell: n free particles in effect, so P <V> = (n + 1) kT."""
+    """Wells that scale with the cell: n free particles in effect, so P <V> = (n + 1) kT.
+
+    False alarm 1e-5.
+    """
 
     class Free(Wells):
         def forces(self, positions, species):
@@ -165,7 +168,7 @@ def test_volumes_follow_the_equation_of_state():
     for _ in range(6000):
         step(chain, world)
     volumes = np.array(chain.records[500:])[:, COLUMNS.index("volume_A3")]
-    assert abs(volumes.mean() - 8000.0) < 3 * standard_error(volumes)
+    assert abs(volumes.mean() - 8000.0) < 4.4 * standard_error(volumes)
     assert chain.volumes.accepted > 2000
 
 
@@ -186,6 +189,6 @@ def test_electrons_of_several_couples_in_dynamics():
         here = np.array([one == key for one in chain.raw_keys[200:]], dtype=float)
         error = standard_error(here)
         assert error < 0.03
-        assert abs(here.mean() - weight) < 4 * error
+        assert abs(here.mean() - weight) < 4.3 * error
         assert 0.04 < weight < 0.7
     assert chain.moves["electron_transfer"].accepted > 500

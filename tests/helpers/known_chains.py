@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from redoxmc.thermo.entropy import boltzmann_probabilities, canonical_averages
+from redoxmc.units import KB
 
 LEVELS, DEGENERACIES = np.array([-9.0, -8.98, -8.95, -8.91]), np.array([2, 6, 10, 4])
 LADDER = [350.0, math.inf]
@@ -30,3 +31,21 @@ def persistent_chains(levels, degeneracies, temperature, inefficiency, n_chains,
     p = boltzmann_probabilities(levels, degeneracies, temperature)
     drawn = np.searchsorted(np.cumsum(p)[:-1], rng.random((n_chains, n_steps)))
     return levels[np.take_along_axis(drawn, source, axis=1)]
+
+
+def ring_free_energy(n_sites, n_filled, cost, temperature):
+    """F per site (eV) of a ring of sites, n_filled of them filled; unlike neighbours cost (eV).
+
+    k runs of filled sites can be laid in (N/k) C(n − 1, k − 1) C(N − n − 1, k − 1) ways.
+    """
+    if n_filled in (0, n_sites):
+        return 0.0
+    total = sum(
+        n_sites
+        / k
+        * math.comb(n_filled - 1, k - 1)
+        * math.comb(n_sites - n_filled - 1, k - 1)
+        * math.exp(-2 * k * cost / (KB * temperature))
+        for k in range(1, min(n_filled, n_sites - n_filled) + 1)
+    )
+    return -KB * temperature * math.log(total) / n_sites

@@ -57,7 +57,7 @@ def p_value(keys, probabilities):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_sampling_is_that_of_enumeration(kind, tmp_path):
-    """p above 0.01 with this seed; every state that is neutral and allowed is enumerated."""
+    """Every state that is neutral and allowed is enumerated; false alarm 2e-5 for each material."""
     material, sampling, orders = KINDS[kind]
     system = load_system(write_campaign(tmp_path, material, sampling))
     ((x, n_ions),) = system.counts.items()
@@ -75,7 +75,7 @@ def test_sampling_is_that_of_enumeration(kind, tmp_path):
     chain = make_chain(system.lattice, x, system.ions(x, 1), 900.0, 1)
     advance(make_ladder([chain], 10), energies, system.mixture, thin * 2500, lambda: False)
     visits = chain.keys[thin::thin]
-    assert p_value(visits, dict(zip(states, p, strict=True))) > 0.01
+    assert p_value(visits, dict(zip(states, p, strict=True))) > 2e-5
 
 
 @pytest.mark.parametrize("most", [[2, 2, 2, 2], [1, 1, 1, 1, 1], [1, 2, 1, 3]])
@@ -181,4 +181,5 @@ def test_semigrand_with_three_charge_states(tmp_path):
     ((x, _),) = system.counts.items()
     chain = make_chain(system.lattice, x, system.ions(x, 1), temperature, 1, mu)
     advance(make_ladder([chain], 10), energies, system.mixture, thin * 2500, lambda: False)
-    assert p_value(chain.keys[thin::thin], dict(zip(states, p, strict=True))) > 0.01
+    # the false-alarm rate
+    assert p_value(chain.keys[thin::thin], dict(zip(states, p, strict=True))) > 1e-4

@@ -10,6 +10,7 @@ from redoxmc.campaign.run import run_campaign
 from redoxmc.campaign.system import load_system
 from redoxmc.config.campaign import load_config
 from redoxmc.errors import InputError
+from redoxmc.report.hysteresis import SAME
 from redoxmc.report.loading import load_results
 from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
@@ -29,11 +30,14 @@ def finished(campaign, tmp_path):
 def test_chains_that_forget_their_start_close_the_loop(finished):
     summary = json.loads((finished / "summary.json").read_text())
     (loop,) = summary["hysteresis"]
-    assert (loop["x"], loop["temperature_K"], loop["open"]) == (0.5, 3000.0, False)
+    assert (loop["x"], loop["temperature_K"]) == (0.5, 3000.0)
     assert loop["difference"] == pytest.approx(loop["ordered"] - loop["random"])
-    assert abs(loop["difference"]) < 2 * loop["standard_error"] + 1e-9
+    # false alarm 1e-5; whether it is called open is told by two errors, whatever the seed
+    assert abs(loop["difference"]) < 4.4 * loop["standard_error"]
+    assert loop["open"] is (abs(loop["difference"]) > 2 * loop["standard_error"] + SAME)
     assert (finished / "plots" / "hysteresis.png").is_file()
-    assert "hysteresis, not equilibrium" not in " ".join(remarks(load_results(finished).summary))
+    said = " ".join(remarks(load_results(finished).summary))
+    assert ("hysteresis, not equilibrium" in said) is loop["open"]
 
 
 @pytest.mark.parametrize("frozen", [True, False])

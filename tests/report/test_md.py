@@ -103,7 +103,9 @@ def test_entropy_and_hull_where_the_run_is_long_enough(system):
     assert half.formation_energy_eV_per_fu == pytest.approx(-0.25, abs=0.01)
     assert [found[x].on_hull for x in (0.0, 0.5, 1.0)] == [True, True, True]
     error = half.electronic_entropy_standard_error
-    assert abs(half.electronic_entropy_kB_per_site - np.log(6) / 4) < 3 * error < 0.01
+    assert error < 0.0033
+    # of thousands of independent visits: false alarm 1e-5
+    assert abs(half.electronic_entropy_kB_per_site - np.log(6) / 4) < 4.4 * error
     assert half.ideal_kB_per_site == pytest.approx(np.log(2))
     assert half.r_hat < 1.05
     assert half.r_hat_order < 1.05

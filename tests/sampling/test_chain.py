@@ -1,5 +1,6 @@
 """Chains and ladders on the lattice engine, whose Boltzmann distribution is known exactly."""
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -167,6 +168,14 @@ def test_from_previous_relaxes_along_the_path_of_the_chain(system):
     assert energies.engine.along == len(energies.cache) - 1
 
 
+def test_uniform_draws_have_no_state_before(system):
+    chain, energies = new_chain(system, math.inf), energies_of(system, from_previous=True)
+    for _ in range(20):
+        step(chain, energies, system.mixture)
+    assert energies.engine.along == 0
+    assert len(energies.cache) > 2
+
+
 def test_where_a_ladder_stops_leaves_no_trace(system):
     def history(pause):
         chains = [new_chain(system, t) for t in (300.0, 600.0, 1200.0)]
@@ -234,10 +243,13 @@ def test_chains_and_ladders_sample_boltzmann(system, tempering):
 def test_cache_keeps_what_it_knows_and_passes_on_only_its_own():
     cache = EnergyCache()
     cache.add("a", Entry(1.0, 3))
-    assert list(cache.take_fresh()) == ["a"]
-    cache.merge([{"a": Entry(2.0, 1), "b": Entry(3.0, 1)}])
+    other = EnergyCache()
+    other.add("a", Entry(2.0, 1))
+    other.add("b", Entry(3.0, 1))
+    assert cache.take_fresh()[0] == ["a"]
+    cache.merge([other.take_fresh()])
     assert (cache["a"].energy, cache["b"].energy, len(cache)) == (1.0, 3.0, 2)
-    assert cache.take_fresh() == {}
+    assert cache.take_fresh()[0] == []
 
 
 def test_unknown_moves_are_refused_with_the_nearest():

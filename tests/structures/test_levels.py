@@ -38,7 +38,8 @@ def test_orders_are_listed_counted_and_drawn_uniformly(most):
         )
         assert set(drawn) <= set(wanted)
         if len(wanted) > 1:
-            assert chisquare([drawn[v] for v in wanted]).pvalue > 1e-4
+            # false alarm 3e-6 for each of some 30
+            assert chisquare([drawn[v] for v in wanted]).pvalue > 3e-6
 
 
 def test_of_one_couple_the_draw_is_a_permutation():
@@ -93,4 +94,5 @@ def test_ions_that_exclude_each_other(pairs):
         assert set(drawn) <= set(wanted)
         assert tuple(graph.draw_somehow(count, rng).tolist()) in wanted
         if len(wanted) > 1:
-            assert chisquare([drawn[one] for one in wanted]).pvalue > 1e-4
+            # the false-alarm rate of each
+            assert chisquare([drawn[one] for one in wanted]).pvalue > 1e-5

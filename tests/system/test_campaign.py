@@ -64,7 +64,7 @@ def p_value(summary_run, states, temperature, thin):
 def test_sampled_distribution_is_the_enumerated_one(
     campaign, tmp_path, supercell, temperature, orders
 ):
-    """Five seeds; one p below 1e-3 happens to a correct sampler in 0.5 % of such tests."""
+    """Five seeds, each with p above 1e-5: false alarm 5e-5 for each cell."""
     thin = 25
     settings = {"supercell": supercell, "temperatures": [temperature], "seeds": [1, 2, 3, 4, 5]}
     config = campaign(steps=200 * thin, **settings)
@@ -73,7 +73,7 @@ def test_sampled_distribution_is_the_enumerated_one(
     assert sum(s["degeneracy"] for s in exact["states"]) == orders
     for _, keys in traces(tmp_path / "run").values():
         kept = keys[len(keys) // 10 :: thin]
-        assert p_value(kept, exact["states"], temperature, thin) > 1e-3
+        assert p_value(kept, exact["states"], temperature, thin) > 1e-5
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     thermo, exact_thermo = summary["thermo"][0], exact["thermo"][0]
     for key in ("electronic_entropy_kB_per_site", "free_energy_eV_per_fu"):

@@ -31,11 +31,11 @@ def test_autocorrelation_time_of_an_autoregressive_chain_is_known(rho):
 
 
 def test_standard_errors_are_honest():
-    # 400 chains with true mean 0: a 2-sigma interval covers in 95.4 %; below 92 % or above 98.5 %
-    # would happen by chance with probability 0.3 % and 0.1 % (binomial); the seed is fixed.
-    chains = autoregressive(2000, 0.8, seed=12, chains=400)
+    # 1000 chains with true mean 0: a 2-sigma interval covers in 95.4 %; below 92 % or above 98.5 %
+    # would happen by chance with probability 1e-6 (binomial).
+    chains = autoregressive(2000, 0.8, seed=12, chains=1000)
     covered = sum(abs(c.mean()) < 2 * standard_error(c) for c in chains)
-    assert 368 <= covered <= 394
+    assert 920 <= covered <= 985
 
 
 def test_chains_that_disagree_count_as_correlated():

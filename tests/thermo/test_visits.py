@@ -10,12 +10,15 @@ EXACT = -float(WEIGHTS @ np.log(WEIGHTS))
 
 
 def test_entropy_and_its_error_over_repeats():
-    """300 repeats of 2 x 50 draws: 285 intervals of 2 errors expected to hold it, 270 are asked."""
+    """300 repeats of 2 x 50 draws: 285 intervals of 2 errors expected to hold it, 270 are asked.
+
+    False alarm 3e-5 in all (binomial; 4.4 errors of the mean).
+    """
     rng = np.random.default_rng(1)
     found = [entropy_of_visits(rng.choice(6, (2, 50), p=WEIGHTS).tolist()) for _ in range(300)]
     values, errors = (np.array([getattr(f, name) for f in found]) for name in ("value", "error"))
     error = values.std() / np.sqrt(300)
-    assert abs(values.mean() - EXACT) < 3 * error
+    assert abs(values.mean() - EXACT) < 4.4 * error
     assert np.sum(np.abs(values - EXACT) < 2 * errors) >= 270
     plain = values - np.array([f.correction for f in found])
     assert plain.mean() < EXACT - 3 * error  # without the correction it is too small

@@ -1,6 +1,6 @@
 """Replicas of Monte Carlo on relaxed energies: ladders of chains, by concentration and seed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from math import inf
 from typing import Any
@@ -11,7 +11,7 @@ from redoxmc.campaign.system import System
 from redoxmc.moves.surrogate_walk import SurrogateWalk
 from redoxmc.results.store import Store
 from redoxmc.sampling.cache import EnergyCache
-from redoxmc.sampling.chain import make_chain
+from redoxmc.sampling.chain import Chain, make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
 from redoxmc.structures.enumeration import n_charge_orders
@@ -42,6 +42,7 @@ class MonteCarloSampler:
         for x, seed in product(system.counts, sampling.seeds):
             ions = system.ions(x, seed)
             potentials: Sequence[float | None] = sampling.chemical_potential or [None]
+            every: list[Chain] = []
             for potential in potentials:
                 chains = [
                     make_chain(system.lattice, x, ions, temperature, seed, potential)
@@ -57,8 +58,9 @@ class MonteCarloSampler:
                     for chain in chains:
                         chain.anneal_from = sampling.annealing.start
                         chain.anneal_steps = sampling.annealing.steps
-                groups = [chains] if sampling.tempering else [[chain] for chain in chains]
-                ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
+                every.extend(chains)
+            groups = _together(every, sampling.tempering, sampling.potential_exchange)
+            ladders.extend(make_ladder(group, sampling.exchange_interval) for group in groups)
             if sampling.uniform_draws:
                 draws = make_chain(system.lattice, x, ions, inf, seed)
                 ladders.append(make_ladder([draws], sampling.exchange_interval))
@@ -102,3 +104,17 @@ class MonteCarloSampler:
 
     def close(self) -> None:
         """Nothing was taken."""
+
+
+def _together(
+    chains: Sequence[Chain], temperatures: bool, potentials: bool
+) -> Iterable[list[Chain]]:
+    """Chains of one start that exchange states: between temperatures, potentials, both or none."""
+    groups: dict[tuple[float | None, ...], list[Chain]] = {}
+    for chain in chains:
+        own = (
+            None if potentials else chain.chemical_potential,
+            None if temperatures else chain.temperature,
+        )
+        groups.setdefault(own, []).append(chain)
+    return groups.values()

@@ -43,7 +43,7 @@ from redoxmc.species import Species
 
 _LATER = (
     "chemical_potential", "annealing", "uniform_draws", "surrogate", "variance_constraint",
-    "ordered_seeds",
+    "ordered_seeds", "potential_exchange",
 )  # fmt: skip
 LARGEST_REPEAT = 1_000  # of a host along one of its axes
 MOST_STATES = 10  # of a redox ion: a key has one digit for each
@@ -158,7 +158,8 @@ class IonsConfig(Table):
     # which ion sites are occupied: "ewald", the order of lowest electrostatic energy; "random", one
     # for each seed; "sampled", moves change it; or a structure file that shows it
     ordering: str = Field(default="ewald", min_length=1)
-    metal_energy: Energy | None = None  # per atom of the ion's metal: the reference of voltages
+    # per atom of the ion's metal, the zero of voltages; none: as the model card says in [metal]
+    metal_energy: Energy | None = None
     minimum_distance: Distance | None = None  # ion sites nearer than that are not both occupied
 
     @field_validator("concentrations")
@@ -226,7 +227,10 @@ class SamplingConfig(Table):
     # energy, some 1 eV, it serves
     variance_constraint: Stiffness | None = None
     tempering: bool = False  # exchange states between the temperatures of one x and seed
-    exchange_interval: Count = 10  # attempted moves between exchanges of neighbouring temperatures
+    # exchange states between neighbouring chemical potentials of one temperature, start and seed,
+    # of the semigrand ensemble; together with tempering over the grid of both
+    potential_exchange: bool = False
+    exchange_interval: Count = 10  # attempted moves between exchanges of neighbours
     annealing: AnnealingConfig | None = None  # cool first: for ground states, without tempering
     uniform_draws: Natural = 0  # random states per (x, seed): they anchor the entropy at T = ∞
     # an x whose energies are so well known at all temperatures stops

@@ -76,6 +76,11 @@ def check_combinations(config: "Config", source: Path) -> None:
             f"sampling.ensemble = '{sampling.ensemble}', which keeps x; use 'semigrand' or leave "
             "it out"
         )
+    if sampling.potential_exchange and len(potential or []) < 2 and not problem:
+        problem = (
+            "sampling.potential_exchange = true needs sampling.ensemble = 'semigrand' and two "
+            f"or more values of sampling.chemical_potential; it has {potential}"
+        )
     if sampling.ensemble == "semigrand" and sampling.surrogate:
         problem = (
             "sampling.surrogate = true is for ensembles of fixed x: walks keep the number of ions; "
@@ -93,8 +98,9 @@ def check_combinations(config: "Config", source: Path) -> None:
         )
     problem = redox_problem(config) or problem
     annealing, hottest = sampling.annealing, max(sampling.temperatures)
-    if annealing and sampling.tempering:
-        problem = "sampling.annealing does not go with sampling.tempering = true; choose one"
+    exchanging = [k for k in ("tempering", "potential_exchange") if getattr(sampling, k)]
+    if annealing and exchanging:
+        problem = f"sampling.annealing does not go with sampling.{exchanging[0]} = true; choose one"
     elif annealing and annealing.start <= hottest:
         problem = (
             f"sampling.annealing.start = {annealing.start:g} K is not above the temperature "

@@ -44,7 +44,7 @@ def _unread(config: "Config") -> Iterator[str]:
             f"the table [md] is read with sampling.ensemble = 'md' only, and the ensemble is "
             f"'{ensemble}'; leave the table out or change the ensemble"
         )
-    if ensemble != "md" and not config.sampling.tempering:
+    if ensemble != "md" and not (config.sampling.tempering or config.sampling.potential_exchange):
         key = "sampling.exchange_interval"
         if _given(config, key):
             yield _refusal(key, "sampling.tempering = false", "nothing is exchanged")

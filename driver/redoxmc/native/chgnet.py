@@ -1,11 +1,11 @@
 """Reading a CHGNet model; its kernels (chgnet.h) are compiled with what emit_chgnet.py writes.
 
-Two things are done to the numbers on the way. A layer norm subtracts the mean of what a linear layer
-gives: the mean is taken out of the layer's weights instead. And what depends on one distance or one
-angle alone becomes a spline.
+Two things are done to the numbers on the way. A layer norm subtracts the mean of what a linear
+layer gives: the mean is taken out of the layer's weights instead. And what depends on one distance
+or one angle alone becomes a spline.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 

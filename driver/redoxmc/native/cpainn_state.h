@@ -7,6 +7,7 @@
 #pragma once
 
 #include "functions.h"
+#include "spline.h"
 #include "state.h"
 
 #include <memory>
@@ -22,12 +23,10 @@ template <class L> constexpr int width() { return L::FIRST ? 0 : 6 * WIDTH; }
 template <class L> constexpr int filters() { return L::FIRST ? 2 : 3; }
 template <class L> constexpr int gates() { return L::LAST ? 2 : 3; }
 
-struct Edge {
-  int to, from, row;         // receiver; sender; interval of the radial table
+struct Edge : Spline {
+  int to, from;              // receiver; sender
   std::int64_t id;           // number of the edge in the caller's graph
   S x, y, z, inverse;        // direction; 1/r
-  // the splines at its length, and their derivatives along the table
-  S value[COEFFICIENTS], slope[COEFFICIENTS];
 };
 
 struct EdgeList {

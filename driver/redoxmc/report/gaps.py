@@ -1,13 +1,15 @@
-"""How temperatures exchange: gaps of a ladder, and the ladder that would work."""
+"""How chains exchange: gaps of a ladder, and the temperatures that would work."""
 
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from redoxmc.results.store import Store
-from redoxmc.results.summary import Exchange, SemigrandExchange
+from redoxmc.results.summary import Exchange, PotentialExchange, SemigrandExchange
 from redoxmc.sampling.chain import Chain
-from redoxmc.sampling.ladder import Ladder
+from redoxmc.sampling.ladder import Ladder, Line
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.exchange import expected_acceptance, suggest_ladder
 
@@ -17,12 +19,23 @@ MIN_TRIED = 5  # exchanges of a pair, before their failure says anything
 
 def gaps(ladder: Ladder) -> list[tuple[float, float]]:
     """Neighbouring temperatures (K) of which no exchange was ever accepted."""
-    pairs = zip(ladder.chains[:-1], ladder.chains[1:], ladder.tried, ladder.accepted, strict=True)
+    lines = [line for line in ladder.lines if not line.in_potential]
+    return [pair for line in lines for pair in _gaps(ladder, line)]
+
+
+def _gaps(ladder: Ladder, line: Line) -> list[tuple[float, float]]:
+    values = _values(ladder, line)
     return [
-        (cold.temperature, hot.temperature)
-        for cold, hot, tried, accepted in pairs
-        if tried >= MIN_TRIED and not accepted
+        pair
+        for n, pair in zip(line.pairs, pairwise(values), strict=True)
+        if ladder.tried[n] >= MIN_TRIED and not ladder.accepted[n]
     ]
+
+
+def _values(ladder: Ladder, line: Line) -> list[float]:
+    """The temperatures (K) or chemical potentials (eV) of a line."""
+    chains = [ladder.chains[n] for n in line.chains]
+    return [(c.chemical_potential or 0.0) if line.in_potential else c.temperature for c in chains]
 
 
 def potentials(store: Store, chain: Chain, steps: int | None = None) -> Floats:
@@ -34,40 +47,70 @@ def potentials(store: Store, chain: Chain, steps: int | None = None) -> Floats:
     return np.array([chain.potential(energy, key) for energy, key in history])
 
 
-def working_ladder(store: Store, ladder: Ladder, steps: int) -> list[float] | None:
-    """The temperatures (K) that the first tenth of a run of `steps` suggests; None without it."""
+def working_ladder(
+    store: Store, ladder: Ladder, steps: int, line: Line | None = None
+) -> list[float] | None:
+    """The temperatures (K) that the first tenth of a run of `steps` suggests; None without it.
+
+    line: of them, the first one of the ladder by default.
+    """
     first = max(int(EARLY * steps), 1)
-    series = [potentials(store, chain, first) for chain in ladder.chains]
+    chains = [ladder.chains[n] for n in (line or ladder.lines[0]).chains]
+    series = [potentials(store, chain, first) for chain in chains]
     if any(len(own) < first for own in series):
         return None
     settled = [own[len(own) // 2 :] for own in series]  # the start is random
-    return suggest_ladder([chain.temperature for chain in ladder.chains], settled)
+    return suggest_ladder([chain.temperature for chain in chains], settled)
 
 
-def exchange_record(store: Store, ladder: Ladder) -> Exchange:
-    """How the temperatures of one ladder exchange, and what would work where they do not."""
-    first, temperatures = ladder.chains[0], [chain.temperature for chain in ladder.chains]
-    series = [potentials(store, chain) for chain in ladder.chains]
+def exchange_records(store: Store, ladder: Ladder) -> list[Exchange]:
+    """How the temperatures of a ladder exchange, and what would work where they do not."""
+    return [_in_temperature(store, ladder, one) for one in ladder.lines if not one.in_potential]
+
+
+def _in_temperature(store: Store, ladder: Ladder, line: Line) -> Exchange:
+    chains = [ladder.chains[n] for n in line.chains]
+    first, temperatures = chains[0], _values(ladder, line)
+    series = [potentials(store, chain) for chain in chains]
     steps = store.header["config"]["sampling"]["steps"]
-    ladder_gaps = gaps(ladder)
+    line_gaps = _gaps(ladder, line)
     matrix = expected_acceptance(temperatures, series)
     record = Exchange(
         x=first.x,
         seed=first.seed,
         temperatures_K=temperatures,
-        tried=ladder.tried,
-        accepted=ladder.accepted,
-        acceptance=[
-            a / t if t else None for t, a in zip(ladder.tried, ladder.accepted, strict=True)
-        ],
+        **_counts(ladder, line),
         expected_acceptance=[[round(float(v), 6) for v in row] for row in matrix],
         round_trips=ladder.round_trips,
-        gaps_K=[list(pair) for pair in ladder_gaps],
-        working_temperatures_K=working_ladder(store, ladder, steps) if ladder_gaps else None,
+        gaps_K=[list(pair) for pair in line_gaps],
+        working_temperatures_K=working_ladder(store, ladder, steps, line) if line_gaps else None,
     )
     if first.chemical_potential is None:
         return record
     return SemigrandExchange(**vars(record), chemical_potential_eV=first.chemical_potential)
+
+
+def potential_exchange_records(ladder: Ladder) -> list[PotentialExchange]:
+    """How the chemical potentials of a ladder exchange, for each temperature."""
+    return [
+        PotentialExchange(
+            x=ladder.chains[0].x,
+            seed=ladder.chains[0].seed,
+            temperature_K=ladder.chains[line.chains[0]].temperature,
+            chemical_potentials_eV=_values(ladder, line),
+            **_counts(ladder, line),
+            round_trips=ladder.round_trips,
+            gaps_eV=[list(pair) for pair in _gaps(ladder, line)],
+        )
+        for line in ladder.lines
+        if line.in_potential
+    ]
+
+
+def _counts(ladder: Ladder, line: Line) -> dict[str, list[Any]]:
+    tried, accepted = ([part[n] for n in line.pairs] for part in (ladder.tried, ladder.accepted))
+    shares = [a / t if t else None for t, a in zip(tried, accepted, strict=True)]
+    return {"tried": tried, "accepted": accepted, "acceptance": shares}
 
 
 class GapWatch:

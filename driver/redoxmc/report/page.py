@@ -53,5 +53,6 @@ def monte_carlo_page(summary: MonteCarloSummary) -> Page:
         Section("Lowest states", summary.lowest_states, pictures),
         Section("Where the starts ended", summary.starts),
         Section("Exchanges between temperatures", summary.exchanges),
+        Section("Exchanges between chemical potentials", summary.potential_exchanges),
     ]
     return Page(f"Charge orders of {summary.host.formula}", sections, facts)

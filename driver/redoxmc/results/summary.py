@@ -107,6 +107,39 @@ class PhaseBoundary(Record):
 
 
 @dataclass(kw_only=True)
+class SizeBoundary(PhaseBoundary):
+    """A boundary of the infinite crystal."""
+
+    # of it, with what the free energies are as they are, linear in 1/N
+    temperature_K: float = shown("T (K), F linear in 1/N", "{:.0f}")
+    # likewise, each cell with the ideal entropy that it lacks; None where there is none
+    corrected_K: float | None = shown("with the entropy that cells lack", "{:.0f}")
+
+
+@dataclass(kw_only=True)
+class SizePoint(Record):
+    """The free energy of one x and temperature, extrapolated to the infinite crystal."""
+
+    x: float = shown("x", "{:.4g}")  # ions per redox site
+    temperature_K: float = shown("T (K)", "{:g}")  # of the ensemble
+    free_energy_eV_per_fu: list[float] = shown("F of each cell (eV/f.u.)", "{:.5f}")  # of each cell
+    # of the infinite crystal, each cell with the ideal entropy that it lacks, linear in 1/N
+    limit_eV_per_fu: float = shown("F at 1/N = 0", "{:.5f}")
+    # the same of free energies as they are: right where an order is frozen in
+    limit_plain_eV_per_fu: float = shown("without that entropy", "{:.5f}")
+    limit_standard_error: float = shown("±", "{:.5f}")  # of both
+
+
+@dataclass(kw_only=True)
+class Sizes(Record):
+    """What campaigns of several cells say of the infinite crystal: `analyze --sizes`."""
+
+    formula_units: list[int]  # of each cell
+    points: list[SizePoint]  # of each x and temperature that all cells know
+    boundaries: list[SizeBoundary]  # where an x becomes stable or unstable
+
+
+@dataclass(kw_only=True)
 class Phases(Record):
     """Phases at one temperature."""
 
@@ -264,6 +297,24 @@ class SemigrandExchange(Exchange):
 
 
 @dataclass(kw_only=True)
+class PotentialExchange(Record):
+    """How the chemical potentials of one temperature exchange."""
+
+    x: float = shown("x of the start", "{:.4g}")  # ions per redox site
+    seed: int = shown("seed")  # of the campaign
+    temperature_K: float = shown("T (K)", "{:g}")  # of the ensemble
+    chemical_potentials_eV: list[float]  # per ion, with its electrons
+    tried: list[int]  # exchanges of each pair of neighbours
+    accepted: list[int]  # of these
+    # of each walker of the ladder, from its first to its last temperature and back; where there is
+    # one temperature, from the lowest to the highest potential
+    round_trips: list[int] = shown("round trips")
+    # share of accepted exchanges of each pair of neighbours
+    acceptance: list[float | None] = shown("acceptance of neighbours", "{:.0%}")
+    gaps_eV: list[list[float]] = shown("gaps (eV)", "{:g}")  # neighbours that never exchanged
+
+
+@dataclass(kw_only=True)
 class SurrogateRecord(Record):
     """The pair model that walks go by."""
 
@@ -306,6 +357,8 @@ class Summary(Record):
     runs: list[Any]  # of each replica
     thermo: list[Any]  # of each x (or chemical potential) and temperature
     voltage: list[VoltagePlateau] = field(default_factory=list)  # of neighbouring stable x
+    # of each group of ranks: the part of the last run's sampling in which it waited
+    idle_shares: list[float] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -320,6 +373,7 @@ class MonteCarloSummary(Summary):
     starts: list[Start]  # of each x and seed, where there are several
     hysteresis: list[Hysteresis]  # of each point with two branches
     exchanges: list[Exchange]  # of each ladder of temperatures
+    potential_exchanges: list[PotentialExchange]  # of each ladder of chemical potentials
     surrogates: list[SurrogateRecord]  # of each x, where walks go by them
     uniform_draws: list[UniformDraws]  # of each x and seed
     curves: list[Curve]  # between the temperatures of each x

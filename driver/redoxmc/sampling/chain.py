@@ -218,7 +218,8 @@ def _draw(chain: Chain, energies: Energies, mixture: WeightedMixture) -> None:
 
 
 def _look_up(chain: Chain, energies: Energies, occupancy: Occupancy) -> Lookup:
-    answer = energies.look_up(occupancy, chain.occupancy if chain.started else None)
+    before = chain.started and not chain.uniform  # draws know of no state before
+    answer = energies.look_up(occupancy, chain.occupancy if before else None)
     if answer.computed:
         chain.relaxations += 1
         chain.force_evaluations += answer.entry.force_evaluations

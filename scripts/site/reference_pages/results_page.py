@@ -51,6 +51,7 @@ SECTIONS: dict[str, tuple[str, list[type]]] = {
             summary.IsothermHysteresis,
             summary.Exchange,
             summary.SemigrandExchange,
+            summary.PotentialExchange,
             summary.SurrogateRecord,
             summary.UniformDraws,
             summary.Curve,
@@ -66,6 +67,10 @@ SECTIONS: dict[str, tuple[str, list[type]]] = {
             summary.FailedEnumeratedState,
             summary.ExactPoint,
         ],
+    ),
+    "analyze --sizes --json": (
+        "Cells of several sizes, extrapolated.",
+        [summary.Sizes, summary.SizePoint, summary.SizeBoundary],
     ),
     "Frames of pandas": (
         '`to_dataframe("states")` and `to_dataframe("traces")`, and what `observe` returns. '
