@@ -16,15 +16,33 @@ inline void append(EdgeList &list, const Kernel &k, int to, std::int64_t id)
   Edge &e = list.edges.data()[list.size++];
   const double *const v = k.vectors + 3 * id;
   const double r = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-  const double inverse = 1.0 / r;
+  const double inverse = 1.0 / r, u = r * (1.0 / STEP);
   e.to = to;
   e.from = static_cast<int>(k.sender[id]);
   e.id = id;
-  e.set(r * (1.0 / STEP), INTERVALS);
+  e.row = u < INTERVALS ? static_cast<int>(u) : 0;
   e.x = static_cast<S>(v[0] * inverse);
   e.y = static_cast<S>(v[1] * inverse);
   e.z = static_cast<S>(v[2] * inverse);
   e.inverse = static_cast<S>(inverse);
+  double value[COEFFICIENTS], slope[COEFFICIENTS];
+  const double t = u - e.row;
+  for (int j = 0; j < COEFFICIENTS; j++) {
+    value[j] = SPLINE[COEFFICIENTS - 1][j];
+    slope[j] = 0.0;
+  }
+#pragma GCC unroll 16
+  for (int n = COEFFICIENTS - 2; n >= 0; n--)
+    for (int j = 0; j < COEFFICIENTS; j++) {
+      slope[j] = slope[j] * t + value[j];
+      value[j] = value[j] * t + SPLINE[n][j];
+    }
+  // nothing comes from beyond the cutoff; a distance that is not a number stays visible
+  const bool nothing = u >= INTERVALS;
+  for (int j = 0; j < COEFFICIENTS; j++) {
+    e.value[j] = nothing ? S(0) : static_cast<S>(value[j]);
+    e.slope[j] = nothing ? S(0) : static_cast<S>(slope[j]);
+  }
 }
 
 inline void clear(EdgeList &list, std::int64_t room)

@@ -12,10 +12,11 @@ namespace {
 template <int K, int N, bool ADD = false> void dense(const S *x, int rows, const S *w, S *y)
 {
   int row = 0;
-  // four rows of four vectors: fewer numbers are loaded for a product than by more rows of fewer
-  for (; row + 4 <= rows; row += 4)
-    product<4, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
-  for (; row < rows; row++) product<1, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
+  for (; row + 8 <= rows; row += 8)
+    product<8, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
+  for (; row + 2 <= rows; row += 2)
+    product<2, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
+  if (row < rows) product<1, 1, K, N, ADD>(x + row * K, K, 0, w, y + row * N, N);
 }
 
 // The same with a bias.

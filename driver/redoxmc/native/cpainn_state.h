@@ -7,7 +7,6 @@
 #pragma once
 
 #include "functions.h"
-#include "spline.h"
 #include "state.h"
 
 #include <memory>
@@ -23,10 +22,12 @@ template <class L> constexpr int width() { return L::FIRST ? 0 : 6 * WIDTH; }
 template <class L> constexpr int filters() { return L::FIRST ? 2 : 3; }
 template <class L> constexpr int gates() { return L::LAST ? 2 : 3; }
 
-struct Edge : Spline {
-  int to, from;              // receiver; sender
+struct Edge {
+  int to, from, row;         // receiver; sender; interval of the radial table
   std::int64_t id;           // number of the edge in the caller's graph
   S x, y, z, inverse;        // direction; 1/r
+  // the splines at its length, and their derivatives along the table
+  S value[COEFFICIENTS], slope[COEFFICIENTS];
 };
 
 struct EdgeList {
