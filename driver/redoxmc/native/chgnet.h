@@ -54,7 +54,7 @@ template <bool BACK> void finish(Kernel &k, double *energy)
   share_receivers(k, k.n_owned, [&](Scratch &s, int begin, int end) {
     each_chunk(k.first, begin, end, [&](int i, int j, std::int64_t e, int n) {
       const Rows t(s, n);
-      edge_layers(k, LAST, e, n, t);
+      edge_layers(k, LAST, e, n, t, BACK);
       receive(k, LAST, e, n, t);
       convolve(k, LAST, i, j, dh + i * WIDTH);
       for (int atom = i; atom < j; atom++) energy[atom] = read_out<BACK>(dh + atom * WIDTH);

@@ -1,11 +1,11 @@
 """Reading a CHGNet model; its kernels (chgnet.h) are compiled with what emit_chgnet.py writes.
 
-Two things are done to the numbers on the way. A layer norm subtracts the mean of what a linear layer
-gives: the mean is taken out of the layer's weights instead. And what depends on one distance or one
-angle alone becomes a spline.
+Two things are done to the numbers on the way. A layer norm subtracts the mean of what a linear
+layer gives: the mean is taken out of the layer's weights instead. And what depends on one distance
+or one angle alone becomes a spline.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,13 +77,13 @@ def read_chgnet(module: Any) -> ChgnetPlan:
         raise CannotGenerateError("gated perceptrons of another depth than CHGNet 0.3.0's")
     r_cut, bond_cutoff = float(module.atom_basis.cutoff), float(module.bond_cutoff)
     embed = state["bond_embedding.weight"].T
-    wide, narrow = _bessel(module.atom_basis, state, "atom"), _bessel(module.bond_basis, state, "bond")
+    wide, narrow = (
+        _bessel(module.atom_basis, state, "atom"),
+        _bessel(module.bond_basis, state, "bond"),
+    )
     weights = state["atom_weights.weight"].T
     edges = _same_grid(
-        [
-            _linear(wide, np.concatenate([embed @ c.gate.parts[1], weights], axis=1))
-            for c in atoms
-        ],
+        [_linear(wide, np.concatenate([embed @ c.gate.parts[1], weights], axis=1)) for c in atoms],
         r_cut,
     )
     features, bond_weights = _linear(wide, embed), _linear(narrow, state["bond_weights.weight"].T)
@@ -141,9 +141,7 @@ def _readout(
     state: Mapping[str, Array], width: int
 ) -> tuple[tuple[tuple[Array, Array], ...], tuple[Array, float]]:
     names = sorted({int(k.split(".")[2]) for k in state if k.startswith("mlp.layers.")})
-    layers = [
-        (state[f"mlp.layers.{k}.weight"].T, state[f"mlp.layers.{k}.bias"]) for k in names
-    ]
+    layers = [(state[f"mlp.layers.{k}.weight"].T, state[f"mlp.layers.{k}.bias"]) for k in names]
     if any(weight.shape != (width, width) for weight, _ in layers[:-1]):
         raise CannotGenerateError("a readout of another width than its atoms")
     return tuple(layers[:-1]), (layers[-1][0][:, 0], float(layers[-1][1][0]))

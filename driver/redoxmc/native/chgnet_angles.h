@@ -78,13 +78,14 @@ INLINE void angle_parts_back(Kernel &k, const AngleLayer &l, std::size_t table, 
 }
 
 // First and second layers of the angles of a chunk, for messages to their first bonds.
-inline void bond_layers(const Kernel &k, int layer, std::int64_t from, int n, const Rows &t)
+inline void bond_layers(const Kernel &k, int layer, std::int64_t from, int n, const Rows &t, bool back)
 {
   const AngleLayer &l = BONDS[layer];
   angle_parts<WIDE>(k, l, BOND_ANGLE_TABLE, layer, from, n, t);
   each_tile(n, [&](int begin, int rows) {
     add_parts(k, k.angles.data() + from + begin, rows, t.x + begin * ROW);
-    second_layer(l.gate, t.x + begin * ROW, ROW, rows, t.slope + begin * WIDE, t.z + begin * WIDE);
+    second_layer(l.gate, t.x + begin * ROW, ROW, rows, back ? t.slope + begin * WIDE : nullptr,
+                 t.z + begin * WIDE);
   });
 }
 
@@ -105,7 +106,7 @@ inline void update_bonds(Kernel &k, int layer)
     project_angles(k, l, k.h[layer + 1], k.b[layer], begin, end);
     each_chunk(k.angle_first.data(), begin, end, [&](int, int, std::int64_t from, int n) {
       const Rows t(s, n);
-      bond_layers(k, layer, from, n, t);
+      bond_layers(k, layer, from, n, t, false);
       for (int m = 0; m < n; m++) {
         S out[WIDTH];
         gated(l.gate, t.z + m * WIDE, out);
@@ -146,7 +147,7 @@ inline void update_bonds_back(Kernel &k, int layer)
     project_angles(k, l, k.h[layer + 1], k.b[layer], begin, end);
     each_chunk(k.angle_first.data(), begin, end, [&](int, int, std::int64_t from, int n) {
       const Rows t(s, n);
-      bond_layers(k, layer, from, n, t);
+      bond_layers(k, layer, from, n, t, true);
       each_tile(n, [&](int first, int rows) {
         for (int m = first; m < first + rows; m++) {
           const Angle &angle = k.angles[from + m];

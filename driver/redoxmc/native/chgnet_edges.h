@@ -25,8 +25,8 @@ inline void project(Kernel &k, int layer)
   });
 }
 
-// First and second layers of the edges of a chunk.
-inline void edge_layers(const Kernel &k, int layer, std::int64_t e, int n, const Rows &t)
+// First and second layers of the edges of a chunk; `back` leaves what their adjoint needs.
+inline void edge_layers(const Kernel &k, int layer, std::int64_t e, int n, const Rows &t, bool back)
 {
   const AtomLayer &l = ATOMS[layer];
   const Edge *const edges = k.edges.data() + e;
@@ -39,7 +39,8 @@ inline void edge_layers(const Kernel &k, int layer, std::int64_t e, int n, const
       const S *const bond = edge.bond < 0 ? x : row(k.of_bond, edge.bond, WIDE);
       for (int f = 0; f < WIDE; f += LANES) st(x + f, ld(bond + f) + ld(to + f) + ld(from + f));
     }
-    second_layer(l.gate, t.x + begin * ROW, ROW, rows, t.slope + begin * WIDE, t.z + begin * WIDE);
+    second_layer(l.gate, t.x + begin * ROW, ROW, rows, back ? t.slope + begin * WIDE : nullptr,
+                 t.z + begin * WIDE);
   });
 }
 
@@ -71,7 +72,7 @@ inline void update_atoms(Kernel &k, int layer)
   share_receivers(k, k.counts[layer], [&](Scratch &s, int begin, int end) {
     each_chunk(k.first, begin, end, [&](int, int, std::int64_t e, int n) {
       const Rows t(s, n);
-      edge_layers(k, layer, e, n, t);
+      edge_layers(k, layer, e, n, t, false);
       receive(k, layer, e, n, t);
     });
     convolve(k, layer, begin, end, next + begin * WIDTH);
@@ -149,7 +150,7 @@ inline void update_atoms_back(Kernel &k, int layer)
     times<WIDTH, WIDTH>(row(k.dh, begin), end - begin, ATOMS[layer].out.back, row(k.dsums, begin));
     each_chunk(k.first, begin, end, [&](int, int, std::int64_t e, int n) {
       const Rows t(s, n);
-      edge_layers(k, layer, e, n, t);
+      edge_layers(k, layer, e, n, t, true);
       receive_back(k, s, layer, e, n, t);
     });
   });

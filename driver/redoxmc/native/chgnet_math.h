@@ -65,23 +65,28 @@ template <int K, int N> void times(const S *x, std::int64_t rows, std::size_t w,
   times<K, N, BIAS>(x, K, static_cast<int>(rows), W + w, y, N, W + bias);
 }
 
+// Adds two blocks of functions: their splines' coefficients in a table from `row` on times `weights`.
+INLINE void interpolate(const S *row, const S *weights, V &left, V &right)
+{
+#pragma GCC unroll 16
+  for (int j = 0; j < COEFFICIENTS; j++, row += TABLE_PANEL) {
+    left += ld(row) * weights[j];
+    right += ld(row + LANES) * weights[j];
+  }
+}
+
 // y [N] of rows = functions in a table [N / TABLE_PANEL][INTERVALS + COEFFICIENTS - 1][TABLE_PANEL].
 template <int N, int INTERVALS, class Point>
 void look_up(std::size_t table, const Point *points, int n, S *y, int y_step)
 {
   const S *from = W + table;
-  for (int column = 0; column < N; column += TABLE_PANEL, from += (INTERVALS + COEFFICIENTS - 1) * TABLE_PANEL)
+  for (int f = 0; f < N; f += TABLE_PANEL, from += (INTERVALS + COEFFICIENTS - 1) * TABLE_PANEL)
     for (int m = 0; m < n; m++) {
       const Spline &at = points[m].spline;
       V left{}, right{};
-      const S *row = from + at.row * TABLE_PANEL;
-#pragma GCC unroll 16
-      for (int j = 0; j < COEFFICIENTS; j++, row += TABLE_PANEL) {
-        left += ld(row) * at.value[j];
-        right += ld(row + LANES) * at.value[j];
-      }
-      st(y + m * y_step + column, left);
-      st(y + m * y_step + column + LANES, right);
+      interpolate(from + at.row * TABLE_PANEL, at.value, left, right);
+      st(y + m * y_step + f, left);
+      st(y + m * y_step + f + LANES, right);
     }
 }
 
@@ -92,16 +97,12 @@ void look_up_back(std::size_t table, const Point *points, int n, const S *gradie
 {
   const S *from = W + table;
   zero(sums, n * LANES);
-  for (int column = 0; column < N; column += TABLE_PANEL, from += (INTERVALS + COEFFICIENTS - 1) * TABLE_PANEL)
+  for (int f = 0; f < N; f += TABLE_PANEL, from += (INTERVALS + COEFFICIENTS - 1) * TABLE_PANEL)
     for (int m = 0; m < n; m++) {
       const Spline &at = points[m].spline;
       V left{}, right{};
-      const S *row = from + at.row * TABLE_PANEL, *g = gradient + m * step + column;
-#pragma GCC unroll 16
-      for (int j = 0; j < COEFFICIENTS; j++, row += TABLE_PANEL) {
-        left += ld(row) * at.slope[j];
-        right += ld(row + LANES) * at.slope[j];
-      }
+      interpolate(from + at.row * TABLE_PANEL, at.slope, left, right);
+      const S *const g = gradient + m * step + f;
       st(sums + m * LANES, ld(sums + m * LANES) + left * ld(g) + right * ld(g + LANES));
     }
   for (int m = 0; m < n; m++) to[m] += sum(ld(sums + m * LANES));
@@ -158,18 +159,18 @@ INLINE void logistic(const V (&x)[4], V (&s)[4])
   s[3] = of_cd * d[2];
 }
 
-// x = x / (1 + e^-x) of rows [WIDE], and its slope [WIDE] without gaps.
+// x = x / (1 + e^-x) of rows [WIDE]; its slope [WIDE], without gaps, where there is room for it.
 inline void activate(S *x, int x_step, int rows, S *slope)
 {
   for (int m = 0; m < rows; m++)
     for (int f = 0; f < WIDE; f += 4 * LANES) {
-      S *const at = x + m * x_step + f, *const to = slope + m * WIDE + f;
+      S *const at = x + m * x_step + f, *const to = slope ? slope + m * WIDE + f : nullptr;
       V v[4], s[4];
       for (int b = 0; b < 4; b++) v[b] = ld(at + b * LANES);
       logistic(v, s);
       for (int b = 0; b < 4; b++) {
         st(at + b * LANES, v[b] * s[b]);
-        st(to + b * LANES, s[b] * (S(1) + v[b] * (S(1) - s[b])));
+        if (slope) st(to + b * LANES, s[b] * (S(1) + v[b] * (S(1) - s[b])));
       }
     }
 }

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr int CHUNK = 128;    // edges or angles that are worked on together
+constexpr int CHUNK = 256;    // edges or angles that are worked on together
 constexpr int TILE = 16;      // of them, so that what lies between two layers stays in the first cache
 constexpr int N_ATOM_LAYERS = N_BOND_LAYERS + 1;
 constexpr std::size_t ROW = 3 * WIDTH;    // of an edge or angle: its hidden layer, and WIDTH more

@@ -78,9 +78,7 @@ def tabulate(
         intervals += MORE if intervals < 512 else intervals
 
 
-def _interpolate(
-    function: Functions, r_cut: float, intervals: int, nearest: float
-) -> SplineTable:
+def _interpolate(function: Functions, r_cut: float, intervals: int, nearest: float) -> SplineTable:
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
     # the middle of each interval: 0 is none of them
@@ -98,9 +96,7 @@ def _interpolate(
     return SplineTable(table, step, intervals, _error(function, table, step, intervals, nearest))
 
 
-def _error(
-    function: Functions, table: Array, step: float, intervals: int, nearest: float
-) -> float:
+def _error(function: Functions, table: Array, step: float, intervals: int, nearest: float) -> float:
     start = int(nearest / step)
     rows = np.arange(start, intervals)
     largest, scale = 0.0, 0.0
