@@ -23,8 +23,8 @@ def correlated_draws(temperature, n, rng, stay=0.8):
 
 
 def test_errors_are_honest_over_300_repeats():
-    # 1800 intervals for each of four quantities, 95 % expected. Were those of a repeat all the same,
-    # fewer than 90 % or more than 99.4 % would hold with probability 4e-5 (binomial), else less.
+    # 1800 intervals for each of four quantities, 95 % expected. Were those of a repeat all the
+    # same, fewer than 90 % or more than 99.4 % would hold with probability 4e-5 (binomial).
     rng = np.random.default_rng(62)
     covered = dict.fromkeys(FIELDS, 0)
     for _ in range(300):
