@@ -144,7 +144,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(finished, tmp_path, monkeypatch, stop
     text = config.read_text() + "[parallel]\nsync_seconds = 1e-6\n"
     slow = tmp_path / "campaign.toml"
     slow.write_text(text)
-    monkeypatch.setattr("redoxmc.campaign.rounds.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("redoxmc.campaign.root.CHECKPOINT_SECONDS", 0.0)
     out = tmp_path / "out"
     assert not run(slow, out, stop_after=stop_after)
     done = [chain.step for chain in load(out / "results.h5").md_chains]

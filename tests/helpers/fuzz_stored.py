@@ -49,16 +49,16 @@ def monte_carlo(shift: float = 0.0) -> Store:
     """A small store of Monte Carlo. shift: of its energies, eV."""
     rng = np.random.default_rng(3)
     positions = rng.normal(size=(len(KEYS), 4, 3))
-    entries = {
-        key: Entry(-10.0 - n + shift, 10, 5 * np.eye(3), positions[n]) for n, key in enumerate(KEYS)
-    }
-    entries["11|11"] = Entry(None, 3, None, None, "it did not converge")
+    cache = EnergyCache()
+    for n, key in enumerate(KEYS):
+        cache.add(key, Entry(-10.0 - n + shift, 10), (5 * np.eye(3), positions[n]))
+    cache.add("11|11", Entry(None, 3, "it did not converge"))
     chains = [Chain(**_common(t), key=KEYS[0]) for t in (300.0, 600.0)]
     visited = [KEYS[k] for k in rng.integers(len(KEYS), size=40)]
-    trace = Trace([entries[key].energy for key in visited], visited)
+    trace = Trace([cache[key].energy for key in visited], visited)
     return Store(
         dict(HEADER),
-        EnergyCache(entries),
+        cache,
         {1: HostGeometry(5 * np.eye(3), positions[0], 12)},
         [make_ladder(chains, 10)],
         {chain.name: trace for chain in chains},

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from redoxmc.native.errors import NativeUnavailableError
 
-VERSION = 2  # of the interface in kernel.cpp
+VERSION = 3  # of the interface in kernel.cpp
 _POINTER = ctypes.c_void_p
 
 Floats = npt.NDArray[np.float64]
@@ -72,8 +72,11 @@ class NativeModel:
     def set_graph(self, graph: NodeGraph) -> None:
         """Choose the graph that the other calls work on (a copy where arrays must be converted)."""
         counts = np.bincount(graph.receivers, minlength=graph.n_local)
-        if len(counts) > graph.n_local or np.any(np.diff(graph.receivers) < 0):
-            raise ValueError("edges must be sorted by receiver, and receivers be local nodes")
+        ghosts_receive = len(counts) > graph.n_local
+        if ghosts_receive and self._lib.redoxmc_native_exchanges():
+            raise ValueError("receivers must be local nodes")
+        if np.any(np.diff(graph.receivers) < 0):
+            raise ValueError("edges must be sorted by receiver")
         self._first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         # the kernels keep pointers: the arrays must stay where they are
         self._graph = NodeGraph(
@@ -86,6 +89,7 @@ class NativeModel:
         self._lib.redoxmc_native_graph(
             self._handle,
             ctypes.c_int(graph.n_local),
+            ctypes.c_int(len(counts)),
             ctypes.c_int(len(graph.species)),
             _address(self._graph.species),
             _address(self._first),

@@ -189,3 +189,34 @@ def test_one_identity_for_all_that_determines_energies(folder):
     edit(folder, "mean_A = 2.1", "mean_A = 2.0")  # where relaxations start
     assert load_card(folder).identity != first.identity
     assert load_card(folder).sha256 == first.sha256
+
+
+def with_metal(folder, text):
+    path = folder / "card.toml"
+    path.write_text(path.read_text() + f"\n[metal]\n{text}\n")
+    return load_card(folder)
+
+
+def test_the_zero_of_voltages_is_no_part_of_the_identity(folder):
+    path = folder / "card.toml"
+    path.write_text(path.read_text().split("[metal]")[0])
+    bare = load_card(folder)
+    card = with_metal(folder, 'species = "Na"\nenergy_eV_per_atom = -1.25')
+    assert bare.metal is None
+    assert (card.metal.element, card.metal.energy) == ("Na", -1.25)
+    assert card.identity == bare.identity
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('species = "Xx"\nenergy_eV_per_atom = -1.3', "metal.species = 'Xx'"),
+        ('species = "Na"', "lacks the key 'metal.energy_eV_per_atom'"),
+        ('species = "Na"\nenergy_eV_per_atom = nan', "metal.energy_eV_per_atom = nan"),
+    ],
+)
+def test_a_wrong_metal_is_one_sentence(folder, text, said):
+    path = folder / "card.toml"
+    path.write_text(path.read_text().split("[metal]")[0])
+    with pytest.raises(InputError, match=said):
+        with_metal(folder, text)

@@ -2,10 +2,12 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import REFERENCE
 
 from redoxmc.campaign.run import run_campaign
 from redoxmc.report.analysis import Analysis
@@ -143,6 +145,30 @@ def test_voltages_at_temperature_are_drawn_with_a_metal(campaign, run):
             slope = (free[high, t] - free[low, t]) / (high - low)
             assert plateau["voltage_V"] == pytest.approx(15.0 - slope, abs=1e-9)
     assert (out / "plots" / "voltage.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("element", "key", "expected"), [("Na", None, 15.0), ("Na", 14.0, 14.0), ("K", None, None)]
+)
+def test_the_model_card_gives_the_zero_of_voltages(campaign, run, element, key, expected):
+    folder = campaign().parent
+    model = shutil.copytree(REFERENCE, folder / "model")
+    with (model / "card.toml").open("a") as card:
+        card.write(f'\n[metal]\nspecies = "{element}"\nenergy_eV_per_atom = 15.0\n')
+    path = campaign(x=[0.0, 0.5, 1.0], model=model)
+    if key is not None:
+        text = path.read_text().replace("[model]", f"metal_energy = {key}\n[model]")
+        path.write_text(text)
+    assert run_campaign(path, folder / "run", progress=False) == 0
+    summary = summary_of(folder / "run")
+    energies = {r["x"]: r["energy_eV_per_fu"]["min"] for r in summary["runs"]}
+    plateaus = [p for p in summary["voltage"] if not p["temperature_K"]]
+    assert plateaus
+    if expected is None:
+        assert all(p["voltage_V"] is None for p in plateaus)
+        return
+    charge = sum((p["x_high"] - p["x_low"]) * p["voltage_V"] for p in plateaus)
+    assert charge == pytest.approx(expected - (energies[1.0] - energies[0.0]), abs=1e-6)
 
 
 def test_orders_are_told_in_words_and_numbers(run):

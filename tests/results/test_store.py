@@ -12,7 +12,7 @@ from redoxmc.campaign.run import run_campaign
 from redoxmc.errors import InputError
 from redoxmc.results.layout import SCHEMA
 from redoxmc.results.sealed import BLOCK, earlier
-from redoxmc.results.store import load, save
+from redoxmc.results.store import load, reported, save
 
 LATER_CHAIN = ("chemical_potential", "anneal_from", "anneal_steps")
 LATER_LADDER = ("walkers", "ends", "round_trips")
@@ -64,10 +64,30 @@ def test_saved_and_loaded_is_the_same(run, tmp_path):
             entry.reason,
             entry.audit,
         )
-        if entry.positions is not None:
-            assert np.array_equal(other.positions, entry.positions)
+        for one, two in zip(store.cache.geometry(key), copy.cache.geometry(key), strict=True):
+            assert np.array_equal(one, two)
     assert len(store.uniform_chains) == 2
     assert all(math.isinf(chain.temperature) for chain in store.uniform_chains)
+
+
+def test_of_too_many_geometries_the_reported_ones_are_in_the_file(campaign, tmp_path, monkeypatch):
+    """The others are in files beside it, where a resumed run finds them."""
+    settings, out = {"supercell": [1, 2, 1], "temperatures": [1500.0]}, tmp_path / "run"
+    with monkeypatch.context() as small:
+        small.setattr("redoxmc.results.store.MOST_BYTES", 0)
+        assert run_campaign(campaign(steps=40, **settings), out, progress=False) == 0
+    store = load(out / "results.h5")
+    kept = set(store.cache.geometries.kept)
+    assert kept == set(reported(store))
+    assert len(kept) < len(store.cache)
+    before = {key: store.cache.geometry(key) for key in store.cache.entries}
+    assert run_campaign(campaign(steps=60, **settings), out, resume=True, progress=False) == 0
+    assert not (out / "geometries").exists()
+    after = load(out / "results.h5").cache
+    assert set(after.geometries.kept) == set(after.entries)
+    for key, geometry in before.items():
+        for one, two in zip(geometry, after.geometry(key), strict=True):
+            assert np.array_equal(one, two)
 
 
 def test_a_file_from_before_round_trips_is_read_and_continued(run):

@@ -15,7 +15,7 @@ from redoxmc.sampling.energies import RelaxedEnergies
 from redoxmc.sampling.ladder import advance, make_ladder
 from redoxmc.structures.compositions import ion_count
 from redoxmc.structures.lattice import Occupancy
-from redoxmc.structures.occupancy import occupancy_of_key
+from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -49,10 +49,10 @@ class Sampler:
     def atoms(self, state: str) -> "Atoms":
         """The relaxed structure of a state, in its canonical form, with `charge_state`."""
         entry, host = self._entry(state), self._system.host
-        assert entry.cell is not None
-        assert entry.positions is not None
         canonical = host.symmetry.canonical(occupancy_of_key(state))
-        return host.atoms(canonical, entry.cell, entry.positions, energy=entry.energy)
+        geometry = self._cache.geometry(occupancy_key(host.lattice, canonical))
+        assert geometry is not None
+        return host.atoms(canonical, *geometry, energy=entry.energy)
 
     def walk(self, x: float, temperature: float, steps: int, seed: int = 1) -> Any:
         """A chain of attempted moves, as a pandas.DataFrame of step, state and energy_eV.

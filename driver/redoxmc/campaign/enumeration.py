@@ -15,7 +15,7 @@ from redoxmc.results.summary import (
     ExactPoint,
     FailedEnumeratedState,
 )
-from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.sampling.cache import EnergyCache
 from redoxmc.structures.enumeration import distinct_orders, n_orders, orders_with
 from redoxmc.structures.occupancy import occupancy_of_key
 from redoxmc.thermo.entropy import canonical_averages
@@ -84,8 +84,8 @@ def _relax_all(system: System, ranks: Ranks, x: float, keys: list[str], cache: E
     mine = keys[ranks.index :: ranks.n_groups]
     for key in track(mine, f"relaxing x = {x:g}", show=ranks.root):
         energies.look_up(occupancy_of_key(key))
-    parts: list[dict[str, Entry]] = ranks.gather(cache.take_fresh())
-    cache.merge(parts)
+        cache.geometries.kept.clear()  # energies are what is asked for
+    cache.merge(ranks.gather(cache.take_fresh()))
 
 
 def _thermo(

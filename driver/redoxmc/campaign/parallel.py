@@ -23,6 +23,7 @@ class Ranks:
 
     world: Any  # all ranks
     group: Any  # the ranks that share one replica
+    leaders: Any  # the leaders of all groups; of no use to other ranks
     index: int  # of this group
     n_groups: int
 
@@ -50,6 +51,21 @@ class Ranks:
         everything: list[T] = self.world.allgather(result if self.leader else None)
         size = self.world.Get_size() // self.n_groups
         return everything[::size]
+
+    def gather_on_root(self, result: T) -> list[T]:
+        """The results of all ranks, on root alone; nothing on the others."""
+        return self.world.gather(result) or []
+
+    def tell_group(self, what: T) -> T:
+        """What the leader of this group says, on all ranks of it."""
+        if self.group.Get_size() == 1:
+            return what
+        said: T = self.group.bcast(what)
+        return said
+
+    def any_of_group(self, what: bool) -> bool:
+        """Whether it is so for any rank of this group."""
+        return what if self.group.Get_size() == 1 else any(self.group.allgather(what))
 
     def share(self, work: Callable[[], T]) -> T:
         """Do something on root alone and tell everyone; an InputError is raised everywhere."""
@@ -93,7 +109,8 @@ def split_ranks(ranks_per_replica: int) -> Ranks:
         )
     index = world.Get_rank() // ranks_per_replica
     group = world.Split(index, world.Get_rank())
-    return Ranks(world, group, index, size // ranks_per_replica)
+    leaders = world.Split(int(group.Get_rank() > 0), world.Get_rank())
+    return Ranks(world, group, leaders, index, size // ranks_per_replica)
 
 
 def distribute(bundles: Sequence[Sequence[T]], n_groups: int) -> list[list[T]]:

@@ -4,6 +4,7 @@ Opening, resuming, rounds, checkpoints, STOP, signals and progress are here and 
 for replicas of any kind (`sampler.Sampler`).
 """
 
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,7 +18,8 @@ from redoxmc.campaign.monte_carlo import MonteCarloSampler
 from redoxmc.campaign.parallel import Ranks, split_ranks
 from redoxmc.campaign.preflight import check_model
 from redoxmc.campaign.progress import Progress
-from redoxmc.campaign.rounds import checkpoint, run_rounds
+from redoxmc.campaign.root import checkpoint
+from redoxmc.campaign.rounds import run_rounds
 from redoxmc.campaign.same import refuse_another
 from redoxmc.campaign.sampler import Sampler
 from redoxmc.campaign.system import System, load_system
@@ -26,7 +28,7 @@ from redoxmc.errors import InputError
 from redoxmc.report.remarks import remarks
 from redoxmc.report.summary import write_report
 from redoxmc.report.tables import failures
-from redoxmc.results.store import Store, load_last_good
+from redoxmc.results.store import GEOMETRIES, Store, collect_geometries, load_last_good
 from redoxmc.results.summary import Summary
 
 STOPPED = 75  # exit code: stopped on request, resumable
@@ -91,9 +93,7 @@ def run_system(
         stack.callback(sampler.close)
         ranks.share(lambda: stack.enter_context(locked(out)))
         header = system.header() | {"identity": sampler.identity}
-        store, remark = ranks.share(
-            lambda: _stored(path, header, sampler.may_change) or (sampler.fresh(header), "")
-        )
+        store, remark = _open(path, header, sampler, ranks)
         system.host.geometries.update(store.hosts)
         show = progress and ranks.root
         display = stack.enter_context(Progress(system, store, out, ranks.root, show))
@@ -103,13 +103,16 @@ def run_system(
         system.relax_hosts(ranks)
         store.hosts = dict(system.host.geometries)
         sampler.begin(store, display.say)
+        if not ranks.root:
+            store.ladders, store.md_chains = [], []
         display.say(sampler.what)
         finished = run_rounds(
             sampler, store, ranks, out, system.config.parallel.sync_seconds, stopping, display
         )
         display.say(f"peak memory of a rank: {ranks.peak_memory():.0f} MB")
+        display.say(_idle(store.idle_shares))
         store.complete = finished
-        ranks.share(lambda: checkpoint(store, path))
+        ranks.share(lambda: _save_all(store, path))
         display.say("writing the report")
         left_out, seen = ranks.share(lambda: _notes(write_report(store, out)))
         for note in left_out:
@@ -129,6 +132,39 @@ def _notes(summary: Summary) -> tuple[list[str], list[str]]:
 def _refuse_existing(path: Path, resume: bool) -> None:
     if path.exists() and not resume:
         raise InputError(f"{path} exists; continue it with --resume or choose another --out.")
+
+
+def _open(
+    path: Path, header: dict[str, Any], sampler: Sampler[Any], ranks: Ranks
+) -> tuple[Store, str]:
+    """The store at path or a fresh one, and a remark on its state; the history is root's alone."""
+    found: list[Store] = []
+
+    def look() -> tuple[Store, str]:
+        store, remark = _stored(path, header, sampler.may_change) or (sampler.fresh(header), "")
+        if not path.exists():  # geometries of a run that was killed before its first checkpoint
+            shutil.rmtree(path.parent / GEOMETRIES, ignore_errors=True)
+        found.append(store)
+        return store.without_history(), remark
+
+    store, remark = ranks.share(look)
+    store = found[0] if found else store
+    store.cache.write_geometries(path.parent / GEOMETRIES, ranks.index, ranks.leader)
+    return store, remark
+
+
+def _save_all(store: Store, path: Path) -> None:
+    """The last checkpoint: geometries are in it, but where they are too many."""
+    everything = collect_geometries(store)
+    checkpoint(store, path)
+    if everything:
+        store.cache.geometries.remove_files()
+
+
+def _idle(shares: list[float]) -> str:
+    worst, mean = max(shares), sum(shares) / len(shares)
+    who = f"at most {worst:.1%} (group {shares.index(worst)})"
+    return f"idle while sampling: {mean:.1%} of a group's time, {who}"
 
 
 def _stored(path: Path, header: dict[str, Any], may_change: str) -> tuple[Store, str] | None:

@@ -20,6 +20,7 @@ from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_move
 from redoxmc.moves.sites import Sites
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.energies import Energies, EnergiesOfAnyCount, RelaxedEnergies
+from redoxmc.species import Species
 from redoxmc.structures.compositions import compositions
 from redoxmc.structures.host import Host, HostGeometry
 from redoxmc.structures.host_file import build_lattice
@@ -61,7 +62,7 @@ class System:
         return {
             "identity": self.identity,
             "model_identity": card.identity,  # of all files that determine energies
-            "config": self.config.echo(),
+            "config": self._config_with_metal(),
             "lattice": self.lattice.to_data(),
             "versions": _versions(),
             "model": {
@@ -71,6 +72,16 @@ class System:
                 "charge_aware": card.charge_aware,
             },
         }
+
+    def _config_with_metal(self) -> dict[str, Any]:
+        """The config with the zero of voltages from the model card, where it says none itself."""
+        config = self.config.echo()
+        ions, metal = self.config.ions, self.card.metal
+        if ions is None or ions.metal_energy is not None or metal is None:
+            return config
+        if Species.parse(ions.species).element == metal.element:
+            config["ions"]["metal_energy"] = metal.energy
+        return config
 
     def ions(self, x: float, seed: int) -> Occupancy:
         """The ion order of a concentration; "random" and "sampled" depend on the seed."""
@@ -98,7 +109,7 @@ class System:
 
     def relaxed_energies(self, n_ions: int, cache: EnergyCache) -> RelaxedEnergies:
         """The relaxed energies of one concentration, from this process' LAMMPS."""
-        return RelaxedEnergies(
+        energies = RelaxedEnergies(
             self.host,
             self.relaxer.engine(n_ions),
             cache,
@@ -106,6 +117,13 @@ class System:
             audit=self.config.sampling.audit,
             from_previous=self.config.relax.start == "previous",
         )
+        group = self.session.comm
+        if group is not None and group.Get_size() > 1:
+            # of several ranks one reads: what it does not see yet, the others must not find either
+            energies.geometry = lambda key: group.bcast(
+                cache.geometry(key) if group.Get_rank() == 0 else None
+            )
+        return energies
 
     def relax_hosts(self, ranks: Ranks) -> None:
         """Find the host lattices that are still missing, spread over groups.

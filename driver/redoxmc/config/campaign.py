@@ -158,7 +158,8 @@ class IonsConfig(Table):
     # which ion sites are occupied: "ewald", the order of lowest electrostatic energy; "random", one
     # for each seed; "sampled", moves change it; or a structure file that shows it
     ordering: str = Field(default="ewald", min_length=1)
-    metal_energy: Energy | None = None  # per atom of the ion's metal: the reference of voltages
+    # per atom of the ion's metal, the zero of voltages; none: as the model card says in [metal]
+    metal_energy: Energy | None = None
     minimum_distance: Distance | None = None  # ion sites nearer than that are not both occupied
 
     @field_validator("concentrations")

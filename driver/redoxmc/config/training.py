@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from redoxmc.config.reading import parse_table, read_toml
-from redoxmc.config.values import Count, File, Fraction, Seed, Share, SpeciesName, Table
+from redoxmc.config.values import Count, Energy, File, Fraction, Seed, Share, SpeciesName, Table
 from redoxmc.errors import InputError
 from redoxmc.species import Species
 
@@ -83,6 +83,7 @@ class TrainingConfig(Table):
         training frames are right in the mean of each species: for data of another energy scale.
     bonds: how many ligands of which species a redox species has, by name, for the model card; what
         is left out is found in the training frames.
+    metal: the metal of the working ion by the method of the training data, for the model card.
     note: what else the card should say to whoever uses the model.
     """
 
@@ -97,6 +98,7 @@ class TrainingConfig(Table):
     loss: LossWeights = LossWeights()
     optimizer: OptimizerConfig = OptimizerConfig()
     bonds: dict[str, "LigandConfig"] = Field(default_factory=dict)
+    metal: "MetalConfig | None" = None
     note: str | None = None
 
     def species_list(self) -> list[Species]:
@@ -109,6 +111,13 @@ class LigandConfig(Table):
 
     ligand: SpeciesName  # species of the ligands
     coordination: Annotated[Count, Field(le=24)] = 6  # how many of the nearest
+
+
+class MetalConfig(Table):
+    """[metal]: the zero of voltages."""
+
+    species: str = Field(pattern="^[A-Z][a-z]?$")  # symbol of its element
+    energy_eV_per_atom: Energy  # noqa: N815  # of the bulk metal, as on the card
 
 
 def load_training_config(path: Path) -> TrainingConfig:

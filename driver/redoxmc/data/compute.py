@@ -12,10 +12,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from redoxmc.data.assign import Rules
-from redoxmc.data.known_orbitals import known_orbitals
+from redoxmc.data.known_start import known_start
 from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
-from redoxmc.data.runner import WANTED, CalculationError, Orbitals, compute_batch
+from redoxmc.data.runner import WANTED, CalculationError, Start, compute_batch
 from redoxmc.data.settings import Settings
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import COLUMN, read_labelled, write_labelled
@@ -137,12 +137,13 @@ def _work_on(
         done = 0
         try:
             frames = [task.atoms for task in mine]
-            known: Orbitals = []
+            start = Start()
             if settings.holds_order:
                 candidates = [(task.atoms, task.key) for task in tasks]
-                known = known_orbitals(mine[0].atoms, candidates, queue)
+                start = known_start(mine[0].atoms, candidates, queue)
+            keys = [task.key for task in mine]
             for index, computed in compute_batch(
-                frames, settings, python, queue.folder, mine[0].key, known
+                frames, settings, python, queue.folder, keys, start
             ):
                 for frame in computed:
                     frame.info["key"] = mine[index].key

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,15 @@ _DENSITY = re.compile(r"^iter:\s+\d+\s+\S+\s+\S+\s+\S+\s+(-?\d+\.\d+)c?\s+[+-]\d
 
 
 Orbitals = Sequence[Sequence[float]]
+_WAVES = 60  # files of wave functions that a queue keeps, 30 to 100 MB each
+
+
+@dataclass(frozen=True)
+class Start:
+    """What another geometry of a charge order left: a start for the next ones (`known_start`)."""
+
+    orbitals: Orbitals = ()  # the filled ones
+    waves: Path | None = None  # file of wave functions
 
 
 class CalculationError(RuntimeError):
@@ -70,28 +80,28 @@ def compute_batch(
     settings: Settings,
     python: str,
     queue_folder: Path,
-    key: str,
-    orbitals: Orbitals = (),
+    keys: Sequence[str],
+    start: Start = Start(),
 ) -> "Iterator[tuple[int, list[Atoms]]]":
     """Compute frames of one charge order and one cell in a program of its own, one after another.
 
-    orbitals: those to begin with, of another geometry of this order (`known_orbitals`).
+    keys: their names in the queue. start: of another geometry of this order.
 
     Yields (index in the batch, frames): the frame with energy, forces, and moments and stress where
     the calculator gives them; with `[relax]` the geometries on the way follow it. The column
     `wanted_state` says which charge order was asked for, `info` how it went. The log of the
-    calculator is kept as KEY.log in queue_folder. Raises CalculationError where the next frame
-    fails; what was yielded before is sound.
+    calculator is kept as KEY.log (of the first key) in queue_folder, and the latest wave functions.
+    Raises CalculationError where the next frame fails; what was yielded before is sound.
     """
     _clear_leftovers(queue_folder)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{key}.work.", dir=queue_folder))
+        folder = Path(tempfile.mkdtemp(prefix=f"{keys[0]}.work.", dir=queue_folder))
         in_use = (folder / _IN_USE).open("w")
         fcntl.flock(in_use, fcntl.LOCK_EX)
     except OSError as error:
         raise InputError(f"{queue_folder} cannot be written: {error.strerror}.") from None
     try:
-        job = _job(batch, settings, orbitals)
+        job = _job(batch, settings, start)
         try:
             (folder / "job.json").write_text(json.dumps(job))
         except OSError as error:
@@ -102,10 +112,11 @@ def compute_batch(
             history, logged = _history(folder, logged)
             taken.append(_frame(batch[result["geometry"]], result, history))
             if result["last"]:
+                _keep_waves(folder, queue_folder, keys[result["geometry"]])
                 yield result["geometry"], taken
                 taken = []
     finally:
-        _keep_log(folder, queue_folder / f"{key}.log")
+        _keep_log(folder, queue_folder / f"{keys[0]}.log")
         shutil.rmtree(folder, ignore_errors=True)
         in_use.close()
 
@@ -121,7 +132,23 @@ def _clear_leftovers(queue_folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _job(batch: "Sequence[Atoms]", settings: Settings, orbitals: Orbitals) -> dict[str, Any]:
+def waves_file(queue_folder: Path, key: str) -> Path:
+    """Where the wave functions of a frame are, while they are kept."""
+    return queue_folder / f"{key}.waves.npz"
+
+
+def _keep_waves(folder: Path, queue_folder: Path, key: str) -> None:
+    """Keep what another geometry may start from; never a reason to fail."""
+    try:
+        (folder / "waves.npz").replace(waves_file(queue_folder, key))
+        kept = queue_folder.glob(waves_file(queue_folder, "*").name)
+        for old in sorted(kept, key=lambda path: path.stat().st_mtime)[:-_WAVES]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _job(batch: "Sequence[Atoms]", settings: Settings, start: Start) -> dict[str, Any]:
     parameters = dict(settings.parameters)
     if settings.calculator == "gpaw":
         parameters.setdefault("txt", "calculator.txt")
@@ -139,7 +166,8 @@ def _job(batch: "Sequence[Atoms]", settings: Settings, orbitals: Orbitals) -> di
             **settings.order,
             "shells": _held_shells(species, settings),
             # another start is asked for where some are to be skipped
-            "orbitals": [] if settings.order.get("skip") else list(orbitals),
+            "orbitals": [] if settings.order.get("skip") else list(start.orbitals),
+            "waves": None if settings.order.get("skip") or not start.waves else str(start.waves),
         },
         "relax": settings.relax,
     }

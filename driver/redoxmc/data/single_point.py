@@ -76,6 +76,9 @@ def _run(folder: str) -> None:
         atoms.positions = positions
         for step, last in _steps(atoms, job.get("relax", {})):
             result = {"geometry": number, "step": step, "last": last, **_evaluated(atoms, hold)}
+            if hold is not None:
+                hold.warm = True  # the geometries to come
+                hold.waves.write_waves("waves.npz", atoms.calc)
             _hand_over(result)
 
 
@@ -136,9 +139,11 @@ def _hand_over(result: dict[str, Any]) -> None:
 def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order.
 
-    settings["orbitals"]: those to begin with, [atom, spin, upper triangle of the projector].
+    settings["orbitals"]: those to begin with, [atom, spin, upper triangle of the projector];
+    settings["waves"]: a file of wave functions to begin with, or None.
     """
     mixing, shells, order, turning = map(_beside, ("mixing", "shells", "order", "turning"))
+    _beside("projectors").keep_projectors()
     mixers = mixing.use_joint_mixer()
     held = [order.HeldShell(*map(int, one)) for one in settings.get("shells", [])]
     if not held:
@@ -154,6 +159,9 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
         place = int(atom), int(spin)
         hold.known[place] = shells.from_triangle(numbers, electrons[place])
     order.hold_order(hold)
+    hold.waves = _beside("waves")
+    if settings.get("waves"):
+        hold.waves.start_from(settings["waves"], hold)
     return hold
 
 

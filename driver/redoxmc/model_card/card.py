@@ -14,7 +14,14 @@ from redoxmc.model_card.commands import Commands, read_commands
 from redoxmc.model_card.fields import Fields
 from redoxmc.model_card.lammps_types import check_types, needs_charges
 from redoxmc.model_card.metadata import FORMAT, read_metadata
-from redoxmc.model_card.tables import Bonds, read_bonds, read_charges, read_reference_energies
+from redoxmc.model_card.tables import (
+    Bonds,
+    Metal,
+    read_bonds,
+    read_charges,
+    read_metal,
+    read_reference_energies,
+)
 from redoxmc.species import Species
 
 
@@ -35,6 +42,7 @@ class ModelCard:
     # than another, which no pair potential says. Empty for a learned one, whose file holds them
     reference_energies: dict[str, float] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict)  # the whole card
+    metal: Metal | None = None  # the zero of voltages, where the card has it
     # hash of all that determines energies: also the card's bonds and charges, and what a potential
     # reads
     identity: str = ""
@@ -101,8 +109,9 @@ def load_card(folder: Path) -> ModelCard:
     resolved = folder.resolve()
     name, raw = resolved.name, fields.data
     energies = read_reference_energies(fields, species, architecture)
+    metal = read_metal(fields.table("metal"))
     card = ModelCard(
-        resolved, name, architecture, aware, species, bonds, "", charges, energies, raw
+        resolved, name, architecture, aware, species, bonds, "", charges, energies, raw, metal
     )
     changes = {"sha256": _hash(card.energy_file), "commands": commands}
     card = ModelCard(**{**card.__dict__, **changes})

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ase.data import chemical_symbols
+
 from redoxmc.errors import InputError
 from redoxmc.model_card.fields import Fields
 from redoxmc.species import Species
@@ -14,6 +16,26 @@ class Bonds:
     mean: float  # mean distance to the nearest ligands in Å
     coordination: int  # how many
     ligand: Species  # their species
+
+
+@dataclass(frozen=True)
+class Metal:
+    """The metal of the working ion by the method of the training data: the zero of voltages."""
+
+    element: str
+    energy: float  # eV per atom of the bulk metal
+
+
+def read_metal(table: Fields) -> Metal | None:
+    """The table [metal]; None where there is none."""
+    if not table.data:
+        return None
+    element = table.text("species")
+    if element not in chemical_symbols[1:]:
+        raise InputError(
+            f"{table.source}: metal.species = {element!r}, but the symbol of an element is needed."
+        )
+    return Metal(element, table.number("energy_eV_per_atom", -1e6, 1e6))
 
 
 def read_bonds(table: Fields, species: tuple[Species, ...]) -> dict[str, Bonds]:

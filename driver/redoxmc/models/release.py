@@ -42,6 +42,7 @@ def release(checkpoint: Path, folder: Path, dtype: str = "float64") -> dict[str,
         notes={
             "note": config.note,
             "example": "example.extxyz",
+            "metal": config.metal and config.metal.model_dump(mode="json"),
             "data": {
                 "train": [p.name for p in config.data.train],
                 "train_frames": len(frames),

@@ -28,7 +28,7 @@ from redoxmc.native.errors import CannotGenerateError, NativeUnavailableError
 if TYPE_CHECKING:
     from redoxmc.native.source import Source
 
-ARCHITECTURES = ("MACE", "cPaiNN")
+ARCHITECTURES = ("MACE", "cPaiNN", "CHGNet")
 UNUSED_DAYS, MOST_BYTES = 90.0, 1_000_000_000  # of libraries in the cache
 SOURCES = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
@@ -61,7 +61,7 @@ def native_library(model: Path, dtype: str | None = None, compiler: Compiler | N
     if metadata["architecture"] not in ARCHITECTURES:
         raise NativeUnavailableError(
             f"{model} is a {metadata['architecture']} model, and native kernels are for "
-            f"{' and '.join(ARCHITECTURES)}."
+            f"{', '.join(ARCHITECTURES)}."
         )
     dtype = dtype or str(metadata["dtype"])
     content = model.read_bytes()
@@ -123,6 +123,11 @@ def generate(module: Any, architecture: str, dtype: str, vector_bytes: int) -> "
         from redoxmc.native.reader import read_plan
 
         return emit(read_plan(module.model), dtype, vector_bytes)
+    if architecture == "CHGNet":
+        from redoxmc.native.chgnet import read_chgnet
+        from redoxmc.native.emit_chgnet import emit_chgnet
+
+        return emit_chgnet(read_chgnet(module), dtype, vector_bytes)
     from redoxmc.native.cpainn import read_cpainn
     from redoxmc.native.emit_cpainn import emit_cpainn
 

@@ -10,7 +10,7 @@
 extern "C" {
 
 // Of this interface; a caller refuses another.
-int redoxmc_native_version() { return 2; }
+int redoxmc_native_version() { return 3; }
 
 // The model's redoxmc.json.
 const char *redoxmc_native_metadata() { return redoxmc_metadata; }
@@ -36,6 +36,9 @@ int redoxmc_native_usable()
   return 1;
 }
 
+// 1: ghosts' features come from their owners, and n_local is n_owned in a graph. 0: ghosts are
+// evaluated here, as far as the model sees.
+int redoxmc_native_exchanges() { return EXCHANGES; }
 int redoxmc_native_layers() { return N_LAYERS; }
 int redoxmc_native_scalar_bytes() { return sizeof(S); }
 
@@ -61,13 +64,15 @@ void *redoxmc_native_new(int threads)
 
 void redoxmc_native_delete(void *handle) { delete static_cast<Kernel *>(handle); }
 
-// The graph: edges of atom i are first[i] to first[i+1]-1, vectors = r_receiver - r_sender in Å. The
-// arrays stay the caller's and are read by the calls that follow.
-void redoxmc_native_graph(void *handle, int n_local, int n_nodes, const std::int64_t *species,
-                          const std::int64_t *first, const std::int64_t *sender,
-                          const double *vectors)
+// The graph: edges of atom i < n_local are first[i] to first[i+1]-1, vectors = r_receiver - r_sender
+// in Å; energies are those of the first n_owned atoms. The arrays stay the caller's and are read by the
+// calls that follow.
+void redoxmc_native_graph(void *handle, int n_owned, int n_local, int n_nodes,
+                          const std::int64_t *species, const std::int64_t *first,
+                          const std::int64_t *sender, const double *vectors)
 {
   Kernel &k = *static_cast<Kernel *>(handle);
+  k.n_owned = n_owned;
   k.n_local = n_local;
   k.n_nodes = n_nodes;
   k.species = species;
@@ -112,7 +117,7 @@ int redoxmc_native_carry_width() { return CARRY; }
 void *redoxmc_native_carry(void *handle) { return static_cast<Kernel *>(handle)->carry.data(); }
 
 // What the model gives for atoms beside energies, as "moment charge"; filled by the last layer, one
-// number for each local atom.
+// number for each owned atom.
 const char *redoxmc_native_outputs() { return OUTPUTS; }
 const double *redoxmc_native_output(void *handle, int index)
 {

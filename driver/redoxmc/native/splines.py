@@ -18,7 +18,7 @@ ORDER = 8  # even: the middle of each interval is a good point to interpolate at
 COEFFICIENTS = ORDER + 1  # that matter at a point
 MIN_INTERVALS, MORE, MAX_INTERVALS = 64, 32, 2048
 TOLERANCE = 3e-10  # largest error of a slope relative to the largest slope
-_NEAREST = 0.5  # Å; shorter distances do not occur in matter
+NEAREST = 0.5  # Å; shorter distances do not occur in matter
 _MARGIN = 60  # intervals beyond both ends; what is left out there is forgotten on the way
 
 Functions = Callable[[Array], tuple[Array, Array]]
@@ -53,25 +53,34 @@ def basis() -> Array:
     return np.array(pieces[::-1])
 
 
-def tabulate(function: Functions, r_cut: float, at_least: int = MIN_INTERVALS) -> SplineTable:
+def tabulate(
+    function: Functions,
+    r_cut: float,
+    at_least: int = MIN_INTERVALS,
+    *,
+    nearest: float = NEAREST,
+    vanishing: bool = True,
+) -> SplineTable:
     """Tabulate functions (values and slopes [n, n_functions] at distances [n]) up to r_cut.
 
     The function must be smooth beyond both ends, too. Takes more intervals than at_least until the
-    slope is within TOLERANCE. Raises CannotGenerateError where the functions do not vanish at the
-    cutoff.
+    slope is within TOLERANCE from `nearest` on. Raises CannotGenerateError where functions that
+    should be `vanishing` at the cutoff are not.
     """
     value, _ = function(np.array([0.5 * r_cut, r_cut]))
-    if np.abs(value[1]).max() > 1e-9 * max(np.abs(value).max(), 1e-30):
+    if vanishing and np.abs(value[1]).max() > 1e-9 * max(np.abs(value).max(), 1e-30):
         raise CannotGenerateError("radial functions that do not vanish at the cutoff")
     intervals = at_least
     while True:
-        table = _interpolate(function, r_cut, intervals)
+        table = _interpolate(function, r_cut, intervals, nearest)
         if table.error <= TOLERANCE or intervals >= MAX_INTERVALS:
             return table
         intervals += MORE if intervals < 512 else intervals
 
 
-def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTable:
+def _interpolate(
+    function: Functions, r_cut: float, intervals: int, nearest: float
+) -> SplineTable:
     step, splines = r_cut / intervals, basis()
     n = intervals + 2 * _MARGIN
     # the middle of each interval: 0 is none of them
@@ -86,11 +95,13 @@ def _interpolate(function: Functions, r_cut: float, intervals: int) -> SplineTab
     coefficients = np.linalg.solve(matrix, values)
     first = _MARGIN - half
     table = coefficients[first : first + intervals + ORDER]
-    return SplineTable(table, step, intervals, _error(function, table, step, intervals))
+    return SplineTable(table, step, intervals, _error(function, table, step, intervals, nearest))
 
 
-def _error(function: Functions, table: Array, step: float, intervals: int) -> float:
-    start = int(_NEAREST / step)
+def _error(
+    function: Functions, table: Array, step: float, intervals: int, nearest: float
+) -> float:
+    start = int(nearest / step)
     rows = np.arange(start, intervals)
     largest, scale = 0.0, 0.0
     slopes = np.polynomial.polynomial.polyder(basis(), axis=1)

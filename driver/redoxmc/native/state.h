@@ -61,7 +61,7 @@ template <typename T> class Array {
 // The graph that a kernel works on; see redoxmc_native_graph.
 struct Domain {
   int threads = 1;
-  int n_local = 0, n_nodes = 0;
+  int n_owned = 0, n_local = 0, n_nodes = 0;
   const std::int64_t *species = nullptr, *first = nullptr, *sender = nullptr;
   const double *vectors = nullptr;
 };

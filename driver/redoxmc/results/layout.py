@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     from redoxmc.results.store import Store
 
 SCHEMA = 2
-_OWN = ("schema", "ensemble", "complete", "ladders", "order")  # attributes beside the header's
+_OWN = (
+    "schema",
+    "ensemble",
+    "complete",
+    "idle_shares",
+    "ladders",
+    "order",
+)  # attributes beside the header's
 
 
 def write(file: Any, store: "Store") -> None:
@@ -45,6 +52,7 @@ def write(file: Any, store: "Store") -> None:
     file.attrs["schema"] = SCHEMA
     file.attrs["ensemble"] = "md" if store.md_chains else "mc"
     file.attrs["complete"] = store.complete
+    file.attrs["idle_shares"] = json.dumps(store.idle_shares)
     for name, value in store.header.items():
         file.attrs[name] = json.dumps(value)
     _write_states(file, store.cache)
@@ -70,7 +78,7 @@ def write(file: Any, store: "Store") -> None:
 
 def read(file: Any) -> dict[str, Any]:
     """What a Store is made of, from an open h5py.File; fails in any way where it is damaged."""
-    states, entries = _read_states(file) if "states" in file else ([], {})
+    states, cache = _read_states(file) if "states" in file else ([], EnergyCache())
     hosts = {
         int(n): HostGeometry(g["cell_A"][:], g["positions_A"][:], int(g.attrs["force_evaluations"]))
         for n, g in file.get("hosts", {}).items()
@@ -86,13 +94,13 @@ def read(file: Any) -> dict[str, Any]:
             raise ValueError(f"the history of replica {name} lacks something")
     if file.attrs["schema"] == 1:  # without a digest
         for name, trace in traces.items():
-            _check_trace(name, trace, entries)
+            _check_trace(name, trace, cache)
     ladders = json.loads(file.attrs.get("ladders", "[]"))
     moving = [name for name, chain in chains.items() if isinstance(chain, MdChain)]
     order = json.loads(file.attrs["order"]) if "order" in file.attrs else moving
     return {
         "header": {n: json.loads(value) for n, value in file.attrs.items() if n not in _OWN},
-        "cache": EnergyCache(entries),
+        "cache": cache,
         "hosts": hosts,
         "surrogates": {
             int(n): Fit(
@@ -105,12 +113,13 @@ def read(file: Any) -> dict[str, Any]:
         "md_chains": [chains[name] for name in order],
         "traces": traces,
         "complete": bool(file.attrs["complete"]),
+        "idle_shares": json.loads(file.attrs.get("idle_shares", "[]")),
     }
 
 
 def _write_states(file: Any, cache: EnergyCache) -> None:
-    group, entries = file.create_group("states"), list(cache.entries.values())
-    put(group, "key", list(cache.entries))
+    group, keys, entries = file.create_group("states"), list(cache.entries), cache.entries.values()
+    put(group, "key", keys)
     put(group, "reason", [e.reason for e in entries])
     put(group, "energy_eV", _floats(e.energy for e in entries))
     put(group, "audit_eV", _floats(e.audit for e in entries))
@@ -118,46 +127,45 @@ def _write_states(file: Any, cache: EnergyCache) -> None:
     lost = [-1 if e.lost_charges is None else e.lost_charges for e in entries]
     put(group, "lost_charges", np.array(lost, dtype=int))
     put(group, "force_evaluations", np.array([e.force_evaluations for e in entries], dtype=int))
-    by_count: dict[int, list[int]] = {}
-    for n, (key, entry) in enumerate(cache.entries.items()):
-        if entry.positions is not None:
+    kept, by_count = cache.geometries.kept, dict[int, list[int]]()
+    for n, key in enumerate(keys):
+        if key in kept:
             by_count.setdefault(ions_of_key(key), []).append(n)
     for n_ions, members in by_count.items():
         group = file.create_group(f"geometries/{n_ions}")
         put(group, "state", np.array(members))
-        put(group, "cell_A", np.array([entries[n].cell for n in members]))
-        put(group, "positions_A", np.array([entries[n].positions for n in members]))
+        put(group, "cell_A", np.array([kept[keys[n]][0] for n in members]))
+        put(group, "positions_A", np.array([kept[keys[n]][1] for n in members]))
 
 
 def _floats(values: Any) -> Any:
     return np.array([np.nan if v is None else v for v in values], dtype=float)
 
 
-def _read_states(file: Any) -> tuple[list[str], dict[str, Entry]]:
+def _read_states(file: Any) -> tuple[list[str], EnergyCache]:
     """Keys in the order of the file, and what is known of each."""
     states = file["states"]
     keys = [key.decode() for key in states["key"][:]]
-    geometry: dict[int, tuple[Any, Any]] = {}
-    for group in file.get("geometries", {}).values():
-        rows = zip(group["state"][:], group["cell_A"][:], group["positions_A"][:], strict=True)
-        geometry.update({int(n): (cell, positions) for n, cell, positions in rows})
     columns = [states[c][:] for c in ("energy_eV", "audit_eV", "audited", "force_evaluations")]
     columns.append(states["lost_charges"][:] if "lost_charges" in states else -np.ones(len(keys)))
     entries = {
         key: Entry(
             energy=None if np.isnan(energy) else float(energy),
             force_evaluations=int(evaluations),
-            cell=geometry.get(n, (None, None))[0],
-            positions=geometry.get(n, (None, None))[1],
             reason=reason.decode(),
             audit=float(audit) if audited else None,
             lost_charges=int(lost) if lost >= 0 else None,
         )
-        for n, (key, reason, energy, audit, audited, evaluations, lost) in enumerate(
-            zip(keys, states["reason"][:], *columns, strict=True)
+        for key, reason, energy, audit, audited, evaluations, lost in zip(
+            keys, states["reason"][:], *columns, strict=True
         )
     }
-    return keys, entries
+    cache = EnergyCache(entries)
+    for group in file.get("geometries", {}).values():
+        rows = zip(group["state"][:], group["cell_A"][:], group["positions_A"][:], strict=True)
+        for state, cell, positions in rows:
+            cache.geometries.kept[keys[state]] = cell, positions
+    return keys, cache
 
 
 def _write_trace(group: Any, trace: Trace, index: dict[str, int]) -> None:
@@ -193,9 +201,9 @@ def _pick(keys: list[str], place: Any) -> list[str]:
     return [keys[n] for n in indices]
 
 
-def _check_trace(name: str, trace: Trace, entries: dict[str, Entry]) -> None:
+def _check_trace(name: str, trace: Trace, cache: EnergyCache) -> None:
     """Raise ValueError where a chain was at an energy that its state is far from."""
-    known = _floats(entries[key].energy for key in trace.keys)
+    known = _floats(cache[key].energy for key in trace.keys)
     energies = np.array(trace.energies[: len(known)])
     # with relax.start = "previous" an energy depends on its path by less than that
     wrong = ~((np.abs(energies - known) < 1.0) | (np.isnan(energies) & np.isnan(known)))

@@ -1,16 +1,14 @@
 """Results small enough to be kept beside the code: what the analysis needs, and nothing else."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from redoxmc.results.layout import SCHEMA
 from redoxmc.results.sealed import put, write_sealed
-from redoxmc.results.store import Store, load, merge, save
+from redoxmc.results.store import Store, load, merge, reported, save
 from redoxmc.sampling.cache import EnergyCache
 
 _FILES = (
@@ -24,17 +22,14 @@ def slim(store: Store) -> Store:
     Kept are the geometries of the lowest state of each x, and of the best and the last state of
     each replica. Chains, energies and states stay: every number of the summary is the same.
     """
-    needed = set(_reported(store))
-    entries = {
-        key: entry if key in needed else replace(entry, cell=None, positions=None)
-        for key, entry in store.cache.entries.items()
-    }
     config = store.header["config"]
     header = dict(store.header) | {"config": _without_folders(config)}
     points = config["report"]["hull_points"]
     if points and Path(points).is_file():
         header["hull_points"] = Path(points).read_text(encoding="utf-8")
-    return replace(store, header=header, cache=EnergyCache(entries))
+    cache = EnergyCache(store.cache.entries, geometries=replace(store.cache.geometries))
+    cache.read_geometries(reported(store))
+    return replace(store, header=header, cache=cache)
 
 
 def ship(folders: Sequence[Path], target: Path) -> None:
@@ -49,15 +44,6 @@ def ship(folders: Sequence[Path], target: Path) -> None:
         plain = Path(scratch) / "results.h5"
         save(slim(whole), plain)
         write_sealed(target, SCHEMA, lambda new: _compress(plain, new))
-
-
-def _reported(store: Store) -> Iterable[str]:
-    yield from (key for key, _ in store.cache.lowest_states().values())
-    for chain in store.chains:
-        yield chain.key
-        trace = store.traces.get(chain.name)
-        if trace is not None and trace.energies:
-            yield trace.keys[int(np.argmin(trace.energies))]
 
 
 def _without_folders(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ time.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from redoxmc.dynamics.replica import MdChain
 from redoxmc.errors import InputError
@@ -21,6 +23,9 @@ from redoxmc.sampling.ladder import Ladder
 from redoxmc.sampling.surrogate import Fit
 from redoxmc.sampling.trace import Trace
 from redoxmc.structures.host import HostGeometry
+
+GEOMETRIES = "geometries"  # the folder of files of geometries, in that of the results
+MOST_BYTES = 64_000_000  # of geometries that results.h5 takes in all, which is written from memory
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Store:
     md_chains: list[MdChain] = field(default_factory=list)
     # what walks go by, by number of ions: of Monte Carlo with sampling.surrogate
     surrogates: dict[int, Fit] = field(default_factory=dict)
+    # of each group of ranks, the part of the last run's sampling in which it did nothing
+    idle_shares: list[float] = field(default_factory=list)
 
     @property
     def chains(self) -> list[Chain]:
@@ -53,6 +60,10 @@ class Store:
     def uniform_chains(self) -> list[Chain]:
         """The uniform draws."""
         return [c for ladder in self.ladders for c in ladder.chains if c.uniform]
+
+    def without_history(self) -> "Store":
+        """The same without what only root needs: histories and geometries."""
+        return replace(self, traces={}, cache=EnergyCache(self.cache.entries))
 
     def kept(self, chain: AnyChain) -> Trace:
         """The history of a chain after burn-in."""
@@ -92,7 +103,9 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
             raise InputError(
                 f"{name} holds the replica {min(twice)} that another folder holds too."
             )
-        merged.cache.merge([store.cache.entries])
+        merged.cache.entries = store.cache.entries | merged.cache.entries
+        merged.cache.geometries.kept.update(store.cache.geometries.kept)
+        merged.cache.geometries.folders.extend(store.cache.geometries.folders)
         merged.hosts.update(store.hosts)
         merged.surrogates.update(store.surrogates)
         merged.ladders.extend(store.ladders)
@@ -114,6 +127,26 @@ def _common(store: Store) -> Any:
     return config, store.header["model"], store.header["lattice"]
 
 
+def reported(store: Store) -> list[str]:
+    """The lowest state of each x, the best and the last one of each chain: a report shows these."""
+    keys = [key for key, _ in store.cache.lowest_states().values()]
+    for chain in store.chains:
+        trace = store.traces.get(chain.name, Trace())
+        keys += [chain.key] if chain.key else []
+        keys += [trace.keys[int(np.argmin(trace.energies))]] if trace.energies else []
+    return keys
+
+
+def collect_geometries(store: Store) -> bool:
+    """Take geometries into memory, of all states or, where they are many, of those `reported`.
+
+    Returns whether it is all.
+    """
+    everything = store.cache.geometries.bytes_in_files <= MOST_BYTES
+    store.cache.read_geometries(store.cache.entries if everything else reported(store))
+    return everything
+
+
 def save(store: Store, path: Path) -> None:
     """Write the store to path, atomically; the one that was there is kept beside it."""
     write_sealed(path, layout.SCHEMA, lambda file: layout.write(file, store))
@@ -124,7 +157,9 @@ def load(path: Path) -> Store:
     if not path.is_file():
         raise InputError(f"{path} does not exist; 'redoxmc run' writes it.")
     with open_sealed(path, layout.SCHEMA) as file:
-        return Store(**layout.read(file))
+        store = Store(**layout.read(file))
+    store.cache.geometries.folders = [path.parent / GEOMETRIES]
+    return store
 
 
 def load_last_good(path: Path) -> tuple[Store, str]:

@@ -357,6 +357,8 @@ class Summary(Record):
     runs: list[Any]  # of each replica
     thermo: list[Any]  # of each x (or chemical potential) and temperature
     voltage: list[VoltagePlateau] = field(default_factory=list)  # of neighbouring stable x
+    # of each group of ranks: the part of the last run's sampling in which it waited
+    idle_shares: list[float] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

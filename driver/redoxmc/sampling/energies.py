@@ -11,6 +11,7 @@ from redoxmc.engines.relaxed import Engine, Relaxed
 from redoxmc.errors import EngineError
 from redoxmc.moves.base import Move
 from redoxmc.sampling.cache import EnergyCache, Entry
+from redoxmc.sampling.geometries import Geometry
 from redoxmc.structures.host import Host
 from redoxmc.structures.lattice import Lattice, Occupancy
 from redoxmc.structures.occupancy import occupancy_key
@@ -75,6 +76,8 @@ class RelaxedEnergies:
         back; which ones depends on their key alone.
     from_previous: relax from the current state of the chain instead, which is faster and makes the
         energy depend on the path as far as the audit says.
+    geometry: finds the relaxed structure of a state that is known; the same on all ranks that share
+        the engine. The cache's own by default.
     """
 
     host: Host
@@ -83,6 +86,10 @@ class RelaxedEnergies:
     move: Move
     audit: float = 0.0
     from_previous: bool = False
+    geometry: Callable[[str], Geometry | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.geometry = self.cache.geometry
 
     @property
     def lattice(self) -> Lattice:
@@ -100,8 +107,8 @@ class RelaxedEnergies:
         key = occupancy_key(self.lattice, canonical)
         if key in self.cache:
             return Lookup(key, self.cache[key], computed=False)
-        entry = self._relax(canonical, key, self._previous(current, operation))
-        self.cache.add(key, entry)
+        entry, geometry = self._relax(canonical, key, self._previous(current, operation))
+        self.cache.add(key, entry, geometry)
         return Lookup(key, entry, computed=True)
 
     def _previous(
@@ -113,16 +120,17 @@ class RelaxedEnergies:
         symmetry = self.host.symmetry
         turn = symmetry.canonical_operation(current)
         canonical = current[symmetry.occupancies[turn]]
-        entry = self.cache[occupancy_key(self.lattice, canonical)]
-        if entry.energy is None or entry.cell is None or entry.positions is None:
+        key = occupancy_key(self.lattice, canonical)
+        energy, geometry = self.cache[key].energy, self.geometry(key)
+        if energy is None or geometry is None:
             return None
-        state = Relaxed(entry.energy, entry.cell, entry.positions, 0)
+        state = Relaxed(energy, *geometry, 0)
         turned = self.engine.transform(state, canonical, *symmetry.between(turn, operation))
         return turned, current[symmetry.occupancies[operation]]
 
     def _relax(
         self, canonical: Occupancy, key: str, previous: tuple[Relaxed, Occupancy] | None
-    ) -> Entry:
+    ) -> tuple[Entry, Geometry | None]:
         try:
             if previous is None:
                 state = self.engine.relax(canonical)
@@ -130,20 +138,14 @@ class RelaxedEnergies:
                 state = self.engine.relax_from(canonical, *previous)
         except EngineError as error:
             # an engine may say what the failed attempt has cost
-            return Entry(None, error.force_evaluations, reason=str(error))
+            return Entry(None, error.force_evaluations, reason=str(error)), None
         difference, evaluations = None, state.force_evaluations
         rng = np.random.default_rng(zlib.crc32(key.encode()))
         if rng.random() < self.audit:
             difference, extra = self._audit(canonical, state, rng)
             evaluations += extra
-        return Entry(
-            state.energy,
-            evaluations,
-            state.cell,
-            state.positions,
-            audit=difference,
-            lost_charges=state.lost_charges,
-        )
+        entry = Entry(state.energy, evaluations, audit=difference, lost_charges=state.lost_charges)
+        return entry, (state.cell, state.positions)
 
     def _audit(
         self, canonical: Occupancy, state: Relaxed, rng: np.random.Generator

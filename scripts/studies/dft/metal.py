@@ -1,19 +1,22 @@
-"""Energy of the metal of the working ion by the DFT recipe: the zero of voltage.
+"""Energy of the metal of the working ion by the DFT recipe or by a teacher: the zero of voltage.
 
 python scripts/studies/dft/metal.py --settings potentials/data/dft/gpaw.toml \
     --out potentials/data/dft/metal.json
+python scripts/studies/dft/metal.py --teacher --out potentials/data/distilled/metal.json
 
-bcc, one atom, k-points 12x12x12, no spin; energies at five lattice constants and the minimum of an
-equation of state (Birch-Murnaghan).
+bcc, one atom; with GPAW k-points 12x12x12, no spin; energies at five lattice constants and the
+minimum of an equation of state (Birch-Murnaghan).
 """
 
 import argparse
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.build import bulk
 from ase.eos import EquationOfState
 from ase.units import GPa
@@ -35,20 +38,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--element", default="Na")
     parser.add_argument("--lattice", type=float, default=4.20, help="guess (Å)")
-    parser.add_argument("--settings", type=Path, required=True)
+    method = parser.add_mutually_exclusive_group(required=True)
+    method.add_argument("--settings", type=Path, help="of the DFT recipe")
+    method.add_argument("--teacher", action="store_true", help="pretrained CHGNet instead")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    recipe = load_settings("gpaw", options.settings)
-    settings = dataclasses.replace(recipe, parameters={**recipe.parameters, **CHANGED})
-    python = find_python("gpaw")
-    volumes, energies = [], []
-    for a in options.lattice * np.linspace(0.98, 1.02, 5):
-        atoms = bulk(options.element, "bcc", a=a, cubic=False)
-        atoms.arrays[COLUMN] = np.array([options.element])
-        with tempfile.TemporaryDirectory() as folder:
-            ((_, (frame,)),) = compute_batch([atoms], settings, python, Path(folder), "metal")
-        volumes.append(atoms.get_volume())
-        energies.append(frame.get_potential_energy())
+    energy_of = by_teacher() if options.teacher else by_recipe(options.settings)
+    lattices = options.lattice * np.linspace(0.98, 1.02, 5)
+    crystals = [bulk(options.element, "bcc", a=a, cubic=False) for a in lattices]
+    volumes = [atoms.get_volume() for atoms in crystals]
+    energies = [energy_of(atoms) for atoms in crystals]
     volume, energy, bulk_modulus = EquationOfState(volumes, energies, "birchmurnaghan").fit()
     result = {
         "species": options.element,
@@ -60,6 +59,34 @@ def main() -> None:
     }
     write_atomically(options.out, json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
+
+
+def by_recipe(path: Path) -> Callable[[Atoms], float]:
+    """Energies (eV) with the settings of the DFT frames."""
+    recipe = load_settings("gpaw", path)
+    settings = dataclasses.replace(recipe, parameters={**recipe.parameters, **CHANGED})
+    python = find_python("gpaw")
+
+    def energy(atoms: Atoms) -> float:
+        atoms.arrays[COLUMN] = np.array(atoms.symbols, dtype=str)
+        with tempfile.TemporaryDirectory() as folder:
+            ((_, (frame,)),) = compute_batch([atoms], settings, python, Path(folder), ["metal"])
+        return float(frame.get_potential_energy())
+
+    return energy
+
+
+def by_teacher() -> Callable[[Atoms], float]:
+    """Energies (eV) with what labelled the distilled sets."""
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    teacher = CHGNetCalculator(use_device="cpu")
+
+    def energy(atoms: Atoms) -> float:
+        atoms.calc = teacher
+        return float(atoms.get_potential_energy())
+
+    return energy
 
 
 if __name__ == "__main__":

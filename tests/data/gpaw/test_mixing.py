@@ -106,6 +106,22 @@ def test_a_shifted_map_costs_one_step_of_the_history_and_no_more() -> None:
     assert errors[-1] < 1e-4 * errors[41]
 
 
+def test_after_unlearning_the_next_step_is_a_plain_one() -> None:
+    apply, _, _ = linear_map(2)
+    for unlearns in (True, False):
+        one = mixer()
+        _, given = iterate(one, apply, 5)
+        if unlearns:
+            one.unlearn()
+        out = apply(given)
+        n = int(np.prod(GRID))
+        grid, matrices = out[:n].reshape(GRID), {0: out[n : n + 12], 1: out[n + 12 :]}
+        one.mix([mixer().get_basemixers(2)[0]], grid, matrices)
+        moved = np.concatenate([grid.ravel(), matrices[0], matrices[1]])
+        plain = given + one.beta * (apply(given) - given)
+        assert np.allclose(moved, plain) == unlearns
+
+
 def test_a_reset_by_gpaw_starts_anew() -> None:
     apply, _, _ = linear_map(2)
     one = mixer()

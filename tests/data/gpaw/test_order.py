@@ -21,13 +21,16 @@ class Mixer:
     """What the hold needs of a mixer."""
 
     def __init__(self) -> None:
-        self.error, self.forgotten, self.started = np.inf, 0, 0
+        self.error, self.forgotten, self.started, self.unlearned = np.inf, 0, 0, 0
 
     def forget(self) -> None:
         self.forgotten += 1
 
     def start_anew(self) -> None:
         self.started += 1
+
+    def unlearn(self) -> None:
+        self.unlearned += 1
 
 
 def make_hold(mixer: Mixer) -> OrderHold:
@@ -42,14 +45,14 @@ def gpaw(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     class Loop:
         def __init__(self) -> None:
-            self.niter, self.converged = 0, False
+            self.niter, self.converged = 1, False
 
         def iterate_eigensolver(self, wfs: Any, hamiltonian: Any, density: Any) -> None:
-            self.niter += 1
             seen.append(np.array([hamiltonian.dH_asp[a].copy() for a in (0, 1)]))
 
         def check_convergence(self, *arguments: Any) -> None:
             self.converged = True
+            self.niter += 1
 
     class Start:
         def iterate(self, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
@@ -61,8 +64,10 @@ def gpaw(monkeypatch: pytest.MonkeyPatch) -> Any:
     return SimpleNamespace(Loop=Loop, Start=Start, seen=seen)
 
 
-def run(gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int) -> tuple[Any, list[bool]]:
-    """Iterate with an error that is small from the fifth iteration on."""
+def run(
+    gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int, small: float = 0.1
+) -> tuple[Any, list[bool]]:
+    """Iterate with an error (electrons, of 100) that is small from the fifth iteration on."""
     vectors = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
     output = vectors @ np.diag([0.1, 0.2, 0.5, 0.1, 0.1]) @ vectors.T
 
@@ -94,7 +99,7 @@ def run(gpaw: Any, hold: OrderHold, mixer: Mixer, iterations: int) -> tuple[Any,
     gpaw.Start().iterate(hamiltonian, wfs)
     loop, converged = gpaw.Loop(), []
     for number in range(iterations):
-        mixer.error = np.inf if number < 4 else 0.1
+        mixer.error = np.inf if number < 4 else small
         loop.iterate_eigensolver(wfs, hamiltonian, density)
         loop.check_convergence()
         converged.append(loop.converged)
@@ -157,7 +162,8 @@ def test_known_orbitals_come_before_those_of_the_crystal(gpaw: Any) -> None:
 
 
 def test_orbitals_turn_less_where_energies_swing() -> None:
-    hold = make_hold(Mixer())
+    mixer = Mixer()
+    hold = make_hold(mixer)
     for n in range(6):
         hold.follow(0.1 * (-1) ** n)
     assert hold.turns == 10, "the potential still acts"
@@ -165,10 +171,10 @@ def test_orbitals_turn_less_where_energies_swing() -> None:
     for energy in (-0.010, -0.012, -0.012, *(-0.012 + 0.0005 * (-1) ** n for n in range(6))):
         hold.follow(energy)
     assert hold.turns == 10, "noise"
-    for expected in (5, 2, 1, 1):
+    for expected, unlearned in ((2, 0), (0, 1), (0, 1)):
         for n in range(5):
             hold.follow(0.002 * (-1) ** n)
-        assert hold.turns == expected
+        assert (hold.turns, mixer.unlearned) == (expected, unlearned)
 
 
 def test_after_many_iterations_a_creep_is_the_end() -> None:
@@ -189,7 +195,7 @@ def test_the_next_geometry_begins_with_no_history(gpaw: Any) -> None:
     """Else it would take over the patience of the one before, and end after six iterations."""
     mixer = Mixer()
     hold = make_hold(mixer)
-    _, converged = run(gpaw, hold, mixer, 50)
+    seen, converged = run(gpaw, hold, mixer, 50)
     assert converged[-1]
     assert hold.stands
     hold.turns, hold.since = 1, 30
@@ -199,7 +205,45 @@ def test_the_next_geometry_begins_with_no_history(gpaw: Any) -> None:
     hamiltonian = SimpleNamespace(
         dH_asp={a: np.zeros((2, 25)) for a in (0, 1)}, e_total_extrapolated=0.0
     )
-    loop.iterate_eigensolver(wfs, hamiltonian, None)
+    turned = np.diag([0.1, 0.1, 0.1, 0.1, 0.9])
+    seen.density.D_asp[0][1] = turned.ravel()
+    loop.iterate_eigensolver(wfs, hamiltonian, seen.density)
     assert not hold.stands
     assert (hold.turns, hold.since, hold.energies) == (10, 0, [])
-    assert hold.orbitals
+    np.testing.assert_allclose(hold.orbitals[0, 1], np.diag([0, 0, 0, 0, 1]), atol=1e-12)
+    assert not np.any(hold.orbitals[1, 1]), "nothing is filled there"
+    assert hold.potential == 1.0, "a weak potential, from the orbitals at hand"
+
+
+def test_from_the_waves_of_another_geometry_the_orbitals_are_those_at_hand(gpaw: Any) -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    hold.warm = True
+    run(gpaw, hold, mixer, 12)
+    assert mixer.started == 0, "the density is not put together anew"
+    assert not hold.active
+    first = gpaw.seen[1]
+    np.testing.assert_allclose(first[1, 1].reshape(5, 5), 0.5 / HARTREE * np.eye(5), atol=1e-12)
+    assert np.linalg.eigvalsh(first[0, 1].reshape(5, 5)) * HARTREE == pytest.approx(
+        [-0.5, 0.5, 0.5, 0.5, 0.5]
+    )
+    assert not np.any(gpaw.seen[-1])
+
+
+def test_orbitals_that_take_turns_are_left_alone() -> None:
+    hold = make_hold(Mixer())
+    turns = []
+    for _ in range(15):
+        hold.reduce(1.0)
+        turns.append(hold.turns)
+    assert turns == [10] * 9 + [0] * 6
+    while hold.active:
+        hold.reduce(1e-3)
+    assert hold.turns == 5, "without the potential they are turned again"
+
+
+def test_an_order_that_does_not_settle_is_given_up(gpaw: Any) -> None:
+    mixer = Mixer()
+    with pytest.raises(RuntimeError, match="did not settle in 40 iterations"):
+        run(gpaw, make_hold(mixer), mixer, 80, small=1.0)
+    assert len(gpaw.seen) == 1 + 40  # and the start

@@ -64,6 +64,11 @@ class JointMixer:
         self.shifted = True
         self._lengths = []
 
+    def unlearn(self) -> None:
+        """Begin again from the density at hand without what its steps told."""
+        self.forget()
+        self._steps = []
+
     def get_basemixers(self, nspins: int) -> list[Any]:
         """One of GPAW's mixers, for its metric; starts anew, and when GPAW resets it."""
         if nspins != 2:

@@ -32,8 +32,12 @@ _SMALLEST = 0.3  # eV; below it the potential is taken away
 _SHORTEST = 2  # iterations between two reductions
 _TILT = 0.1  # tangent of the angle that orbitals start off their place
 _TURNS = 10  # at first; more in an iteration amplify what its bands lack
+_FEWER = 4  # times, where energies swing
+_WARM = 1.0  # eV; the potential where the density has the orbitals already
+_LONG = 10  # iterations with one potential, after which the orbitals are no longer turned under it
 _TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
 _PATIENCE = 35  # iterations without the potential
+_HOPELESS = 40  # iterations; most orders are free of the potential after 16
 _STANDS = 4e-3  # eV; what a cell of 28 atoms may then still change
 
 
@@ -72,6 +76,8 @@ class OrderHold:
     turns: how often the orbitals may be turned in an iteration.
     energies: of the iterations without the potential, eV.
     since: how many of them there were when the number of turns was chosen.
+    warm: whether the next geometry starts from the wave functions of another one of its order.
+    waves: the module that keeps these.
     """
 
     shells: list[HeldShell]
@@ -90,6 +96,8 @@ class OrderHold:
     turns: int = _TURNS
     energies: list[float] = field(default_factory=list)
     since: int = 0
+    warm: bool = False
+    waves: Any = None
 
     @property
     def active(self) -> bool:
@@ -120,26 +128,41 @@ class OrderHold:
     def reduce(self, error: float) -> None:
         """Reduce the potential where the density error (per valence electron) allows it."""
         self.age += 1
+        if self.active and self.age >= _LONG:
+            self.turns = 0  # where two orbitals take turns, the density would follow them for ever
         if self.active and error < self.threshold and self.age >= _SHORTEST:
             smaller = self.potential * self.release
             self.potential, self.age = (smaller if smaller > _SMALLEST else 0.0), 0
+            if not self.active and not self.turns:
+                self.turns = _TURNS // 2
             for mixer in self.mixers:
                 mixer.forget()
 
-    def begin(self) -> None:
-        """Forget how the last geometry went; its orbitals stay."""
+    def begin(self, setups: Any, density: Any) -> None:
+        """Forget how the last geometry went. From its wave functions a weak potential is enough."""
         self.turns, self.energies, self.since = _TURNS, [], 0
+        if not (self.warm or self.orbitals):
+            return
+        self.potential, self.age = min(self.potential or _WARM, _WARM), 0
+        for shell in self.shells:
+            matrix = self.occupation(setups, density, shell)
+            filled = self.shell_tools.fullest_orbitals(matrix, shell.electrons)
+            self.orbitals[shell.atom, shell.spin] = filled
 
     def follow(self, energy: float) -> None:
         """Turn the orbitals less where the energies of iterations (eV) swing to and fro.
 
         A turn beyond the place where the new density wants the orbital comes back in the next.
+        In the end they are left alone, and the mixing forgets what it learned of their swings.
         """
         self.energies = [*self.energies, energy] if not self.active else []
         changes = np.diff(self.energies[max(self.since, len(self.energies) - 5) :])
         swings = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
-        if swings and np.abs(changes).max() > _TELLING:
-            self.turns, self.since = max(1, self.turns // 2), len(self.energies)
+        if self.turns and swings and np.abs(changes).max() > _TELLING:
+            self.turns, self.since = self.turns // _FEWER, len(self.energies)
+            if not self.turns:
+                for mixer in self.mixers:
+                    mixer.unlearn()
 
     @property
     def stands(self) -> bool:
@@ -176,14 +199,18 @@ class OrderHold:
             mixer.start_anew()
         density.calculate_normalized_charges_and_mix()
 
+    def occupation(self, setups: Any, density: Any, shell: HeldShell) -> Floats:
+        """Return the occupation matrix of a shell in the density."""
+        packed = self.utilities.unpack2(density.D_asp[shell.atom][shell.spin])
+        matrix: Floats = self.shell_tools.occupation(setups[shell.atom], packed)
+        return matrix
+
     def filled(self, setups: Any, density: Any) -> dict[HeldShell, Floats]:
         """Return the projectors on the filled orbitals of the shells that are filled in part."""
         result = {}
         for shell in self.shells:
-            setup = setups[shell.atom]
-            if 0 < shell.electrons < self.shell_tools.shell_blocks(setup)[0]:
-                packed = density.D_asp[shell.atom][shell.spin]
-                matrix = self.shell_tools.occupation(setup, self.utilities.unpack2(packed))
+            if 0 < shell.electrons < self.shell_tools.shell_blocks(setups[shell.atom])[0]:
+                matrix = self.occupation(setups, density, shell)
                 result[shell] = self.shell_tools.fullest_orbitals(matrix, shell.electrons)
         return result
 
@@ -223,7 +250,9 @@ def hold_order(hold: OrderHold) -> None:
 
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
         if self.niter == 1:
-            hold.begin()
+            hold.begin(wfs.setups, density)
+        elif self.niter > _HOPELESS and hold.active:
+            raise RuntimeError(f"the density did not settle in {_HOPELESS} iterations of the order")
         elif hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
             hold.follow(hamiltonian.e_total_extrapolated * HARTREE)

@@ -31,7 +31,7 @@ def turn_orbitals(hold: "OrderHold", wfs: Any, density: Any) -> float | None:
     the Hamiltonian of the iteration.
     """
     shells = [shell for shell in hold.shells if shell.electrons > 0]
-    if not shells:
+    if not shells or not hold.turns:
         return None
     given = {shell: _density(hold, density, shell) for shell in shells}
     start = {

@@ -1,4 +1,4 @@
-"""Filled orbitals of geometries computed before, as a start for others of the same charge order."""
+"""What geometries computed before give as a start for others of the same charge order."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redoxmc.data.queue import Queue
-from redoxmc.data.runner import Orbitals
+from redoxmc.data.runner import Start, waves_file
 from redoxmc.io.extxyz import COLUMN
 
 if TYPE_CHECKING:
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 _NEAR = 1.2  # Å; half of what separates two sites
 
 
-def known_orbitals(
-    atoms: "Atoms", candidates: "Iterable[tuple[Atoms, str]]", queue: Queue
-) -> Orbitals:
-    """Return the orbitals of the nearest geometry that is computed; none where there is none.
+def known_start(atoms: "Atoms", candidates: "Iterable[tuple[Atoms, str]]", queue: Queue) -> Start:
+    """Return the filled orbitals of the nearest geometry that has them, and the nearest waves.
 
     candidates: structures and their keys in the queue. One counts where it has the same charge
-    states and every atom near its place. A calculation that starts from its orbitals needs fewer
+    states and every atom near its place. A calculation that starts from another needs fewer
     iterations, and the geometries of an order get one orbital order.
     """
     wanted, near = list(atoms.arrays[COLUMN]), []
@@ -31,9 +29,11 @@ def known_orbitals(
             distances = np.linalg.norm((moved - np.round(moved)) @ atoms.cell.array, axis=1)
             if distances.max() < _NEAR:
                 near.append((float((distances**2).sum()), key))
-    for _, key in sorted(near):
+    keys = [key for _, key in sorted(near)]
+    files = (waves_file(queue.folder, key) for key in keys)
+    waves = next((file for file in files if file.is_file()), None)
+    for key in keys:
         for frame in queue.result(key):
             if "orbitals" in frame.info:
-                rows: Orbitals = np.asarray(frame.info["orbitals"]).tolist()
-                return rows
-    return []
+                return Start(np.asarray(frame.info["orbitals"]).tolist(), waves)
+    return Start(waves=waves)

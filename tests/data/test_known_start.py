@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from redoxmc.data.known_orbitals import known_orbitals
+from redoxmc.data.known_start import known_start
 from redoxmc.data.queue import Queue
+from redoxmc.data.runner import Start
 
 
 def structure(shift: float, states: str = "Fe2+ Fe3+") -> Atoms:
@@ -32,9 +33,18 @@ def test_the_nearest_geometry_of_the_order_that_is_computed_gives_the_start(tmp_
             frame.info["orbitals"] = [[0, 1, number, 0.5]]
             queue.store(name, [frame])
     pairs = [(atoms, name) for name, atoms in candidates.items()]
-    assert known_orbitals(structure(0.0), pairs, queue) == [[0.0, 1.0, 0.0, 0.5]]
+    assert known_start(structure(0.0), pairs, queue).orbitals == [[0.0, 1.0, 0.0, 0.5]]
     frame = candidates["through the boundary"].copy()
     frame.info["orbitals"] = [[0, 1, 7.0, 0.5]]
     queue.store("through the boundary", [frame])
-    assert known_orbitals(structure(0.0), pairs, queue)[0][2] == 7.0
-    assert known_orbitals(structure(2.5), pairs, queue) == []
+    assert known_start(structure(0.0), pairs, queue).orbitals[0][2] == 7.0
+    assert known_start(structure(2.5), pairs, queue) == Start()
+
+
+def test_the_nearest_waves_that_are_kept_come_with_it(tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    pairs = [(structure(shift), f"at{shift}") for shift in (0.1, 0.2, 0.3, 5.0)]
+    for shift in (0.3, 5.0):
+        (tmp_path / f"at{shift}.waves.npz").write_bytes(b"")
+    start = known_start(structure(0.0), pairs, queue)
+    assert start == Start(waves=tmp_path / "at0.3.waves.npz")
