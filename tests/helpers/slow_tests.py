@@ -55,7 +55,13 @@ SLOW = {
         10, (PACKAGE + "campaign/", PACKAGE + "results/", PACKAGE + "io/files.py")
     ),
     "tests/physics/test_dynamics_exact.py": Slow(
-        40, (PACKAGE + "dynamics/", PACKAGE + "moves/", PACKAGE + "engines/lammps.py")
+        4,
+        (
+            PACKAGE + "dynamics/",
+            PACKAGE + "moves/",
+            PACKAGE + "engines/lammps.py",
+            "tests/helpers/thermodynamic_integration.py",
+        ),
     ),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from lattice_engine import random_engine
 
 from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.insertion import InsertionRemoval
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.mixture import WeightedMixture
 from redoxmc.moves.pair_model import PairModel
@@ -84,6 +85,61 @@ def test_the_walk_of_a_chain_has_its_temperature():
     assert both.probabilities == (0.75, 0.25)
     assert both.at(300.0).moves[1].temperature == 300.0
     assert both.changes_ions
+
+
+MU, KAPPA = 0.03, 0.08
+ALL = [
+    np.concatenate([charges, ions])
+    for n in range(5)
+    for charges, ions in product(occupancies(4, n), occupancies(4, n))
+]
+
+
+def biased(state):
+    n = int(state[4:].sum())
+    return ENGINE.energy(state) - MU * n + KAPPA * n * n / 4
+
+
+def inserting(scale, counts=range(5), mu=MU):
+    models = {n: random_model(scale, seed=n) for n in counts}
+    insertion = InsertionRemoval(4)
+    return SurrogateWalk(4, models, True, 400.0, LENGTHS, insertion).semigrand(mu, KAPPA)
+
+
+@pytest.mark.parametrize("counts", [range(5), (0, 1, 3)])
+@pytest.mark.parametrize(("scale", "mu"), [(0.0, MU), (0.03, MU), (0.03, -0.2)])
+def test_walks_that_insert_ions_obey_detailed_balance(counts, scale, mu):
+    """Whatever the surrogates, whether all numbers of ions have one, and for a wrong potential."""
+    move = inserting(scale, counts, mu)
+    assert move.changes_count
+    assert_detailed_balance(move, biased, 400.0, ALL, ergodic=len(counts) == 5)
+
+
+def test_walks_that_insert_ions_sample_the_energy():
+    move = WeightedMixture(
+        [inserting(0.03), ChargeSwap(4), IonSwap(4, 4), InsertionRemoval(4)], [2.0, 1.0, 1.0, 1.0]
+    )
+    assert_boltzmann_sampling(move, biased, 400.0, ALL, chains=1500, steps=15)
+
+
+def test_a_perfect_surrogate_of_all_compositions_is_always_accepted():
+    move, rng = inserting(0.05), np.random.default_rng(1)
+
+    def exact(state):
+        n = int(state[4:].sum())
+        return move.models[n].energy(state) - MU * n + KAPPA * n * n / 4
+
+    counts = set()
+    for state in ALL:
+        proposal = move.propose(state, rng)
+        if proposal is not None:
+            end = proposal.apply(state)
+            counts.add(int(end[4:].sum() - state[4:].sum()))
+            gained = exact(end) - exact(state)
+            assert -gained / (8.617333262e-5 * 400.0) + proposal.log_apriori_ratio == pytest.approx(
+                0.0, abs=1e-9
+            )
+    assert {-1, 0, 1} <= counts
 
 
 def test_walks_grow_with_the_number_of_sites_that_change():

@@ -23,20 +23,24 @@ def correlated_draws(temperature, n, rng, stay=0.8):
 
 
 def test_errors_are_honest_over_300_repeats():
-    # 1800 intervals for each of four quantities, 95 % expected. Were those of a repeat all the same,
-    # fewer than 90 % or more than 99.4 % would hold with probability 4e-5 (binomial), else less.
+    # 1800 intervals for each of four quantities, 95 % expected. Were those of a repeat all the
+    # same, fewer than 90 % or more than 99.4 % would hold with probability 4e-5 (binomial).
+    # An anchor is refused where its ends are three errors apart: once in some hundred ladders.
     rng = np.random.default_rng(62)
-    covered = dict.fromkeys(FIELDS, 0)
+    covered, known = dict.fromkeys(FIELDS, 0), 0
     for _ in range(300):
         chains = [correlated_draws(t, 4000, rng) for t in TEMPERATURES]
         for a in ladder_averages(TEMPERATURES, chains, math.log(70), ground_degeneracy=1):
             exact = canonical_averages(LEVELS, ONES, a.temperature)
-            assert a.anchored
+            if not a.anchored:
+                continue
+            known += 1
             for field in FIELDS:
                 e = getattr(a, field)
                 covered[field] += abs(e.value - getattr(exact, field)) < 2 * e.standard_error
+    assert known > 0.95 * 1800
     for field, n in covered.items():
-        assert 0.90 <= n / 1800 <= 0.994, field
+        assert 0.90 <= n / known <= 0.994, field
 
 
 def test_ideal_limit():

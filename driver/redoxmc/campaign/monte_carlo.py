@@ -72,7 +72,10 @@ class MonteCarloSampler:
         if self._system.config.sampling.surrogate:
             models = make_surrogates(self._system, self._ranks, store, say)
             mixture = self._system.mixture
-            walk = SurrogateWalk(self._system.lattice.n_redox, models, mixture.changes_ions)
+            insertion = next((move for move in mixture.moves if move.changes_count), None)
+            walk = SurrogateWalk(
+                self._system.lattice.n_redox, models, mixture.changes_ions, insertion=insertion
+            )
             self._mixture = mixture.and_also(walk, WALKS)
 
     def bundles(self, store: Store) -> list[list[tuple[Ladder, int]]]:

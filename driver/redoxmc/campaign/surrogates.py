@@ -2,10 +2,12 @@
 
 In the first round states are drawn uniformly, in the later ones by walks on what is fitted so far,
 at the campaign's temperatures in turn: a surrogate must be right where the chains will be. All of
-it follows from the config, so that it is the same whatever the number of ranks.
+it follows from the config, so that it is the same whatever the number of ranks. In the semigrand
+ensemble one fit holds for all numbers of ions, each of which has a constant of its own.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +19,7 @@ from redoxmc.moves.pair_model import PairModel
 from redoxmc.moves.surrogate_walk import SurrogateWalk
 from redoxmc.results.store import Store
 from redoxmc.sampling.surrogate import Basis, Fit, fit, make_basis
-from redoxmc.structures.occupancy import occupancy_of_key
+from redoxmc.structures.occupancy import ions_of_key, occupancy_of_key
 
 ROUNDS = 4  # of drawing, relaxing and fitting
 STATES_PER_FEATURE = 4  # in all rounds together
@@ -34,32 +36,37 @@ def make_surrogates(
     Those that the store has are taken from it. A composition whose states are too few, or do not
     relax, has none: its chains then go without.
     """
-    counts = sorted(set(system.counts.values()))
-    missing = [n for n in counts if n not in store.surrogates]
+    groups = [[n] for n in sorted(set(system.counts.values()))]
+    if system.config.sampling.ensemble == "semigrand":
+        groups = [system.reachable_counts]
+    missing = [group for group in groups if not set(group) & set(store.surrogates)]
     if missing:
         say("fitting surrogates")
         basis = make_basis(system.host)
-        for n_ions in missing:
-            found = _train(system, ranks, store, basis, n_ions)
-            if found is not None:
-                store.surrogates[n_ions] = found
+        for counts in missing:
+            store.surrogates.update(_train(system, ranks, store, basis, counts))
     return {n: fitted.model for n, fitted in store.surrogates.items()}
 
 
-def _train(system: System, ranks: Ranks, store: Store, basis: Basis, n_ions: int) -> Fit | None:
+def _train(
+    system: System, ranks: Ranks, store: Store, basis: Basis, counts: list[int]
+) -> dict[int, Fit]:
+    """The surrogate of each of some numbers of ions, from one fit; none where states are few."""
     cache, lattice = store.cache, system.lattice
-    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(n_ions, 2, 0)))
-    energies = system.relaxed_energies(n_ions, cache)
-    wanted = max(LEAST_STATES, STATES_PER_FEATURE * basis.n_features)
+    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(counts[0], 2, 0)))
+    energies = system.energies(counts[0], cache)
+    n_features = basis.n_features + len(counts) - 1
+    wanted = max(LEAST_STATES, STATES_PER_FEATURE * n_features)
     temperatures = sorted(system.config.sampling.temperatures, reverse=True)
     chosen: dict[str, Occupancy] = {}
-    found: Fit | None = None
+    found: dict[int, Fit] = {}
     for _ in range(ROUNDS):
         batch: dict[str, Occupancy] = {}
         for place in range(wanted // ROUNDS):
             temperature = temperatures[place % len(temperatures)]
             for _try in range(TRIES):
-                state = _draw(system, n_ions, found, temperature, rng)
+                n_ions = counts[int(rng.integers(len(counts)))] if len(counts) > 1 else counts[0]
+                state = _draw(system, n_ions, found.get(n_ions), temperature, rng)
                 key = system.host.canonical_key(state)
                 if key not in chosen and key not in batch:
                     batch[key] = occupancy_of_key(key)
@@ -69,15 +76,22 @@ def _train(system: System, ranks: Ranks, store: Store, basis: Basis, n_ions: int
         cache.merge(ranks.gather(cache.take_fresh()))
         chosen |= {key: state for key, state in batch.items() if cache[key].energy is not None}
         if len(chosen) <= lattice.n_redox // 2 + 2:
-            return None
+            return {}
         # one fit for all: processors differ in the last digits
         found = ranks.share(partial(_fit, basis, chosen, store))
     return found
 
 
-def _fit(basis: Basis, chosen: dict[str, Occupancy], store: Store) -> Fit:
+def _fit(basis: Basis, chosen: dict[str, Occupancy], store: Store) -> dict[int, Fit]:
     energies = np.array([store.cache[key].energy for key in chosen], dtype=np.float64)
-    return fit(basis, list(chosen.values()), energies)
+    found = fit(basis, list(chosen.values()), energies)
+    own = np.array([ions_of_key(key) for key in chosen])
+    counts: list[int] = np.unique(own).tolist()
+    if len(counts) == 1:
+        return {counts[0]: found}
+    left = energies - np.array([found.model.energy(state) for state in chosen.values()])
+    constants = {n: found.model.constant + float(left[own == n].mean()) for n in counts}
+    return {n: Fit(replace(found.model, constant=c), found.error) for n, c in constants.items()}
 
 
 def _draw(
@@ -87,9 +101,12 @@ def _draw(
     lattice, sampled = system.lattice, system.mixture.changes_ions
     charges = np.zeros(lattice.n_redox, dtype=np.int8)
     charges[rng.permutation(lattice.n_redox)[: lattice.n_reduced(n_ions)]] = 1
-    x = next(x for x, n in system.counts.items() if n == n_ions)
+    x = next((x for x, n in system.counts.items() if n == n_ions), None)
     seeds = system.config.sampling.seeds
-    ions = system.ions(x, seeds[int(rng.integers(len(seeds)))])
+    if x is None:
+        ions = lattice.random_ions(n_ions, rng)
+    else:
+        ions = system.ions(x, seeds[int(rng.integers(len(seeds)))])
     state = np.concatenate([charges, rng.permutation(ions) if sampled else ions])
     if found is None:
         return state

@@ -81,11 +81,6 @@ def check_combinations(config: "Config", source: Path) -> None:
             "sampling.potential_exchange = true needs sampling.ensemble = 'semigrand' and two "
             f"or more values of sampling.chemical_potential; it has {potential}"
         )
-    if sampling.ensemble == "semigrand" and sampling.surrogate:
-        problem = (
-            "sampling.surrogate = true is for ensembles of fixed x: walks keep the number of ions; "
-            "leave it out with ensemble = 'semigrand'"
-        )
     if sampling.surrogate and not (config.one_couple and config.ions) and not problem:
         problem = (
             "sampling.surrogate = true is fitted to one couple of two charge states with ions; "

@@ -80,6 +80,13 @@ class Move(ABC):
         """
         return self
 
+    def semigrand(self, chemical_potential: float, stiffness: float) -> "Move":
+        """Return the move of a chain on E − μ n + κ n²/N; itself, where it depends on neither.
+
+        chemical_potential: μ, eV per ion. stiffness: κ, eV per redox site.
+        """
+        return self
+
     @classmethod
     def is_called(cls, name: str) -> bool:
         """Say whether a config means this move by the name; for moves that come in several sizes

@@ -46,9 +46,13 @@ class WeightedMixture(Move):
         """Whether one of its moves reaches all charge orders by itself."""
         return any(move.connects_all for move in self.moves)
 
-    def at(self, temperature: float) -> "WeightedMixture":
-        """Return the mixture of a chain at a temperature (K)."""
+    def at(
+        self, temperature: float, chemical_potential: float | None = None, stiffness: float = 0.0
+    ) -> "WeightedMixture":
+        """Return the mixture of a chain at a temperature (K), and at a chemical potential (eV)."""
         moves = [move.at(temperature) for move in self.moves]
+        if chemical_potential is not None:
+            moves = [move.semigrand(chemical_potential, stiffness) for move in moves]
         if all(new is old for new, old in zip(moves, self.moves, strict=True)):
             return self
         return WeightedMixture(moves, self.probabilities)

@@ -316,7 +316,7 @@ class PotentialExchange(Record):
 
 @dataclass(kw_only=True)
 class SurrogateRecord(Record):
-    """The pair model that walks go by."""
+    """The pair model that walks go by; in the semigrand ensemble of one fit for all x."""
 
     x: float  # ions per redox site
     error_eV_per_fu: float  # of its energies

@@ -118,7 +118,10 @@ def advance(
 
     Where it stops leaves no trace in the chains: what follows is the same bit for bit.
     """
-    mixtures = {chain.temperature: mixture.at(chain.temperature) for chain in ladder.chains}
+    mixtures = {
+        chain.name: mixture.at(chain.temperature, chain.chemical_potential, chain.stiffness)
+        for chain in ladder.chains
+    }
     while not ladder.finished(steps):
         alive = [chain for chain in ladder.chains if not chain.failure]
         boundary = (ladder.exchanges + 1) * ladder.interval
@@ -133,7 +136,7 @@ def advance(
                 if stop():
                     return
             while not chain.failure and chain.step < target:
-                step(chain, energies, mixtures[chain.temperature])
+                step(chain, energies, mixtures[chain.name])
                 if stop():
                     return
 
