@@ -89,7 +89,8 @@ def plot(path: Path, results: dict[str, dict[int, dict[str, Any]]]) -> None:
                     label = name if part == "test" else None
                     axes.plot(at, values, line, color=colour, label=label)
             axes.set_xscale("log")
-            axes.set_yscale("log")
+            if axes.dataLim.ymin > 0:  # not where there is nothing to draw
+                axes.set_yscale("log")
             axes.set_xlabel("training frames")
             axes.set_ylabel(title)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
