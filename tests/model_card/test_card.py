@@ -210,7 +210,7 @@ def test_the_zero_of_voltages_is_no_part_of_the_identity(folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('species = "Xx"\nenergy_eV_per_atom = -1.3', "metal.species = 'Xx'"),
+        ('species = "Na+"\nenergy_eV_per_atom = -1.3', "metal.species = 'Na\\+', but an element"),
         ('species = "Na"', "lacks the key 'metal.energy_eV_per_atom'"),
         ('species = "Na"\nenergy_eV_per_atom = nan', "metal.energy_eV_per_atom = nan"),
     ],

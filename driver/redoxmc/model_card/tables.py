@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from ase.data import chemical_symbols
-
 from redoxmc.errors import InputError
 from redoxmc.model_card.fields import Fields
 from redoxmc.species import Species
@@ -30,12 +28,10 @@ def read_metal(table: Fields) -> Metal | None:
     """The table [metal]; None where there is none."""
     if not table.data:
         return None
-    element = table.text("species")
-    if element not in chemical_symbols[1:]:
-        raise InputError(
-            f"{table.source}: metal.species = {element!r}, but the symbol of an element is needed."
-        )
-    return Metal(element, table.number("energy_eV_per_atom", -1e6, 1e6))
+    metal = table.species("species")
+    if metal.charge:
+        raise InputError(f"{table.source}: metal.species = '{metal}', but an element is needed.")
+    return Metal(metal.element, table.number("energy_eV_per_atom", -1e6, 1e6))
 
 
 def read_bonds(table: Fields, species: tuple[Species, ...]) -> dict[str, Bonds]:
