@@ -23,7 +23,7 @@ def test_the_nearest_geometry_of_the_order_that_is_computed_gives_the_start(tmp_
         "nearer, not computed": structure(0.1),
         "farther": structure(-0.3),
         "another order": structure(0.0, "Fe3+ Fe2+"),
-        "another site": structure(5.0),
+        "another site": structure(7.0),
         "through the boundary": structure(0.0),
     }
     candidates["through the boundary"].positions[1, 2] -= 9.9
@@ -38,7 +38,7 @@ def test_the_nearest_geometry_of_the_order_that_is_computed_gives_the_start(tmp_
     frame.info["orbitals"] = [[0, 1, 7.0, 0.5]]
     queue.store("through the boundary", [frame])
     assert known_start(structure(0.0), pairs, queue).orbitals[0][2] == 7.0
-    assert known_start(structure(2.5), pairs, queue) == Start()
+    assert known_start(structure(2.9), pairs, queue) == Start()
 
 
 def test_the_nearest_waves_that_are_kept_come_with_it(tmp_path: Path) -> None:

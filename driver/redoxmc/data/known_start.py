@@ -26,7 +26,9 @@ def known_start(atoms: "Atoms", candidates: "Iterable[tuple[Atoms, str]]", queue
     for other, key in candidates:
         if list(other.arrays[COLUMN]) == wanted:
             moved = other.get_scaled_positions() - atoms.get_scaled_positions()
-            distances = np.linalg.norm((moved - np.round(moved)) @ atoms.cell.array, axis=1)
+            moved -= np.round(moved)
+            moved -= moved.mean(axis=0)  # where the whole crystal lies is no difference
+            distances = np.linalg.norm(moved @ atoms.cell.array, axis=1)
             if distances.max() < _NEAR:
                 near.append((float((distances**2).sum()), key))
     keys = [key for _, key in sorted(near)]

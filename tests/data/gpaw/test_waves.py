@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from redoxmc.data.gpaw.waves import fits, indices, mapped
+from redoxmc.data.gpaw.waves import displaced, displacements, fits, indices, mapped
 
 SIZE = (6, 5, 4)
 
@@ -43,8 +43,30 @@ def test_waves_of_another_structure_do_not_fit() -> None:
     stored = {"positions": positions, "waves0": waves, "waves1": waves}
     assert fits(stored, wfs, positions)
     assert fits(stored, wfs, positions + np.array([[0.98, 0, 0], [0, 0, 0]]))  # over the boundary
-    assert not fits(stored, wfs, positions + np.array([[0.06, 0, 0], [0, 0, 0]]))  # 0.64 Å
+    assert not fits(
+        stored, wfs, positions + np.array([[0.12, 0, 0], [0, 0, 0]])
+    )  # 0.64 Å from the middle
+    assert fits(stored, wfs, positions + 0.1)  # all atoms alike
     assert not fits(stored, wfs, positions[:1])
     assert not fits(stored | {"waves2": waves}, wfs, positions)
     assert not fits({k: v for k, v in stored.items() if k != "waves1"}, wfs, positions)
     assert not fits(stored | {"waves1": np.zeros((4, 7))}, wfs, positions)
+
+
+def test_displaced_waves_are_those_of_a_displaced_crystal() -> None:
+    rng = np.random.default_rng(2)
+    own = rng.integers(-3, 4, size=(12, 3))
+    waves = rng.normal(size=(2, 12)) + 1j * rng.normal(size=(2, 12))
+    shift, place = np.array([0.3, -0.1, 0.25]), rng.random(3)
+
+    def value(coefficients: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return coefficients @ np.exp(2j * np.pi * (own @ at))
+
+    moved = displaced(waves, own, shift)
+    np.testing.assert_allclose(value(moved, place + shift), value(waves, place), atol=1e-12)
+
+
+def test_the_way_through_the_boundary_is_the_shortest() -> None:
+    np.testing.assert_allclose(
+        displacements([[0.95, 0.1, 0.5]], [[0.05, 0.9, 0.6]]), [[0.1, -0.2, 0.1]]
+    )

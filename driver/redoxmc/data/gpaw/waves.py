@@ -1,7 +1,8 @@
 """Wave functions of one geometry as a start for another of the same charge order, for GPAW.
 
 The plane waves of a cell that is a little different are found by their indices; then GPAW moves the
-waves from the old scaled positions to the new ones, as it does between the steps of a relaxation.
+waves from the old scaled positions to the new ones, as it does between the steps of a relaxation; a
+displacement of the whole crystal is a phase of each wave.
 The start has its density from them, and so the filled orbitals of the order: no atomic orbitals, no
 iterations with a fixed density.
 """
@@ -79,8 +80,8 @@ def fits(stored: Any, wfs: Any, positions: Any) -> bool:
     """Whether the stored waves are of as many bands and k-points, and atoms near their places."""
     if len(stored["positions"]) != len(positions) or f"waves{len(wfs.kpt_u)}" in stored:
         return False
-    moved = positions - stored["positions"]
-    bohr = (moved - np.round(moved)) @ wfs.gd.cell_cv
+    moved = displacements(stored["positions"], positions)
+    bohr = (moved - moved.mean(axis=0)) @ wfs.gd.cell_cv
     if np.linalg.norm(bohr, axis=1).max() * 0.529177 > _NEAR:
         return False
     return all(
@@ -89,16 +90,29 @@ def fits(stored: Any, wfs: Any, positions: Any) -> bool:
     )
 
 
+def displacements(old: Any, new: Any) -> Any:
+    """Return the shortest ways (n, 3) from old to new scaled positions."""
+    moved = np.asarray(new) - np.asarray(old)
+    return moved - np.round(moved)
+
+
+def displaced(waves: Any, own: Integers, shift: Any) -> Any:
+    """Return coefficients over plane waves `own` of waves displaced by `shift` (scaled)."""
+    return waves * np.exp(-2j * np.pi * (own @ shift))
+
+
 def _put(stored: Any, wfs: Any, positions: Any) -> None:
     """Give the wave functions of a file to GPAW and move them to the positions."""
     functions = importlib.import_module("gpaw.wavefunctions.arrays").PlaneWaveExpansionWaveFunctions
-    wfs.set_positions(stored["positions"], wfs.atom_partition)
+    shift = displacements(stored["positions"], positions).mean(axis=0)
+    wfs.set_positions((stored["positions"] + shift) % 1.0, wfs.atom_partition)
     for number, kpt in enumerate(wfs.kpt_u):
         kpt.psit = functions(
             wfs.bd.nbands, wfs.pd, wfs.dtype, kpt=kpt.q, dist=(wfs.bd.comm, -1, 1), spin=kpt.s
         )
         own = indices(wfs.pd, kpt.q)
-        kpt.psit.array[:] = mapped(stored[f"waves{number}"], stored[f"indices{number}"], own)
+        waves = mapped(stored[f"waves{number}"], stored[f"indices{number}"], own)
+        kpt.psit.array[:] = displaced(waves, own, shift)
         kpt.eps_n, kpt.f_n = stored[f"levels{number}"], stored[f"filled{number}"]
     wfs.orthonormalize()
     wfs.set_positions(positions, wfs.atom_partition)
