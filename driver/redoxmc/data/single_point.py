@@ -22,6 +22,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 _THIS_FILE = os.path.realpath(__file__)
 
 
@@ -73,13 +75,21 @@ def _run(folder: str) -> None:
         hold = _impose_order(job["order"], parameters)
     atoms.calc = calculator_class(job["calculator"])(**parameters)
     for number, positions in enumerate(job["positions"]):
-        atoms.positions = positions
+        drift = _drift(atoms, positions) if hold is not None else 0.0
+        atoms.positions = np.asarray(positions) - drift
         for step, last in _steps(atoms, job.get("relax", {})):
             result = {"geometry": number, "step": step, "last": last, **_evaluated(atoms, hold)}
+            result["positions"] = (np.asarray(result["positions"]) + drift).tolist()
             if hold is not None:
                 hold.warm = True  # the geometries to come
                 hold.waves.write_waves("waves.npz", atoms.calc)
             _hand_over(result)
+
+
+def _drift(atoms: Any, positions: Any) -> Any:
+    """How far (Å) the whole crystal lies from where it was: waves do not follow it there."""
+    moved = np.linalg.solve(atoms.cell.array.T, (np.asarray(positions) - atoms.positions).T).T
+    return (moved - np.round(moved)).mean(axis=0) @ atoms.cell.array
 
 
 def _steps(atoms: Any, relax: dict[str, float]) -> Iterator[tuple[int, bool]]:
