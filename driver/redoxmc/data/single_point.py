@@ -73,6 +73,9 @@ def _run(folder: str) -> None:
     hold = None
     if job["calculator"] == "gpaw":
         hold = _impose_order(job["order"], parameters)
+    waves = _beside("waves")
+    if hold is not None and job["order"].get("waves"):
+        waves.start_from(job["order"]["waves"], hold)
     atoms.calc = calculator_class(job["calculator"])(**parameters)
     for number, positions in enumerate(job["positions"]):
         drift = _drift(atoms, positions) if hold is not None else 0.0
@@ -82,7 +85,7 @@ def _run(folder: str) -> None:
             result["positions"] = (np.asarray(result["positions"]) + drift).tolist()
             if hold is not None:
                 hold.warm = True  # the geometries to come
-                hold.waves.write_waves("waves.npz", atoms.calc)
+                waves.write_waves("waves.npz", atoms.calc)
             _hand_over(result)
 
 
@@ -149,8 +152,7 @@ def _hand_over(result: dict[str, Any]) -> None:
 def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     """Offer the joint mixing to GPAW, and hold the shells [atom, spin, electrons] in order.
 
-    settings["orbitals"]: those to begin with, [atom, spin, upper triangle of the projector];
-    settings["waves"]: a file of wave functions to begin with, or None.
+    settings["orbitals"]: those to begin with, [atom, spin, upper triangle of the projector].
     """
     mixing, shells, order, turning = map(_beside, ("mixing", "shells", "order", "turning"))
     _beside("projectors").keep_projectors()
@@ -169,9 +171,6 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
         place = int(atom), int(spin)
         hold.known[place] = shells.from_triangle(numbers, electrons[place])
     order.hold_order(hold)
-    hold.waves = _beside("waves")
-    if settings.get("waves"):
-        hold.waves.start_from(settings["waves"], hold)
     return hold
 
 

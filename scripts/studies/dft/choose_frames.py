@@ -33,7 +33,7 @@ MEDIUM = {
     "led_symmetric": 6, "led_hop": 6,
 }  # fmt: skip
 # Half-way along swaps, again in the order at the other end. (At relaxed states of another order
-# PBE+U does not hold an order: of seven tried, six became another, one did not converge.)
+# PBE+U did not hold an order: what was tried became another, or did not converge.)
 PAIRS = 30
 HUGE = 16
 NEIGHBOURS = 6

@@ -77,7 +77,6 @@ class OrderHold:
     energies: of the iterations without the potential, eV.
     since: how many of them there were when the number of turns was chosen.
     warm: whether the next geometry starts from the wave functions of another one of its order.
-    waves: the module that keeps these.
     """
 
     shells: list[HeldShell]
@@ -97,7 +96,6 @@ class OrderHold:
     energies: list[float] = field(default_factory=list)
     since: int = 0
     warm: bool = False
-    waves: Any = None
 
     @property
     def active(self) -> bool:
