@@ -7,7 +7,7 @@ from conftest import REPO
 
 from redoxmc.config.campaign import Config
 from redoxmc.config.training import TrainingConfig
-from redoxmc.results import runs, summary
+from redoxmc.results import mixing, phases, points, runs, states, summary
 from redoxmc.results.record import Record
 from reference_pages.config_page import CAMPAIGN_TABLES, TABLES_OF_TABLES, TRAINING_TABLES
 from reference_pages.results_page import described
@@ -56,7 +56,7 @@ def test_keys_have_their_unit_and_range():
 def test_every_record_of_results_is_there():
     kinds = {
         kind
-        for module in (runs, summary)
+        for module in (mixing, phases, points, runs, states, summary)
         for _, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, Record) and kind is not Record
     }

@@ -7,7 +7,7 @@ import pytest
 from redoxmc.campaign.failures import refuse_empty
 from redoxmc.errors import NoResultError
 from redoxmc.report.tables import failures
-from redoxmc.results.summary import EnumeratedState, Enumeration, FailedEnumeratedState
+from redoxmc.results.states import EnumeratedState, Enumeration, FailedEnumeratedState
 
 
 def summary(*points):

@@ -20,7 +20,7 @@ from redoxmc.report.plots import (
     plot_states,
     plot_traces,
 )
-from redoxmc.results.summary import Phases, VoltagePlateau
+from redoxmc.results.phases import Phases, VoltagePlateau
 
 
 def has_colour(path, colour, at_least=20):

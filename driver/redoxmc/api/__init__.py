@@ -12,7 +12,7 @@ from redoxmc.data.session_calculator import SessionCalculator
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.model_card import load_card
 from redoxmc.report.loading import Results, load_results
-from redoxmc.results.summary import Enumeration
+from redoxmc.results.states import Enumeration
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator

@@ -9,12 +9,7 @@ from redoxmc.campaign.system import System, load_system
 from redoxmc.config.campaign import Source, name_of
 from redoxmc.errors import InputError
 from redoxmc.report.spectrum import Spectrum, split_entropies
-from redoxmc.results.summary import (
-    EnumeratedState,
-    Enumeration,
-    ExactPoint,
-    FailedEnumeratedState,
-)
+from redoxmc.results.states import EnumeratedState, Enumeration, ExactPoint, FailedEnumeratedState
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.structures.enumeration import distinct_orders, n_orders, orders_with
 from redoxmc.structures.occupancy import occupancy_of_key

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from redoxmc.campaign.parallel import Ranks
 from redoxmc.errors import NoResultError
 from redoxmc.results.replica import AnyChain
-from redoxmc.results.summary import Enumeration
+from redoxmc.results.states import Enumeration
 
 
 def failed_concentrations(chains: Iterable[AnyChain]) -> dict[float, str]:

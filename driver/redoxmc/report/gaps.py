@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from redoxmc.results.mixing import Exchange, PotentialExchange, SemigrandExchange
 from redoxmc.results.store import Store
-from redoxmc.results.summary import Exchange, PotentialExchange, SemigrandExchange
 from redoxmc.sampling.chain import Chain
 from redoxmc.sampling.ladder import Ladder, Line
 from redoxmc.structures.lattice import Floats

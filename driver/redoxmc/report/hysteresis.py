@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.report.analysis import Analysis
-from redoxmc.results.summary import EnergyHysteresis, Hysteresis, IsothermHysteresis
+from redoxmc.results.mixing import EnergyHysteresis, Hysteresis, IsothermHysteresis
 from redoxmc.sampling.chain import Chain
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.correlation import standard_error

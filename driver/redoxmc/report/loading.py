@@ -9,8 +9,9 @@ from redoxmc.report.observe import Observer, observe
 from redoxmc.report.summary import summarize
 from redoxmc.results.record import Record, to_dataframe
 from redoxmc.results.runs import Step
+from redoxmc.results.states import KnownState
 from redoxmc.results.store import Store, load
-from redoxmc.results.summary import KnownState, Summary
+from redoxmc.results.summary import Summary
 from redoxmc.structures.lattice import Lattice
 from redoxmc.structures.occupancy import ions_of_key
 

@@ -9,7 +9,7 @@ from redoxmc.report.analysis import Analysis
 from redoxmc.report.averages import MAX_R_HAT, exceeds
 from redoxmc.report.remarks import have_moved
 from redoxmc.report.thermo import add_hulls
-from redoxmc.results.summary import ThermoPoint
+from redoxmc.results.points import ThermoPoint
 from redoxmc.structures.host import Host
 from redoxmc.structures.occupancy import occupancy_key, occupancy_of_key
 from redoxmc.thermo.correlation import split_r_hat, standard_error

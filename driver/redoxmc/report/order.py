@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from redoxmc.results.runs import Order
-from redoxmc.results.summary import Peak
+from redoxmc.results.states import Peak
 from redoxmc.structures.lattice import Floats, Ints, Lattice
 from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.structures.occupancy import occupancy_of_key

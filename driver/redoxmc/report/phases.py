@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from redoxmc.report.analysis import Analysis
-from redoxmc.results.summary import Curve, PhaseBoundary, Phases, ThermoPoint, VoltagePlateau
+from redoxmc.results.phases import PhaseBoundary, Phases, VoltagePlateau
+from redoxmc.results.points import Curve, ThermoPoint
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.boundaries import Boundary, phase_boundaries
 from redoxmc.thermo.hull import two_phase_regions

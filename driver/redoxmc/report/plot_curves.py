@@ -20,7 +20,7 @@ from redoxmc.report.plot_style import (
     series_style,
     temperature_colours,
 )
-from redoxmc.results.summary import Phases, VoltagePlateau
+from redoxmc.results.phases import Phases, VoltagePlateau
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from redoxmc.report.plot_style import STYLE, make_panels, save, temperature_colours
-from redoxmc.results.summary import EnergyHysteresis, IsothermHysteresis
+from redoxmc.results.mixing import EnergyHysteresis, IsothermHysteresis
 
 
 def plot_energy_branches(path: Path, records: Sequence[EnergyHysteresis]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from redoxmc.report.analysis import Analysis
-from redoxmc.results.summary import SemigrandPoint
+from redoxmc.results.points import SemigrandPoint
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import MIN_EFFECTIVE, split_r_hat, standard_error
 

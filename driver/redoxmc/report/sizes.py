@@ -10,8 +10,8 @@ from redoxmc.errors import InputError
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.phases import boundary_records, free_energies, lacking
 from redoxmc.report.thermo import thermo_records
+from redoxmc.results.phases import SizeBoundary, SizePoint, Sizes
 from redoxmc.results.store import load
-from redoxmc.results.summary import SizeBoundary, SizePoint, Sizes
 from redoxmc.structures.lattice import Floats
 from redoxmc.thermo.sizes import infinite_size
 from redoxmc.units import KB

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from redoxmc.report.analysis import Analysis
-from redoxmc.results.summary import Start, ThermoPoint
+from redoxmc.results.mixing import Start
+from redoxmc.results.points import ThermoPoint
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import standard_error
 

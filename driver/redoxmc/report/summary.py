@@ -25,18 +25,11 @@ from redoxmc.report.remarks import lost_in_states
 from redoxmc.report.semigrand import semigrand_records
 from redoxmc.report.starts import start_records
 from redoxmc.report.thermo import thermo_records
+from redoxmc.results.mixing import SurrogateRecord, UniformDraws
 from redoxmc.results.record import to_json
+from redoxmc.results.states import FailedState, LowestState
 from redoxmc.results.store import Store, collect_geometries, load, merge, save
-from redoxmc.results.summary import (
-    FailedState,
-    HostRecord,
-    LowestState,
-    MdSummary,
-    MonteCarloSummary,
-    Summary,
-    SurrogateRecord,
-    UniformDraws,
-)
+from redoxmc.results.summary import HostRecord, MdSummary, MonteCarloSummary, Summary
 from redoxmc.structures.occupancy import ions_of_key
 
 

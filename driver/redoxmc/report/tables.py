@@ -5,7 +5,8 @@ from typing import Any
 
 from redoxmc.report.remarks import remarks
 from redoxmc.results.record import Record, columns_of
-from redoxmc.results.summary import Enumeration, Summary
+from redoxmc.results.states import Enumeration
+from redoxmc.results.summary import Summary
 from redoxmc.structures.occupancy import ions_of_key
 
 UNKNOWN = "–"

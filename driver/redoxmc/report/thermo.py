@@ -6,7 +6,7 @@ import numpy as np
 
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.averages import Thermal, thermal_averages
-from redoxmc.results.summary import Curve, ThermoPoint
+from redoxmc.results.points import Curve, ThermoPoint
 from redoxmc.sampling.chain import Chain
 from redoxmc.thermo.correlation import MIN_EFFECTIVE, split_r_hat, standard_error
 from redoxmc.thermo.hull import formation_energies, on_hull

@@ -5,7 +5,7 @@ import types
 import typing
 from typing import Any
 
-from redoxmc.results import runs, summary
+from redoxmc.results import mixing, phases, points, runs, states, summary
 from redoxmc.results.record import Record
 from redoxmc.sampling.chain import MoveCount
 from reference_pages.config_page import MADE
@@ -36,46 +36,46 @@ SECTIONS: dict[str, tuple[str, list[type]]] = {
     ),
     "thermo": (
         "A row for each x (or chemical potential) and temperature.",
-        [summary.ThermoPoint, summary.SemigrandPoint],
+        [points.ThermoPoint, points.SemigrandPoint],
     ),
     "Other lists": (
         "What else summary.json holds.",
         [
-            summary.VoltagePlateau,
-            summary.LowestState,
-            summary.Peak,
-            summary.FailedState,
-            summary.Start,
-            summary.Hysteresis,
-            summary.EnergyHysteresis,
-            summary.IsothermHysteresis,
-            summary.Exchange,
-            summary.SemigrandExchange,
-            summary.PotentialExchange,
-            summary.SurrogateRecord,
-            summary.UniformDraws,
-            summary.Curve,
-            summary.Phases,
-            summary.PhaseBoundary,
+            phases.VoltagePlateau,
+            states.LowestState,
+            states.Peak,
+            states.FailedState,
+            mixing.Start,
+            mixing.Hysteresis,
+            mixing.EnergyHysteresis,
+            mixing.IsothermHysteresis,
+            mixing.Exchange,
+            mixing.SemigrandExchange,
+            mixing.PotentialExchange,
+            mixing.SurrogateRecord,
+            mixing.UniformDraws,
+            points.Curve,
+            phases.Phases,
+            phases.PhaseBoundary,
         ],
     ),
     "enumerate --json": (
         "Exact averages of a small cell.",
         [
-            summary.Enumeration,
-            summary.EnumeratedState,
-            summary.FailedEnumeratedState,
-            summary.ExactPoint,
+            states.Enumeration,
+            states.EnumeratedState,
+            states.FailedEnumeratedState,
+            states.ExactPoint,
         ],
     ),
     "analyze --sizes --json": (
         "Cells of several sizes, extrapolated.",
-        [summary.Sizes, summary.SizePoint, summary.SizeBoundary],
+        [phases.Sizes, phases.SizePoint, phases.SizeBoundary],
     ),
     "Frames of pandas": (
         '`to_dataframe("states")` and `to_dataframe("traces")`, and what `observe` returns. '
         "The other frames have the lists above.",
-        [summary.KnownState, runs.Step, runs.Observation],
+        [states.KnownState, runs.Step, runs.Observation],
     ),
 }
 _NAMES = {float: "number", int: "whole number", str: "text", bool: "true or false", Any: "any"}
@@ -84,9 +84,10 @@ _NAMES = {float: "number", int: "whole number", str: "text", bool: "true or fals
 def results_page() -> str:
     """The reference of the rows of results."""
     parts = [
-        f"{MADE}# Results\n\nRows of results are dataclasses (`driver/redoxmc/results/runs.py`, "
-        "`summary.py`), from which `summary.json`, the tables of terminal and page, and frames of "
-        "pandas follow. A field of an inner row is the column `outer.field` there. "
+        f"{MADE}# Results\n\nRows of results are dataclasses (in `driver/redoxmc/results/`: "
+        "`runs.py`, `points.py`, `phases.py`, `states.py`, `mixing.py`, `summary.py`), from which "
+        "`summary.json`, the tables of terminal and page, and frames of pandas follow. A field of "
+        "an inner row is the column `outer.field` there. "
         "x is ions per redox site; f.u. is a formula unit, one redox site.\n"
     ]
     for name, (text, kinds) in SECTIONS.items():
