@@ -4,6 +4,7 @@ mpirun -n 2 python on_pretended_gpus.py LIBRARY RESULT.json MODEL_FOLDER...
 """
 
 import ctypes
+import importlib
 import json
 import os
 import sys
@@ -11,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch  # noqa: F401  before LAMMPS, and before the library that registers with it
 from mpi4py import MPI
 
 from redoxmc.campaign.parallel import split_ranks
@@ -36,7 +36,8 @@ def difference(found: SinglePoint, expected: SinglePoint) -> float:
 
 def main(library: str, out: str, folders: list[str]) -> None:
     """Write, of each rank, differences by model, crossings of a call, and the GPU that was used."""
-    gpus = ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
+    gpus = ctypes.CDLL(library, ctypes.RTLD_GLOBAL)  # it must be there when torch looks for GPUs
+    importlib.import_module("torch")  # before LAMMPS
     world = MPI.COMM_WORLD
     split_ranks(1)
     found = {}

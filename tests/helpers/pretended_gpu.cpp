@@ -3,6 +3,7 @@
 // that no operation meets tensors of two devices, and how often data cross.
 
 #include <ATen/EmptyTensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
@@ -17,6 +18,20 @@ namespace {
 
 using Guard = c10::impl::FakeGuardImpl<c10::DeviceType::CUDA>;
 C10_REGISTER_GUARD_IMPL(CUDA, Guard)
+
+struct CUDAHooks final : at::CUDAHooksInterface {
+  explicit CUDAHooks(at::CUDAHooksArgs) {}
+  void init() const override {}
+  bool hasCUDA() const override { return true; }
+  bool isBuilt() const override { return true; }
+  bool isAvailable() const override { return true; }
+  bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
+  c10::DeviceIndex deviceCount() const override { return 8; }
+};
+using at::CUDAHooksArgs;
+using at::CUDAHooksRegistry;
+using at::RegistererCUDAHooksRegistry;
+REGISTER_CUDA_HOOKS(CUDAHooks)
 
 int crossings[3];    // to a GPU, from one, and single numbers that the host has asked for
 int used;            // bits of the GPUs that memory was taken on
@@ -80,11 +95,23 @@ at::Tensor copy_and_resize(const at::Tensor &from, const at::Tensor &to)
 void run_on_cpu(const c10::OperatorHandle &operation, torch::jit::Stack *stack)
 {
   const auto count = operation.schema().arguments().size();
+  const auto here = [&](const at::Tensor &tensor) {
+    TORCH_CHECK(!tensor.defined() || tensor.is_cuda() || tensor.dim() == 0,
+                "tensors of two devices meet in ", operation.schema().name());
+    return tensor;
+  };
   for (std::size_t k = stack->size() - count; k < stack->size(); k++) {
-    const c10::IValue &argument = (*stack)[k];
-    if (argument.isTensor() && argument.toTensor().defined())
-      TORCH_CHECK(argument.toTensor().is_cuda() || argument.toTensor().dim() == 0,
-                  "tensors of two devices meet in ", operation.schema().name());
+    c10::IValue &argument = (*stack)[k];
+    if (argument.isTensor()) here(argument.toTensor());
+    if (!argument.isList() || argument.isTensorList()) continue;
+    // lists of indices, which the fallback of torch may leave where they are
+    c10::List<std::optional<at::Tensor>> indices;
+    for (const c10::IValue &index : argument.toListRef())
+      if (index.isTensor() && index.toTensor().defined())
+        indices.push_back(on_host(here(index.toTensor())));
+      else if (index.isNone() || index.isTensor())
+        indices.push_back(std::nullopt);
+    if (indices.size() == argument.toListRef().size()) argument = indices;
   }
   if (operation.schema().name() == "aten::_local_scalar_dense") crossings[2]++;
   const bool outside = std::exchange(on_cpu, true);
