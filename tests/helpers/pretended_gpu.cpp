@@ -33,7 +33,7 @@ using at::CUDAHooksRegistry;
 using at::RegistererCUDAHooksRegistry;
 REGISTER_CUDA_HOOKS(CUDAHooks)
 
-int crossings[3];    // to a GPU, from one, and single numbers that the host has asked for
+int crossings[2];    // to a GPU, from one
 int used;            // bits of the GPUs that memory was taken on
 thread_local bool on_cpu = false;    // within an operation, whose own copies do not count
 
@@ -113,7 +113,6 @@ void run_on_cpu(const c10::OperatorHandle &operation, torch::jit::Stack *stack)
         indices.push_back(std::nullopt);
     if (indices.size() == argument.toListRef().size()) argument = indices;
   }
-  if (operation.schema().name() == "aten::_local_scalar_dense") crossings[2]++;
   const bool outside = std::exchange(on_cpu, true);
   at::native::cpu_fallback(operation, stack);
   on_cpu = outside;
