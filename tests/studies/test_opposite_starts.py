@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from opposite_starts.chain import check_settings
 from opposite_starts.meeting import (
     Mean,
     by_patch,
@@ -16,6 +17,7 @@ from opposite_starts.meeting import (
     patches,
     second_half,
 )
+from redoxmc.errors import InputError
 from redoxmc.structures.neighbours import neighbour_shells
 from redoxmc.thermo.order import warren_cowley
 
@@ -77,6 +79,12 @@ def test_errors_of_patches_cover_the_mean_of_slow_chains():
 )
 def test_two_chains_meet_within_errors_that_tell_them_apart(first, second, starts, met):
     assert meet(first, second, starts).met is met
+
+
+def test_a_chain_does_not_go_on_with_other_settings(tmp_path):
+    check_settings({"steps": 16, "model": "a"}, {"steps": 16, "model": "a"}, tmp_path)
+    with pytest.raises(InputError, match="was made with steps 16, not 8"):
+        check_settings({"steps": 16, "model": "a"}, {"steps": 8, "model": "a"}, tmp_path)
 
 
 def test_orders_are_kept_as_text():

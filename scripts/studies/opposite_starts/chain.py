@@ -18,6 +18,7 @@ from opposite_starts.crystal import (
     types,
 )
 from opposite_starts.meeting import occupancy_of_text, occupancy_text
+from redoxmc.errors import InputError
 
 STEP, SWAP_STEP = 0.002, 0.005  # ps, of the dynamics and of the paths of swaps
 HEAT = 200  # steps of dynamics before the first record
@@ -27,7 +28,7 @@ HEAT = 200  # steps of dynamics before the first record
 class Settings:
     """What a chain is made with; it stands in its first record."""
 
-    cells: tuple[int, ...]  # unit cells along each vector
+    cells: list[int]  # unit cells along each vector
     temperature: float  # K
     attempts: int  # of a record
     steps: int  # of dynamics in a record
@@ -46,13 +47,18 @@ def read_records(folder: Path, start: str) -> list[dict[str, Any]]:
 def run(
     folder: Path, start: str, model: Path, settings: Settings, swaps: float, minutes: float
 ) -> None:
-    """Append records until there are so many accepted swaps per ion, or the time is over."""
+    """Append records until there are so many accepted swaps per ion, or the time is over.
+
+    Raises InputError where the records in folder were made with other settings.
+    """
     began, cpu = time.monotonic(), time.process_time()
     lines, state = folder / f"{start}.jsonl", folder / f"{start}.restart"
     order = starts(folder, model, settings.cells)[start]
+    with_model = asdict(settings) | {"model": model.name}
     records: list[dict[str, Any]] = []
     if state.exists():
         lmp, records = _resumed(folder, start, model)
+        check_settings(records[0]["settings"], with_model, folder)
         atoms, _ = redox_sites(lmp)
     else:
         lmp = crystal(model, settings.cells)
@@ -78,13 +84,23 @@ def run(
         record["wall_s"] = round(spent["wall_s"] + time.monotonic() - began, 1)
         record["moves_s"] = round(spent["moves_s"] + asked(7), 1)
         if not records:
-            record["settings"] = asdict(settings) | {"model": model.name}
+            record["settings"] = with_model
         records.append(record)
         new = state.with_suffix(".new")
         lmp.command(f"write_restart {new}")
         with lines.open("a") as file:
             file.write(json.dumps(record) + "\n")
         new.replace(state)
+
+
+def check_settings(recorded: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
+    """Raise InputError where a chain would go on with other settings than it was begun with."""
+    for name, value in asked.items():
+        if recorded[name] != value:
+            raise InputError(
+                f"{folder}: was made with {name} {recorded[name]}, not {value}; go on with the "
+                f"former, or into another folder."
+            )
 
 
 def _resumed(folder: Path, start: str, model: Path) -> tuple[Any, list[dict[str, Any]]]:
