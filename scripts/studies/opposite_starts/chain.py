@@ -68,7 +68,10 @@ def run(
     seed = settings.seed + 100 * STARTS.index(start)
     _dynamics(lmp, settings, seed, len(records))
     spent = {name: records[-1][name] if records else 0.0 for name in ("cpu_s", "wall_s", "moves_s")}
-    asked = lambda k: lmp.extract_fix("swap", 0, 1, k - 1)  # noqa: E731
+
+    def asked(k: int) -> float:
+        return float(lmp.extract_fix("swap", 0, 1, k - 1))
+
     while asked(2) < swaps * len(atoms) / 2 and time.monotonic() - began < 60 * minutes:
         lmp.commands_list([f"timestep {STEP}", f"run {settings.steps} post no"])
         record = {

@@ -91,7 +91,8 @@ def repeated(
     unit = np.asarray(SMALL)
     folded = (large * cells % unit) / unit
     apart = (folded[:, None] - small[None] + 0.5) % 1.0 - 0.5
-    return np.asarray(order, dtype=np.int64)[(apart**2).sum(axis=2).argmin(axis=1)]
+    nearest: NDArray[np.int64] = (apart**2).sum(axis=2).argmin(axis=1)
+    return np.asarray(order, dtype=np.int64)[nearest]
 
 
 def starts(folder: Path, model: Path, cells: Sequence[int]) -> dict[str, dict[str, Any]]:
