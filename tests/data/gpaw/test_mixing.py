@@ -70,6 +70,17 @@ def test_it_finds_the_fixed_point_of_grid_and_matrices_where_plain_mixing_diverg
     assert plain[-1] > plain[1]
 
 
+def test_it_learns_from_as_many_steps_as_asked_for_and_from_few_while_held() -> None:
+    apply, _, _ = linear_map(1)
+    one = mixer(nmaxold=6)
+    for count, kept in ((2, 1), (5, 4), (8, 6), (20, 6)):
+        iterate(one, apply, count)
+        assert len(one._steps) == kept
+    one.held = True
+    iterate(one, apply, 20)
+    assert len(one._steps) == 3
+
+
 def test_the_error_is_of_charge_or_spin_whichever_is_larger() -> None:
     one = mixer()
     bases = one.get_basemixers(2)
@@ -158,6 +169,8 @@ def test_a_step_much_longer_than_the_last_ones_is_shortened() -> None:
     np.testing.assert_allclose(one._not_too_far(100.0 * unit), 100.0 * unit)
     one._lengths.append(20.0)
     np.testing.assert_allclose(one._not_too_far(100.0 * unit), 7.5 * unit)
+    one.held = True  # levels cross: a step must find its length again
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 100.0 * unit)
     np.testing.assert_allclose(one._not_too_far(7.0 * unit), 7.0 * unit)
     np.testing.assert_allclose(one._not_too_far(0.0 * unit), 0.0 * unit)
     one.forget()

@@ -16,7 +16,9 @@ Floats = npt.NDArray[np.float64]
 _ION = 14.0  # Bohr^3: the d electrons of an ion, to weigh the smooth density against matrices
 _RIDGE = 1e-3  # relative; with less the soft modes (orbitals that turn) are overshot
 
+_HELD = 3  # steps to learn from while a potential acts: levels cross, the older ones mislead
 _SEVERAL = 4  # steps that tell how long a step is
+_USUAL = 6  # the last steps
 _FAR = 3.0  # times the median of their lengths
 
 
@@ -40,6 +42,8 @@ class JointMixer:
     step changed stays true when the map itself is shifted (a potential taken away), except for the
     step across the shift, which `forget` leaves out.
 
+    nmaxold: how many steps it learns from.
+    held: whether a potential acts that is still to be taken away.
     error: error of the last density in electrons.
     shifted: whether the map has changed since.
     """
@@ -49,6 +53,7 @@ class JointMixer:
     def __init__(self, base_class: Any, beta: float, nmaxold: int, weight: float) -> None:
         self.basemixerclass = base_class  # GPAW's log asks for it by this name
         self.beta, self.nmaxold, self.weight = beta, nmaxold, weight
+        self.held = False
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -96,7 +101,8 @@ class JointMixer:
             self._steps.append((new[0] - old[0], new[1] - old[1], new[2] - old[2]))
             self._lengths.append(float(np.linalg.norm(self._steps[-1][0])))
         self._last, self.shifted = now, False
-        del self._steps[: len(self._steps) - self.nmaxold]
+        kept = min(_HELD, self.nmaxold) if self.held else self.nmaxold
+        del self._steps[: max(0, len(self._steps) - kept)]
         self._input = self._next_input(*now)
         nt_sg[:] = self._input[: nt_sg.size].reshape(nt_sg.shape)
         start = nt_sg.size
@@ -117,9 +123,9 @@ class JointMixer:
 
     def _not_too_far(self, way: Floats) -> Floats:
         """Shorten a step that goes much farther than the last ones: noise taken for a soft mode."""
-        if len(self._lengths) < _SEVERAL:
+        if self.held or len(self._lengths) < _SEVERAL:
             return way
-        usual = float(np.median(self._lengths[-self.nmaxold :]))
+        usual = float(np.median(self._lengths[-_USUAL:]))
         return way * min(1.0, _FAR * usual / max(float(np.linalg.norm(way)), 1e-30))
 
     def _metric(self, base: Any, residual: Floats, shape: tuple[int, ...]) -> Floats:
