@@ -17,6 +17,8 @@ _ION = 14.0  # Bohr^3: the d electrons of an ion, to weigh the smooth density ag
 _RIDGE = 1e-3  # relative; with less the soft modes (orbitals that turn) are overshot
 
 _HELD = 3  # steps to learn from while a potential acts: levels cross, the older ones mislead
+_STIFFEST = 6.0  # what a transfer of charge between shells changes the residual by
+_JUMP = 15.0  # a change beyond it is no response, but an orbital that became another one
 _SEVERAL = 4  # steps that tell how long a step is
 _USUAL = 6  # the last steps
 _FAR = 3.0  # times the median of their lengths
@@ -97,13 +99,17 @@ class JointMixer:
         )
         now = self._input, residual, self._metric(base, residual, nt_sg.shape)
         if self._last is not None and not self.shifted:
-            new, old = now, self._last
-            self._steps.append((new[0] - old[0], new[1] - old[1], new[2] - old[2]))
-            self._lengths.append(float(np.linalg.norm(self._steps[-1][0])))
-        self._last, self.shifted = now, False
+            step, change, measured = (new - old for new, old in zip(now, self._last, strict=True))
+            length = float(np.linalg.norm(step))
+            self._lengths.append(length)
+            self.shifted = bool(np.sqrt(max(change @ measured, 0.0)) > _JUMP * length)
+            if not self.shifted:
+                self._steps.append((step, change, measured))
+        self._last = now
         kept = min(_HELD, self.nmaxold) if self.held else self.nmaxold
         del self._steps[: max(0, len(self._steps) - kept)]
         self._input = self._next_input(*now)
+        self.shifted = False
         nt_sg[:] = self._input[: nt_sg.size].reshape(nt_sg.shape)
         start = nt_sg.size
         for d in d_asp.values():
@@ -119,14 +125,20 @@ class JointMixer:
             weights = anderson_weights((products + products.T) / 2, overlaps)
             for weight, (step, change, _) in zip(weights, self._steps, strict=True):
                 new -= weight * (step + self.beta * change)
-        return given + self._not_too_far(new - given)
+        return given + self._not_too_far(new - given, residual)
 
-    def _not_too_far(self, way: Floats) -> Floats:
-        """Shorten a step that goes much farther than the last ones: noise taken for a soft mode."""
-        if self.held or len(self._lengths) < _SEVERAL:
+    def _not_too_far(self, way: Floats, residual: Floats) -> Floats:
+        """Shorten a step that goes much farther than the last ones: noise taken for a soft mode.
+
+        The first one across a shift is as long as the stiffest response allows.
+        """
+        if self.shifted:
+            longest = float(np.linalg.norm(residual)) / _STIFFEST
+        elif self.held or len(self._lengths) < _SEVERAL:
             return way
-        usual = float(np.median(self._lengths[-_USUAL:]))
-        return way * min(1.0, _FAR * usual / max(float(np.linalg.norm(way)), 1e-30))
+        else:
+            longest = _FAR * float(np.median(self._lengths[-_USUAL:]))
+        return way * min(1.0, longest / max(float(np.linalg.norm(way)), 1e-30))
 
     def _metric(self, base: Any, residual: Floats, shape: tuple[int, ...]) -> Floats:
         """The residual with its charge part in GPAW's metric, in units of the matrices."""
