@@ -38,6 +38,7 @@ SLOW = {
         1, (PACKAGE + "thermo/", PACKAGE + "sampling/", PACKAGE + "moves/")
     ),
     "tests/physics/test_native_dynamics.py": Slow(6, (PACKAGE + "native/", PACKAGE + "plugin/")),
+    "tests/plugin/test_device.py": Slow(1, (PACKAGE + "plugin/", PACKAGE + "models/")),
     "tests/native/test_chgnet.py": Slow(1, (PACKAGE + "native/",)),
     "tests/shipped/test_models_nafepo4.py": Slow(
         8, (PACKAGE + "models/", PACKAGE + "engines/", "potentials/")

@@ -12,7 +12,7 @@ from redoxmc.campaign.run import run_campaign
 from redoxmc.errors import InputError
 from redoxmc.results.layout import SCHEMA
 from redoxmc.results.sealed import BLOCK, earlier
-from redoxmc.results.store import load, reported, save
+from redoxmc.results.store import Store, load, merge, reported, save
 
 LATER_CHAIN = ("chemical_potential", "anneal_from", "anneal_steps")
 LATER_LADDER = ("walkers", "ends", "round_trips")
@@ -199,3 +199,15 @@ def test_a_kill_between_the_two_names_of_a_checkpoint_leaves_nothing_behind(run,
     with pytest.raises(InputError, match="No space left on device"):
         save(store, path)
     assert [p.name for p in out.iterdir() if p.name.startswith(".")] == []
+
+
+def test_runs_of_one_model_on_several_devices_come_together():
+    def run_with(**model):
+        tables = {"parallel": {}, "report": {}, "ions": None, "model": model}
+        return Store({"config": tables, "model": {}, "lattice": {}})
+
+    plain = run_with(path="m")  # from before there was the key
+    merged = merge([plain, run_with(path="m", device="cuda")], ["a", "b"])
+    assert merged.header["config"]["model"] == {"path": "m"}
+    with pytest.raises(InputError, match="b and a have different configs or models"):
+        merge([plain, run_with(path="n")], ["a", "b"])

@@ -37,7 +37,7 @@ class DynamicsSampler:
     def __init__(self, system: System, ranks: Ranks, out: Path):
         self._system, self._ranks = system, ranks
         self._folder = out / "trajectories"
-        self._session = MdSession(system.card, ranks.group)
+        self._session = MdSession(system.card, ranks.group, device=system.config.model.device)
         self._worlds: dict[bytes, MdWorld] = {}  # by ion order
 
     @property

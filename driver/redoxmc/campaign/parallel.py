@@ -110,6 +110,9 @@ def split_ranks(ranks_per_replica: int) -> Ranks:
     index = world.Get_rank() // ranks_per_replica
     group = world.Split(index, world.Get_rank())
     leaders = world.Split(int(group.Get_rank() > 0), world.Get_rank())
+    if ranks_per_replica < size:
+        # ranks share the GPUs of their node by it, and LAMMPS sees those of one group only
+        os.environ["REDOXMC_RANK_ON_NODE"] = str(world.Split_type(MPI.COMM_TYPE_SHARED).Get_rank())
     return Ranks(world, group, leaders, index, size // ranks_per_replica)
 
 

@@ -155,6 +155,11 @@ def load_system(source: Source, concentration: float | None = None) -> System:
     """
     config = load_config(source)
     card = load_card(config.model.path)
+    if card.is_classical and "device" in config.model.model_fields_set:
+        raise InputError(
+            f"{name_of(source)}: model.device = '{config.model.device}' is for learned models, and "
+            f"{card.folder} is a potential of LAMMPS' own styles; leave it out."
+        )
     lattice = build_lattice(config, card)
     counts = compositions(config, lattice)
     mixture = _moves(config, lattice)
@@ -166,7 +171,7 @@ def load_system(source: Source, concentration: float | None = None) -> System:
         ions = config.ions.model_copy(update={"concentrations": list(counts)})
         config = config.model_copy(update={"ions": ions})
     host = Host.of(lattice, card.bonds)
-    relaxer = HostRelaxer(host, LammpsSession(card), config.relax)
+    relaxer = HostRelaxer(host, LammpsSession(card, device=config.model.device), config.relax)
     return System(config, card, host, mixture, counts, relaxer)
 
 

@@ -13,6 +13,7 @@ def check(
     structure: Annotated[
         Path | None, typer.Argument(help="Structure with charge states; the model's example.")
     ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda: of a learned model.")] = "auto",
     json: JsonFile = None,
 ) -> None:
     """Check a model: LAMMPS against Python, finite differences, ranks, charge swap, symmetry.
@@ -36,7 +37,7 @@ def check(
     if structure is not None:
         atoms = read_structure(structure, card.species)
         check_geometry(structure, atoms)
-    checks = check_model(model, atoms)
+    checks = check_model(model, atoms, device)
     passed = all(one.passed for one in checks)
     table = Table("check", "value", "limit", "", title=f"{card.name} ({card.architecture})")
     for one in checks:

@@ -177,9 +177,12 @@ class IonsConfig(Table):
 
 
 class ModelConfig(Table):
-    """[model]: the model folder."""
+    """[model]: the model folder, and what evaluates it."""
 
     path: File  # folder with card.toml and model.pt, or potential.lmp of a classical model
+    # what evaluates a learned model. "cpu"; "cuda": the GPUs of a node, over which its ranks are
+    # spread; "auto": native kernels on the CPU, and without them a GPU where there is one
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class RelaxConfig(Table):
@@ -374,7 +377,7 @@ def load_config(source: Source) -> Config:
     return config.model_copy(
         update={
             "host": config.host.model_copy(update={"structure": base / config.host.structure}),
-            "model": ModelConfig(path=base / config.model.path),
+            "model": config.model.model_copy(update={"path": base / config.model.path}),
             "ions": ions,
             "report": ReportConfig(hull_points=base / points if points else None),
         }

@@ -67,8 +67,10 @@ class MdSession(LammpsSession):
     that it is asked for gets a LAMMPS of its own, as types cannot change without a new set-up.
     """
 
-    def __init__(self, card: ModelCard, comm: Any = None, inputs: Path | None = None):
-        super().__init__(card, comm, inputs)
+    def __init__(
+        self, card: ModelCard, comm: Any = None, inputs: Path | None = None, device: str = "auto"
+    ):
+        super().__init__(card, comm, inputs, device)
         self._present: tuple[Species, ...] = ()
         self._twin: MdSession | None = None
         self._region: LocalRegion | None = None
@@ -174,7 +176,7 @@ class MdSession(LammpsSession):
         if wanted == self._present:
             return self._call(positions)
         if self._twin is None:
-            self._twin = MdSession(self.card, self.comm, self.inputs)
+            self._twin = MdSession(self.card, self.comm, self.inputs, self.device)
         if self._twin._present != wanted:
             self._twin._load(self._cell, positions, wanted)
         return self._twin._call(positions)

@@ -64,13 +64,17 @@ class LammpsSession:
     """One model in one LAMMPS instance.
 
     card: the model. comm: an mpi4py communicator, None for this process alone. inputs: the folder
-    of system.lmp and minimize.lmp (the shipped ones by default).
+    of system.lmp and minimize.lmp (the shipped ones by default). device: of a learned model, as in
+    `pair_style redoxmc device`.
     """
 
-    def __init__(self, card: ModelCard, comm: Any = None, inputs: Path | None = None):
+    def __init__(
+        self, card: ModelCard, comm: Any = None, inputs: Path | None = None, device: str = "auto"
+    ):
         self.card = card
         self.comm = comm
         self.inputs = inputs or common_inputs()
+        self.device = device
         self._types = {species: i for i, species in enumerate(card.species, start=1)}
         self._lammps: Any = None
         self._log = ""
@@ -280,7 +284,7 @@ class LammpsSession:
         lmp.file(str(self.inputs / "system.lmp"))
         for species, kind in self._types.items():
             lmp.command(f"mass {kind} {species.mass!r}")
-        load_model(lmp, self.card, self.comm)
+        load_model(lmp, self.card, self.comm, f"redoxmc device {self.device}")
         self._per_atom = per_atom.follow(lmp)
 
     def _set(self, name: str, value: float) -> None:

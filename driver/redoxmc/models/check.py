@@ -51,11 +51,12 @@ LIMITS = {
 }
 
 
-def check_model(folder: Path, structure: Any = None) -> list[Check]:
+def check_model(folder: Path, structure: Any = None, device: str = "auto") -> list[Check]:
     """Check a model folder on a structure, in about 30 evaluations.
 
     structure: ASE Atoms with the column `charge_state`, rattled, so that no force vanishes by
-    symmetry; where None the model's own example, or else a made-up crystal of its species.
+    symmetry; where None the model's own example, or else a made-up crystal of its species. device:
+    of a learned model in LAMMPS, as in `pair_style redoxmc device`.
 
     An evaluation that fails ends the list with a failed check.
 
@@ -64,7 +65,7 @@ def check_model(folder: Path, structure: Any = None) -> list[Check]:
     card = load_card(folder)
     start = Structure.from_atoms(structure) if structure is not None else _example(card)
     limits = LIMITS["classical" if card.is_classical else read_metadata(card.energy_file)["dtype"]]
-    job = Job(folder, start)
+    job = Job(folder, start, pair_style=f"redoxmc device {device}")
     checks: list[Check] = []
     try:
         here = evaluate(job)

@@ -17,5 +17,5 @@ class PairTerm(nn.Module):  # type: ignore[misc]
         """Energy of each local node from the edges that end at it."""
         length = torch.linalg.vector_norm(edge_vectors, dim=1)
         term = (1.0 - length / self.r_cut) ** 3
-        energy = torch.zeros(species.size(0), dtype=edge_vectors.dtype)
+        energy = term.new_zeros(species.size(0))
         return {"energy": energy.index_add(0, edge_index[1], term)[:n_local]}

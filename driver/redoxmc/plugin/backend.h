@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -79,15 +80,28 @@ class Backend {
   virtual void evaluate(const Graph &, Evaluation &, Exchange *exchange) = 0;
 };
 
+// Where a TorchScript model is to run.
+struct Place {
+  std::string device = "auto";    // "cpu", "cuda", or "auto": a GPU where there is one
+  int rank_on_node = 0;           // so that ranks spread over the GPUs of their node
+};
+
+// A GPU is asked for, and there is none.
+struct NoDevice : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 struct LoadedModel {
   Metadata metadata;
+  std::string device = "cpu";    // or "cuda:0"
   std::unique_ptr<Backend> backend;
   std::set<std::string> per_atom;    // what Evaluation::per_atom will hold
 };
 
-// threads: upper limit of threads used by one rank. Throws std::exception with one sentence.
+// threads: upper limit of threads used by one rank. Throws std::exception with one sentence, which is
+// NoDevice where the fault is not the file's.
 // Loads torch where that has not happened yet (torch_library.cpp).
-LoadedModel load_torchscript(const std::string &file, int threads);
+LoadedModel load_torchscript(const std::string &file, int threads, const Place &);
 
 // What `python -m redoxmc.native` says of a model file: "ok " and the library of its native kernels,
 // which it compiles where need be, or "no " and a sentence.
@@ -101,7 +115,7 @@ LoadedModel load_native(const std::string &library, int threads);
 bool torch_has_slow_blas();
 
 // How redoxmc_torch.so offers load_torchscript.
-using TorchScriptLoader = void(const std::string &file, int threads, LoadedModel &);
+using TorchScriptLoader = void(const std::string &file, int threads, const Place &, LoadedModel &);
 constexpr char TORCHSCRIPT_LOADER[] = "redoxmc_load_torchscript";
 
 }    // namespace redoxmc

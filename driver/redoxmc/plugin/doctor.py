@@ -83,5 +83,15 @@ def _threads() -> dict[str, Any]:
 def _gpus() -> dict[str, Any]:
     import torch
 
+    name, built_for = "GPUs for pair_style redoxmc", torch.version.cuda
+    if built_for is None:
+        return _record(name, f"none: torch {torch.__version__} is built without CUDA")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return _record("GPUs that torch sees", count)
+    if count == 0:
+        return _record(name, f"none: torch finds none on this node (built for CUDA {built_for})")
+    try:
+        for number in range(count):
+            torch.ones(1, device=f"cuda:{number}").item()
+    except RuntimeError as error:  # of another CUDA, or held by another program
+        return _record(name, f"{count}, of no use: {str(error).splitlines()[0]}", False)
+    return _record(name, f"{count}, usable (the first is {torch.cuda.get_device_name(0)})", True)

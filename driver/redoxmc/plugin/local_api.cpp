@@ -24,7 +24,7 @@ namespace {
     const int threads = std::max(1, text ? std::atoi(text) : 1);
     const std::string answer = find_native(file);
     if (answer.rfind("ok ", 0) == 0) return load_native(answer.substr(3), threads);
-    return load_torchscript(file, threads);
+    return load_torchscript(file, threads, Place{"cpu"});
   }
 
   template <typename Work> int guarded(Work work)

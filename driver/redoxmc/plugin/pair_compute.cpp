@@ -14,16 +14,24 @@ using namespace LAMMPS_NS;
 
 namespace redoxmc {
 
-// Raises an error on all ranks where any has a problem: one that raised it alone would leave the
-// others waiting, and the caller could not go on.
-void PairRedoxmc::fail_together(const std::string &problem)
+void PairRedoxmc::tell_all(std::string &text, int speaker)
 {
-  const int mine = problem.empty() ? 0 : 1;
-  int any = mine;
-  if (comm->nprocs > 1) MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, world);
-  if (!any) return;
-  error->all(FLERR, "pair_style redoxmc: {}",
-             mine ? problem : std::string("the model failed on another rank"));
+  int length = static_cast<int>(text.size());
+  MPI_Bcast(&length, 1, MPI_INT, speaker, world);
+  text.resize(length);
+  MPI_Bcast(text.data(), length, MPI_CHAR, speaker, world);
+}
+
+// The problem of the first rank that has one, for all ranks to raise an error: one that raised it alone
+// would leave the others waiting.
+std::string PairRedoxmc::of_any_rank(std::string problem)
+{
+  if (comm->nprocs == 1) return problem;
+  const int mine = problem.empty() ? comm->nprocs : comm->me;
+  int first = mine;
+  MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, world);
+  if (first < comm->nprocs) tell_all(problem, first);
+  return problem;
 }
 
 // Returns what went wrong, or nothing.
@@ -53,7 +61,8 @@ std::string PairRedoxmc::evaluate()
 void PairRedoxmc::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
-  fail_together(evaluate());
+  const std::string problem = of_any_rank(evaluate());
+  if (!problem.empty()) error->all(FLERR, "pair_style redoxmc: {}", problem);
   if (atom->nlocal > 0) tally();
 }
 

@@ -30,6 +30,26 @@ namespace {
     const int threads = text ? std::atoi(text) : 1;
     return threads > 0 ? threads : 1;
   }
+
+  // Which of the ranks on its node this is. Where LAMMPS has some of MPI's ranks only, they cannot
+  // count themselves, and what divides them says it.
+  int rank_on_node(MPI_Comm world)
+  {
+    if (const char *text = std::getenv("REDOXMC_RANK_ON_NODE")) return std::max(0, std::atoi(text));
+    MPI_Comm node;
+    int rank = 0;
+    MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_rank(node, &rank);
+    MPI_Comm_free(&node);
+    return rank;
+  }
+
+  // known: separated by ", "
+  void refuse_other(Error *error, const char *key, const std::string &value, const std::string &known)
+  {
+    if ((", " + known + ", ").find(", " + value + ", ") == std::string::npos)
+      error->all(FLERR, "pair_style redoxmc: {} '{}' is not one of {}", key, value, known);
+  }
 }    // namespace
 
 PairRedoxmc::PairRedoxmc(LAMMPS *lmp) : Pair(lmp)
@@ -53,12 +73,19 @@ PairRedoxmc::~PairRedoxmc()
 
 void PairRedoxmc::settings(int narg, char **arg)
 {
-  if (narg != 0 && (narg != 2 || strcmp(arg[0], "backend") != 0))
-    error->all(FLERR, "Expected: pair_style redoxmc [backend auto|torchscript|native]");
-  wanted_backend_ = narg == 0 ? "auto" : arg[1];
-  if (wanted_backend_ != "auto" && wanted_backend_ != "torchscript" && wanted_backend_ != "native")
-    error->all(FLERR, "pair_style redoxmc: backend '{}' is not one of auto, torchscript, native",
-               wanted_backend_);
+  wanted_backend_ = wanted_device_ = "auto";
+  for (int i = 0; i < narg; i += 2) {
+    const bool backend = strcmp(arg[i], "backend") == 0;
+    if (i + 1 == narg || (!backend && strcmp(arg[i], "device") != 0))
+      error->all(FLERR, "Expected: pair_style redoxmc [backend auto|torchscript|native] "
+                        "[device auto|cpu|cuda]");
+    (backend ? wanted_backend_ : wanted_device_) = arg[i + 1];
+  }
+  refuse_other(error, "backend", wanted_backend_, "auto, torchscript, native");
+  refuse_other(error, "device", wanted_device_, "auto, cpu, cuda");
+  if (wanted_backend_ == "native" && wanted_device_ == "cuda")
+    error->all(FLERR, "pair_style redoxmc: native kernels run on the CPU, so 'backend native' does not "
+                      "go with 'device cuda'; leave one of them out");
   // LAMMPS keeps the instance when the style is named again: another backend needs a new pair_coeff
   if (allocated)
     for (int i = 1; i <= atom->ntypes; i++)
@@ -109,24 +136,35 @@ void PairRedoxmc::load(const std::string &given)
   result_ = Evaluation();
   per_atom_.clear();
   std::string problem;
-  const bool native = wanted_backend_ != "torchscript" && load_native_kernels();
-  if (!native) try {
-    LoadedModel model = load_torchscript(path.string(), thread_limit());
-    metadata_ = std::move(model.metadata);
-    backend_ = std::move(model.backend);
-    per_atom_ = std::move(model.per_atom);
-  } catch (const std::exception &failure) {
-    problem = failure.what();
+  const bool native = wanted_backend_ != "torchscript" && wanted_device_ != "cuda" &&
+      load_native_kernels();
+  if (!native) {
+    const Place place{wanted_device_, wanted_device_ == "cpu" ? 0 : rank_on_node(world)};
+    try {
+      take(load_torchscript(file_, thread_limit(), place));
+    } catch (const NoDevice &failure) {
+      problem = "pair_style redoxmc device " + wanted_device_ + ": " + failure.what();
+    } catch (const std::exception &failure) {
+      problem = "pair_coeff: '" + file_ + "' is not a usable model: " + failure.what();
+    }
+    problem = of_any_rank(problem);
   }
-  if (!problem.empty())
-    error->all(FLERR, "pair_coeff: '{}' is not a usable model: {}", path.string(), problem);
+  if (!problem.empty()) error->all(FLERR, "{}", problem);
   if (!native && comm->me == 0 && torch_has_slow_blas())
     error->warning(FLERR, "redoxmc: LAMMPS' own slow BLAS is used instead of torch's, and float64 models "
                    "run up to 1.7 times slower; in Python, import torch before the first LAMMPS is made");
   if (comm->me == 0)
-    utils::logmesg(lmp, "redoxmc: {} ({}, {}, {} layers of {} A), backend {}\n", file_,
+    utils::logmesg(lmp, "redoxmc: {} ({}, {}, {} layers of {} A), backend {}, device {}\n", file_,
                    metadata_.architecture, metadata_.dtype, metadata_.n_layers, metadata_.r_cut,
-                   backend_->name());
+                   backend_->name(), device_);
+}
+
+void PairRedoxmc::take(LoadedModel model)
+{
+  metadata_ = std::move(model.metadata);
+  device_ = std::move(model.device);
+  backend_ = std::move(model.backend);
+  per_atom_ = std::move(model.per_atom);
 }
 
 // True where all ranks have them. What one rank finds holds for all: the cache is a file.
@@ -134,26 +172,17 @@ bool PairRedoxmc::load_native_kernels()
 {
   std::string answer;
   if (comm->me == 0) answer = find_native(file_);
-  int length = static_cast<int>(answer.size());
-  MPI_Bcast(&length, 1, MPI_INT, 0, world);
-  answer.resize(length);
-  MPI_Bcast(answer.data(), length, MPI_CHAR, 0, world);
+  tell_all(answer, 0);
   std::string problem = answer.substr(3);
   if (answer[0] == 'o') {
     const std::string library = problem;
     problem.clear();
     try {
-      LoadedModel model = load_native(library, thread_limit());
-      metadata_ = std::move(model.metadata);
-      backend_ = std::move(model.backend);
-      per_atom_ = std::move(model.per_atom);
+      take(load_native(library, thread_limit()));
     } catch (const std::exception &failure) {
       problem = library + " is of no use here: " + failure.what() + ".";
     }
-    const int mine = problem.empty() ? 0 : 1;
-    int any = mine;
-    MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, world);
-    if (any && problem.empty()) problem = "another rank cannot load " + library + ".";
+    problem = of_any_rank(problem);
   }
   if (problem.empty()) return true;
   backend_.reset();

@@ -1,4 +1,4 @@
-// pair_style redoxmc [backend auto|torchscript|native]
+// pair_style redoxmc [backend auto|torchscript|native] [device auto|cpu|cuda]
 // pair_coeff * * MODEL.pt Na+ Fe2+ ...        one species of the model for every LAMMPS type
 //
 // Moments and charges of atoms: compute redoxmc/atom.
@@ -40,9 +40,10 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   void unpack_reverse_comm(int, int *, double *) override;
 
  private:
-  std::string wanted_backend_ = "auto";
+  std::string wanted_backend_ = "auto", wanted_device_ = "auto";
   std::string file_;
   Metadata metadata_;
+  std::string device_;    // that the backend runs on
   std::unique_ptr<Backend> backend_;
   std::vector<int> rows_;            // by type: row in the model
   std::vector<double> reference_;    // by type: reference energy, eV
@@ -66,7 +67,9 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   bool load_native_kernels();
   void communicate(void *data, int bytes, bool is_double, bool to_owners);
   friend class PairExchange;
-  void fail_together(const std::string &problem);
+  void take(LoadedModel);
+  void tell_all(std::string &, int speaker);
+  std::string of_any_rank(std::string problem);
   std::string evaluate();
   void tally();
 };

@@ -50,11 +50,11 @@ namespace {
 
 }    // namespace
 
-LoadedModel load_torchscript(const std::string &file, int threads)
+LoadedModel load_torchscript(const std::string &file, int threads, const Place &place)
 {
   static TorchScriptLoader *const loader = open_library();    // never unloaded: torch cannot be
   LoadedModel model;
-  loader(file, threads, model);
+  loader(file, threads, place, model);
   return model;
 }
 

@@ -122,6 +122,7 @@ def merge(stores: Sequence[Store], names: Sequence[str]) -> Store:
 def _common(store: Store) -> Any:
     config = json.loads(json.dumps(store.header["config"]))
     del config["parallel"], config["report"]
+    config["model"].pop("device", None)
     if config["ions"] is not None:
         del config["ions"]["concentrations"]
     return config, store.header["model"], store.header["lattice"]
