@@ -22,7 +22,7 @@ from redoxmc.sampling.surrogate import Basis, Fit, make_basis
 WALKS = (
     0.8  # of the moves while they burn in; the others find what a bad surrogate would keep hidden
 )
-EXCHANGE = 0.05  # worth of an exchange of two sites, where an accepted walk is worth 1
+EXCHANGE = 0.02  # worth of an exchange of two sites, where an accepted walk is worth 1
 PARTS = (0.125, 0.25, 0.5, 1.0)  # of the burn-in, after which surrogates are fitted anew
 LONGEST = 400  # attempted moves in which walks adapt
 
@@ -111,12 +111,10 @@ def choose(moves: Mapping[str, MoveCount]) -> tuple[float, float]:
     attempt most exchanges for a relaxation; a walk that is accepted with probability a is then
     worth a, and an exchange EXCHANGE.
     """
-    rates = {}
-    for sweeps in SWEEPS:
-        count = moves.get(_name(sweeps), MoveCount())
-        rates[sweeps] = (count.accepted + 1.0) / (count.proposed + 2.0)  # Laplace's rule
-    best = max(SWEEPS, key=lambda sweeps: rates[sweeps] * sweeps)
-    return best, rates[best] / (rates[best] + EXCHANGE)
+    counts = {sweeps: moves.get(_name(sweeps), MoveCount()) for sweeps in SWEEPS}
+    best = max(SWEEPS, key=lambda s: s * counts[s].accepted / (counts[s].proposed + 1))
+    rate = (counts[best].accepted + 1) / (counts[best].proposed + 2)  # Laplace's rule of succession
+    return best, rate / (rate + EXCHANGE)
 
 
 def _name(sweeps: float) -> str:
