@@ -1,7 +1,11 @@
 """Surrogates that are refitted in burn-in: exact, frozen after it, the same after a stop."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,12 +45,17 @@ class Fake:
         return Lookup(key, self._cache[key], computed)
 
 
+def pretend(put=setattr):
+    """Energies of the fake; the first fit is to 16 states."""
+    put(System, "energies", lambda system, n_ions, cache: Fake(system, cache))
+    put(surrogates, "LEAST_STATES", 16)
+    put(surrogates, "STATES_PER_FEATURE", 0)
+
+
 @pytest.fixture
 def config(campaign, monkeypatch):
-    """8 Fe, ions and charges at x = 1/2, on the fake; the first fit is to 16 states."""
-    monkeypatch.setattr(System, "energies", lambda system, n_ions, cache: Fake(system, cache))
-    monkeypatch.setattr(surrogates, "LEAST_STATES", 16)
-    monkeypatch.setattr(surrogates, "STATES_PER_FEATURE", 0)
+    """8 Fe, ions and charges at x = 1/2, on the fake."""
+    pretend(monkeypatch.setattr)
 
     def write(**changes):
         more = f"surrogate = true\naudit = 0.0\nburn_in = {BURN_IN}\ntempering = true\n"
@@ -142,6 +151,25 @@ def test_a_run_stopped_in_burn_in_goes_on_bit_for_bit(config, tmp_path, stop_aft
     assert {n: t.keys for n, t in parts.traces.items()} == {
         n: t.keys for n, t in whole.traces.items()
     }
+
+
+RANKS = "import sys, test_refits as t; t.pretend(); t.run(sys.argv[1], t.Path(sys.argv[2]))"
+
+
+def test_two_ranks_go_by_the_same_fits_as_one(config, tmp_path):
+    path = config(steps=120, seeds=[1, 2, 3], temperatures=[TEMPERATURE])
+    assert run(path, tmp_path / "one")
+    here = Path(__file__).parent
+    paths = [here, here.parent / "helpers", os.environ.get("PYTHONPATH", "")]
+    launcher = [Path(sys.executable).parent / "mpirun", "-n", "2", sys.executable]
+    command = [*launcher, "-c", RANKS, path, tmp_path / "two"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    subprocess.run(command, env=environment, check=True, timeout=600)
+    one, two = (load(tmp_path / name / "results.h5") for name in ("one", "two"))
+    assert one.surrogates[4].refits >= 1
+    assert len(two.idle_shares) == 2
+    assert np.array_equal(one.surrogates[4].model.triple, two.surrogates[4].model.triple)
+    assert {n: t.keys for n, t in one.traces.items()} == {n: t.keys for n, t in two.traces.items()}
 
 
 def test_a_walk_is_as_long_as_it_is_worth():

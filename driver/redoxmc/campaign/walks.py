@@ -52,8 +52,8 @@ class Walks:
             own = [n for n, lad in enumerate(store.ladders) if lad.chains[0].n_ions in counts]
             chains = [chain for n in own for chain in store.ladders[n].chains]
             made = min((c.step for c in chains if not c.failure and not c.uniform), default=None)
-            if made is None:
-                continue
+            if made is None or any(0 < chain.settled < made for chain in chains):
+                continue  # in a run that was given more steps later, too, what is settled stays
             together = all(store.ladders[n].finished(min(targets[n], made)) for n in own)
             if made in self._stops and together:
                 fits = refit(self._system, self._get_basis, store, counts, made)
