@@ -1,6 +1,6 @@
 """An energy of occupancies that costs microseconds: sites, pairs and triplets, fixed beforehand."""
 
-from dataclasses import dataclass, field
+import dataclasses
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ def _no_triplets() -> Ints:
     return np.zeros((0, 3), dtype=np.int64)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class ClusterModel:
     """E = constant + Σ_i single_i o_i + Σ_{i<j} pair_ij o_i o_j + Σ_t triple_t o_a o_b o_c, in eV.
 
@@ -29,8 +29,8 @@ class ClusterModel:
     constant: float
     single: Floats
     pair: Floats
-    triplets: Ints = field(default_factory=_no_triplets)
-    triple: Floats = field(default_factory=lambda: np.zeros(0))
+    triplets: Ints = dataclasses.field(default_factory=_no_triplets)
+    triple: Floats = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     def energy(self, occupancy: Occupancy) -> float:
         """Energy of an occupancy (n,), eV."""
