@@ -23,7 +23,7 @@ _GPAW: dict[str, Any] = {
     # eV; at 0.05 the entropy of half-filled levels lowers some orders, and not others
     "occupations": {"name": "fermi-dirac", "width": 0.01, "fixmagmom": True},
     "nbands": "108%",  # of the occupied ones; those of the minority spin are fewer
-    "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 6, "weight": 20},  # see gpaw/mixing.py
+    "mixer": {"method": "joint", "beta": 0.25, "nmaxold": 16, "weight": 20},  # see gpaw/mixing.py
     "symmetry": {"point_group": False},
     "experimental": {"niter_fixdensity": 3},  # the orbitals are chosen at the third iteration
     "maxiter": 80,
@@ -37,7 +37,7 @@ _GPAW: dict[str, Any] = {
     },
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
-_ORDER = {"potential": 4.0, "release": 0.5, "threshold": 2.5e-3, "skip": 0.0}
+_ORDER = {"potential": 4.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0}
 _MEANS = (
     "mixer",
     "nbands",

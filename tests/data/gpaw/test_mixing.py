@@ -70,6 +70,17 @@ def test_it_finds_the_fixed_point_of_grid_and_matrices_where_plain_mixing_diverg
     assert plain[-1] > plain[1]
 
 
+def test_it_learns_from_as_many_steps_as_asked_for_and_from_few_while_held() -> None:
+    apply, _, _ = linear_map(1)
+    one = mixer(nmaxold=6)
+    for count, kept in ((2, 1), (5, 4), (8, 6), (20, 6)):
+        iterate(one, apply, count)
+        assert len(one._steps) == kept
+    one.held = True
+    iterate(one, apply, 20)
+    assert len(one._steps) == 3
+
+
 def test_the_error_is_of_charge_or_spin_whichever_is_larger() -> None:
     one = mixer()
     bases = one.get_basemixers(2)
@@ -106,7 +117,7 @@ def test_a_shifted_map_costs_one_step_of_the_history_and_no_more() -> None:
     assert errors[-1] < 1e-4 * errors[41]
 
 
-def test_after_unlearning_the_next_step_is_a_plain_one() -> None:
+def test_after_unlearning_the_next_step_is_a_plain_short_one() -> None:
     apply, _, _ = linear_map(2)
     for unlearns in (True, False):
         one = mixer()
@@ -118,7 +129,7 @@ def test_after_unlearning_the_next_step_is_a_plain_one() -> None:
         grid, matrices = out[:n].reshape(GRID), {0: out[n : n + 12], 1: out[n + 12 :]}
         one.mix([mixer().get_basemixers(2)[0]], grid, matrices)
         moved = np.concatenate([grid.ravel(), matrices[0], matrices[1]])
-        plain = given + one.beta * (apply(given) - given)
+        plain = given + (apply(given) - given) / 6  # the stiffest response that is expected
         assert np.allclose(moved, plain) == unlearns
 
 
@@ -155,10 +166,29 @@ def test_a_step_much_longer_than_the_last_ones_is_shortened() -> None:
     one = mixer()
     unit = np.array([0.6, 0.8])
     one._lengths = [1.0, 2.0, 3.0]
-    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 100.0 * unit)
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit, unit), 100.0 * unit)
     one._lengths.append(20.0)
-    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 7.5 * unit)
-    np.testing.assert_allclose(one._not_too_far(7.0 * unit), 7.0 * unit)
-    np.testing.assert_allclose(one._not_too_far(0.0 * unit), 0.0 * unit)
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit, unit), 7.5 * unit)
+    np.testing.assert_allclose(one._not_too_far(7.0 * unit, unit), 7.0 * unit)
+    np.testing.assert_allclose(one._not_too_far(0.0 * unit, unit), 0.0 * unit)
+    one.held = True  # levels cross: a step must find its length again
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit, unit), 100.0 * unit)
     one.forget()
-    np.testing.assert_allclose(one._not_too_far(100.0 * unit), 100.0 * unit)
+    np.testing.assert_allclose(one._not_too_far(100.0 * unit, unit), unit / 6)
+
+
+def test_an_output_that_jumps_is_not_taken_for_a_response() -> None:
+    for jump, kept in ((0.0, 1), (1e3, 0)):
+        one = mixer()
+        bases = one.get_basemixers(2)
+        grid, matrices = np.zeros(GRID), {0: np.zeros((2, 6))}
+        one.mix(bases, grid, matrices)
+        grid += 1.0
+        one.mix(bases, grid, matrices)
+        grid += 0.5
+        matrices[0] += jump
+        given = matrices[0].copy()
+        one.mix(bases, grid, matrices)
+        assert len(one._steps) == kept
+        if jump:
+            assert np.linalg.norm(matrices[0]) <= np.linalg.norm(given) / 6 * 1.001

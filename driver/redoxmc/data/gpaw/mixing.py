@@ -16,7 +16,11 @@ Floats = npt.NDArray[np.float64]
 _ION = 14.0  # Bohr^3: the d electrons of an ion, to weigh the smooth density against matrices
 _RIDGE = 1e-3  # relative; with less the soft modes (orbitals that turn) are overshot
 
+_HELD = 3  # steps to learn from while a potential acts: levels cross, the older ones mislead
+_STIFFEST = 6.0  # what a transfer of charge between shells changes the residual by
+_JUMP = 15.0  # a change beyond it is no response, but an orbital that became another one
 _SEVERAL = 4  # steps that tell how long a step is
+_USUAL = 6  # the last steps
 _FAR = 3.0  # times the median of their lengths
 
 
@@ -40,6 +44,8 @@ class JointMixer:
     step changed stays true when the map itself is shifted (a potential taken away), except for the
     step across the shift, which `forget` leaves out.
 
+    nmaxold: how many steps it learns from.
+    held: whether a potential acts that is still to be taken away.
     error: error of the last density in electrons.
     shifted: whether the map has changed since.
     """
@@ -49,6 +55,7 @@ class JointMixer:
     def __init__(self, base_class: Any, beta: float, nmaxold: int, weight: float) -> None:
         self.basemixerclass = base_class  # GPAW's log asks for it by this name
         self.beta, self.nmaxold, self.weight = beta, nmaxold, weight
+        self.held = False
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -92,12 +99,17 @@ class JointMixer:
         )
         now = self._input, residual, self._metric(base, residual, nt_sg.shape)
         if self._last is not None and not self.shifted:
-            new, old = now, self._last
-            self._steps.append((new[0] - old[0], new[1] - old[1], new[2] - old[2]))
-            self._lengths.append(float(np.linalg.norm(self._steps[-1][0])))
-        self._last, self.shifted = now, False
-        del self._steps[: len(self._steps) - self.nmaxold]
+            step, change, measured = (new - old for new, old in zip(now, self._last, strict=True))
+            length = float(np.linalg.norm(step))
+            self._lengths.append(length)
+            self.shifted = bool(np.sqrt(max(change @ measured, 0.0)) > _JUMP * length)
+            if not self.shifted:
+                self._steps.append((step, change, measured))
+        self._last = now
+        kept = min(_HELD, self.nmaxold) if self.held else self.nmaxold
+        del self._steps[: max(0, len(self._steps) - kept)]
         self._input = self._next_input(*now)
+        self.shifted = False
         nt_sg[:] = self._input[: nt_sg.size].reshape(nt_sg.shape)
         start = nt_sg.size
         for d in d_asp.values():
@@ -113,14 +125,20 @@ class JointMixer:
             weights = anderson_weights((products + products.T) / 2, overlaps)
             for weight, (step, change, _) in zip(weights, self._steps, strict=True):
                 new -= weight * (step + self.beta * change)
-        return given + self._not_too_far(new - given)
+        return given + self._not_too_far(new - given, residual)
 
-    def _not_too_far(self, way: Floats) -> Floats:
-        """Shorten a step that goes much farther than the last ones: noise taken for a soft mode."""
-        if len(self._lengths) < _SEVERAL:
+    def _not_too_far(self, way: Floats, residual: Floats) -> Floats:
+        """Shorten a step that goes much farther than the last ones: noise taken for a soft mode.
+
+        The first one across a shift is as long as the stiffest response allows.
+        """
+        if self.shifted:
+            longest = float(np.linalg.norm(residual)) / _STIFFEST
+        elif self.held or len(self._lengths) < _SEVERAL:
             return way
-        usual = float(np.median(self._lengths[-self.nmaxold :]))
-        return way * min(1.0, _FAR * usual / max(float(np.linalg.norm(way)), 1e-30))
+        else:
+            longest = _FAR * float(np.median(self._lengths[-_USUAL:]))
+        return way * min(1.0, longest / max(float(np.linalg.norm(way)), 1e-30))
 
     def _metric(self, base: Any, residual: Floats, shape: tuple[int, ...]) -> Floats:
         """The residual with its charge part in GPAW's metric, in units of the matrices."""

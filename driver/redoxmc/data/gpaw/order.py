@@ -35,6 +35,8 @@ _TURNS = 10  # at first; more in an iteration amplify what its bands lack
 _FEWER = 4  # times, where energies swing
 _WARM = 1.0  # eV; the potential where the density has the orbitals already
 _LONG = 10  # iterations with one potential, after which the orbitals are no longer turned under it
+_WINDOW = 4  # iterations in which the error of the density
+_LESS = 0.7  # should fall to this share
 _TELLING = 2e-3  # eV; changes of the energy by less than this may be noise
 _PATIENCE = 35  # iterations without the potential
 _HOPELESS = 40  # iterations; most orders are free of the potential after 16
@@ -75,6 +77,7 @@ class OrderHold:
     known: by (atom, spin), projectors to begin with.
     turns: how often the orbitals may be turned in an iteration.
     energies: of the iterations without the potential, eV.
+    errors: of their densities, electrons.
     since: how many of them there were when the number of turns was chosen.
     warm: whether the next geometry starts from the wave functions of another one of its order.
     """
@@ -94,6 +97,7 @@ class OrderHold:
     known: dict[tuple[int, int], Floats] = field(default_factory=dict)
     turns: int = _TURNS
     energies: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
     since: int = 0
     warm: bool = False
 
@@ -135,10 +139,12 @@ class OrderHold:
                 self.turns = _TURNS // 2
             for mixer in self.mixers:
                 mixer.forget()
+        for mixer in self.mixers:
+            mixer.held = self.active
 
     def begin(self, setups: Any, density: Any) -> None:
         """Forget how the last geometry went. From its wave functions a weak potential is enough."""
-        self.turns, self.energies, self.since = _TURNS, [], 0
+        self.turns, self.energies, self.errors, self.since = _TURNS, [], [], 0
         if not (self.warm or self.orbitals):
             return
         self.potential, self.age = min(self.potential or _WARM, _WARM), 0
@@ -148,22 +154,24 @@ class OrderHold:
             self.orbitals[shell.atom, shell.spin] = filled
 
     def follow(self, energy: float) -> None:
-        """Turn the orbitals less where the energies of iterations (eV) swing to and fro.
+        """Turn the orbitals less where the energies of iterations (eV) swing, or the error stands.
 
         A turn beyond the place where the new density wants the orbital comes back in the next.
-        In the end they are left alone, and the mixing forgets what it learned of their swings.
+        The mixing forgets what it learned of their swings. In the end they are left alone.
         """
-        self.energies = [*self.energies, energy] if not self.active else []
-        changes = np.diff(self.energies[max(self.since, len(self.energies) - 5) :])
-        swings = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
-        if self.turns and swings and np.abs(changes).max() > _TELLING:
+        if self.active:
+            self.energies, self.errors = [], []
+            return
+        self.energies.append(energy)
+        self.errors.append(self.mixers[-1].error)
+        energies, errors = self.energies[self.since :], self.errors[self.since :]
+        if self.turns and (swings(energies) or stands(errors)):
             self.turns, self.since = self.turns // _FEWER, len(self.energies)
-            if not self.turns:
-                for mixer in self.mixers:
-                    mixer.unlearn()
+            for mixer in self.mixers:
+                mixer.unlearn()
 
     @property
-    def stands(self) -> bool:
+    def settled(self) -> bool:
         """Whether so many iterations have passed that an energy which hardly changes is the end.
 
         The softest orbitals turn by a meV in an iteration, for longer than is worth it. One of the
@@ -225,6 +233,20 @@ class OrderHold:
         return min(shares, default=None)
 
 
+def swings(energies: list[float]) -> bool:
+    """Whether the last changes go up and down in turn, by more than noise."""
+    changes = np.diff(energies[-5:])
+    in_turn = len(changes) == 4 and bool((changes[1:] * changes[:-1] < 0).all())
+    return in_turn and bool(np.abs(changes).max() > _TELLING)
+
+
+def stands(errors: list[float]) -> bool:
+    """Whether the smallest of the last errors is hardly below that of those before."""
+    if len(errors) < 2 * _WINDOW:
+        return False
+    return min(errors[-_WINDOW:]) > _LESS * min(errors[-2 * _WINDOW : -_WINDOW])
+
+
 def hold_order(hold: OrderHold) -> None:
     """Make GPAW's next calculations hold the order, in the LCAO start and in every iteration."""
     hold.utilities = importlib.import_module("gpaw.utilities")
@@ -266,7 +288,7 @@ def hold_order(hold: OrderHold) -> None:
 
     def held_check(self: Any, *arguments: Any) -> None:
         check(self, *arguments)
-        self.converged = (self.converged or hold.stands) and not hold.active
+        self.converged = (self.converged or hold.settled) and not hold.active
 
     start.iterate = held_start
     loop.iterate_eigensolver, loop.check_convergence = held_iterate, held_check

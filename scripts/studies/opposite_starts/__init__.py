@@ -1,0 +1,1 @@
+"""The equilibrium charge order of a large cell, reached from two opposite starts."""
