@@ -1,6 +1,6 @@
 """Walks on a surrogate: exact whatever it is worth, and decorrelating where it is good."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -28,7 +28,8 @@ def random_model(scale, seed=0):
     rng = np.random.default_rng(seed)
     pair = scale * rng.normal(size=(8, 8))
     pair = np.triu(pair, 1)
-    return ClusterModel(0.3, scale * rng.normal(size=8), pair + pair.T)
+    single, triplets = scale * rng.normal(size=8), np.array(list(combinations(range(8), 3)))
+    return ClusterModel(0.3, single, pair + pair.T, triplets, scale * rng.normal(size=56))
 
 
 def walk(model, temperature, ions=True):
