@@ -1,16 +1,16 @@
 """Walks on a surrogate: exact whatever it is worth, and decorrelating where it is good."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from lattice_engine import random_engine
 
 from redoxmc.moves.charge_swap import ChargeSwap
+from redoxmc.moves.cluster_model import ClusterModel
 from redoxmc.moves.insertion import InsertionRemoval
 from redoxmc.moves.ion_swap import IonSwap
 from redoxmc.moves.mixture import WeightedMixture
-from redoxmc.moves.pair_model import PairModel
 from redoxmc.moves.surrogate_walk import SWEEPS, SurrogateWalk
 from redoxmc.structures.enumeration import occupancies
 from redoxmc.testing import assert_boltzmann_sampling, assert_detailed_balance
@@ -28,11 +28,12 @@ def random_model(scale, seed=0):
     rng = np.random.default_rng(seed)
     pair = scale * rng.normal(size=(8, 8))
     pair = np.triu(pair, 1)
-    return PairModel(0.3, scale * rng.normal(size=8), pair + pair.T)
+    single, triplets = scale * rng.normal(size=8), np.array(list(combinations(range(8), 3)))
+    return ClusterModel(0.3, single, pair + pair.T, triplets, scale * rng.normal(size=56))
 
 
 def walk(model, temperature, ions=True):
-    return SurrogateWalk(4, {1: model}, ions, temperature, LENGTHS)
+    return SurrogateWalk(4, {1: model}, ions, temperature, lengths=LENGTHS)
 
 
 # of no use, weak, and strong enough to be wrong nearly everywhere; walks hotter and colder than
@@ -61,7 +62,7 @@ def test_without_its_ratio_it_would_sample_the_surrogate():
             for proposal, probability in super().proposals(occupancy):
                 yield type(proposal)(proposal.changes), probability
 
-    forgetful = Forgetful(4, {1: random_model(0.03)}, True, 400.0, LENGTHS)
+    forgetful = Forgetful(4, {1: random_model(0.03)}, True, 400.0, lengths=LENGTHS)
     with pytest.raises(AssertionError, match="breaks detailed balance"):
         assert_detailed_balance(forgetful, ENGINE.energy, 400.0, STATES, ergodic=False)
 
@@ -81,8 +82,7 @@ def test_a_perfect_surrogate_is_always_accepted():
 def test_the_walk_of_a_chain_has_its_temperature():
     mixture = WeightedMixture([ChargeSwap(4)], [1.0])
     assert mixture.at(300.0) is mixture
-    both = mixture.and_also(walk(random_model(0.02), 999.0), 0.25)
-    assert both.probabilities == (0.75, 0.25)
+    both = WeightedMixture([ChargeSwap(4), walk(random_model(0.02), 999.0)], [0.75, 0.25])
     assert both.at(300.0).moves[1].temperature == 300.0
     assert both.changes_ions
 
@@ -103,7 +103,8 @@ def biased(state):
 def inserting(scale, counts=range(5), mu=MU):
     models = {n: random_model(scale, seed=n) for n in counts}
     insertion = InsertionRemoval(4)
-    return SurrogateWalk(4, models, True, 400.0, LENGTHS, insertion).semigrand(mu, KAPPA)
+    move = SurrogateWalk(4, models, True, 400.0, lengths=LENGTHS, insertion=insertion)
+    return move.semigrand(mu, KAPPA)
 
 
 @pytest.mark.parametrize("counts", [range(5), (0, 1, 3)])
@@ -144,10 +145,11 @@ def test_a_perfect_surrogate_of_all_compositions_is_always_accepted():
 
 def test_walks_grow_with_the_number_of_sites_that_change():
     for ions, sites in ((True, 8), (False, 4)):
-        move = SurrogateWalk(4, {1: random_model(0.02)}, ions, 400.0)
-        assert move._lengths(STATES[0]) == tuple(round(s * sites) for s in SWEEPS)
-        states = STATES if ions else FIXED_IONS
-        assert_detailed_balance(move, ENGINE.energy, 400.0, states)
+        for sweeps in SWEEPS:
+            move = SurrogateWalk(4, {1: random_model(0.02)}, ions, 400.0, sweeps=sweeps)
+            assert move._lengths(STATES[0]) == (round(sweeps * sites),)
+            states = STATES if ions else FIXED_IONS
+            assert_detailed_balance(move, ENGINE.energy, 400.0, states)
 
 
 def test_where_there_is_no_surrogate_or_nothing_to_exchange_it_stays():

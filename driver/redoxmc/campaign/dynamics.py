@@ -84,6 +84,12 @@ class DynamicsSampler:
         except EngineError as error:
             replica.failure = f"step {replica.step + 1}: {error}"
 
+    def take_news(self) -> None:
+        """There are none."""
+
+    def hear(self, news: None) -> None:
+        """There is nothing to hear."""
+
     def close(self) -> None:
         """End the LAMMPS of dynamics."""
         self._session.close()

@@ -6,17 +6,15 @@ from math import inf
 from typing import Any
 
 from redoxmc.campaign.parallel import Ranks
-from redoxmc.campaign.surrogates import make_surrogates
 from redoxmc.campaign.system import System
-from redoxmc.moves.surrogate_walk import SurrogateWalk
+from redoxmc.campaign.walks import Walks
 from redoxmc.results.store import Store
 from redoxmc.sampling.cache import EnergyCache
 from redoxmc.sampling.chain import Chain, make_chain
 from redoxmc.sampling.ladder import Ladder, advance, make_ladder
 from redoxmc.sampling.stopping import step_targets
+from redoxmc.sampling.surrogate import Fit
 from redoxmc.structures.enumeration import n_charge_orders
-
-WALKS = 0.8  # of the moves; the others find what a bad surrogate would keep from being found
 
 
 class MonteCarloSampler:
@@ -28,7 +26,7 @@ class MonteCarloSampler:
     def __init__(self, system: System, ranks: Ranks):
         self._system, self._ranks = system, ranks
         self._cache = EnergyCache()
-        self._mixture = system.mixture
+        self._walks: Walks | None = None
 
     @property
     def identity(self) -> str:
@@ -70,13 +68,13 @@ class MonteCarloSampler:
         """Take up the energies that are known; fit the surrogates that walks go by."""
         self._cache = store.cache
         if self._system.config.sampling.surrogate:
-            models = make_surrogates(self._system, self._ranks, store, say)
-            mixture = self._system.mixture
-            insertion = next((move for move in mixture.moves if move.changes_count), None)
-            walk = SurrogateWalk(
-                self._system.lattice.n_redox, models, mixture.changes_ions, insertion=insertion
-            )
-            self._mixture = mixture.and_also(walk, WALKS)
+            self._walks = Walks(self._system, self._ranks, store, say)
+            self.hear(self._ranks.share(lambda: self._due(store)))
+
+    def _due(self, store: Store) -> dict[int, Fit]:
+        """What a run that was stopped was to fit next."""
+        self.bundles(store)
+        return self.take_news()
 
     def bundles(self, store: Store) -> list[list[tuple[Ladder, int]]]:
         """Ladders that are not where they are to be; those of one concentration go together."""
@@ -89,7 +87,10 @@ class MonteCarloSampler:
             uniform_draws=sampling.uniform_draws,
             burn_in=sampling.burn_in,
             wanted=None if wanted is None else wanted * lattice.formula_units,
+            adapting=self._walks.burn_in if self._walks else 0,
         )
+        if self._walks:
+            targets = self._walks.hold(store, targets)
         bundles: dict[int, list[tuple[Ladder, int]]] = {}
         for ladder, target in zip(store.ladders, targets, strict=True):
             if not ladder.finished(target):
@@ -103,7 +104,17 @@ class MonteCarloSampler:
     def advance(self, replica: Ladder, steps: int, stop: Callable[[], bool]) -> None:
         """Attempt moves, and exchanges in between."""
         energies = self._system.energies(replica.chains[0].n_ions, self._cache)
-        advance(replica, energies, self._mixture, steps, stop)
+        own = self._walks.mixture if self._walks else None
+        advance(replica, energies, self._system.mixture, steps, stop, own)
+
+    def take_news(self) -> dict[int, Fit]:
+        """Surrogates that were fitted anew."""
+        return self._walks.take_news() if self._walks else {}
+
+    def hear(self, news: dict[int, Fit]) -> None:
+        """Walk by them."""
+        if self._walks:
+            self._walks.hear(news)
 
     def close(self) -> None:
         """Nothing was taken."""

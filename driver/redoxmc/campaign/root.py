@@ -27,13 +27,14 @@ class Orders:
 
     targets: steps that replicas are to have, where that has changed. finished: whether all have
     theirs. collect: whether changed replicas are to come with the next word. problem: why the
-    campaign ends.
+    campaign ends. news: of the sampler.
     """
 
     targets: dict[str, int]
     finished: bool
     collect: bool
     problem: InputError | None
+    news: Any
 
 
 class Root:
@@ -66,7 +67,8 @@ class Root:
             self._missing, self._heard = set(range(1, self._n_groups)), False
         self._asked = self._missing is None and time.monotonic() >= self._due
         news, self._news = self._news, {}
-        return Orders(news, not self.bundles, self._asked, self._problem)
+        found = self._sampler.take_news()
+        return Orders(news, not self.bundles, self._asked, self._problem, found)
 
     def hear(self, idle: bool) -> None:
         """Note that words have come. idle: a group has no work, so that decisions are urgent."""

@@ -97,6 +97,7 @@ def run_rounds(
         said: Orders = words[0].orders
         if said.problem is not None:
             raise said.problem
+        sampler.hear(said.news)  # before the steps that are to go by it
         desk.targets |= said.targets
         if said.finished or any(word.stop for word in words):
             break

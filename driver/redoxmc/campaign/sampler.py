@@ -39,5 +39,11 @@ class Sampler(Protocol[R]):
     def advance(self, replica: R, steps: int, stop: Callable[[], bool]) -> None:
         """Advance to so many steps, or until stop(), which is asked after each step, is true."""
 
+    def take_news(self) -> Any:
+        """What `bundles` has found out since the last call, for `hear` of every rank; of root."""
+
+    def hear(self, news: Any) -> None:
+        """Take up what root has found out; the targets that go with it come later, if at all."""
+
     def close(self) -> None:
         """Free what `begin` took."""

@@ -243,8 +243,8 @@ class SamplingConfig(Table):
     # relative weights of the moves, by name; "module:Class" is a move of your own. Where there is
     # more than one couple of two charge states the default is electron_transfer
     moves: dict[str, Weight] = Field(default={"charge_swap": 1.0})
-    # four of five attempts are walks on a pair model fitted to relaxed energies before the first
-    # move: exact, and the way to sample ion orders at low temperature
+    # most attempts are walks on a cluster model fitted to relaxed energies, anew while chains burn
+    # in: exact, and the way to sample ion orders at low temperature
     surrogate: bool = False
 
     @field_validator("chemical_potential", mode="before")

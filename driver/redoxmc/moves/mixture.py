@@ -57,11 +57,6 @@ class WeightedMixture(Move):
             return self
         return WeightedMixture(moves, self.probabilities)
 
-    def and_also(self, move: Move, share: float) -> "WeightedMixture":
-        """Return a mixture that makes this move, too, with a share (0 to 1) of all attempts."""
-        rest = [p * (1.0 - share) for p in self.probabilities]
-        return WeightedMixture([*self.moves, move], [*rest, share])
-
     def at_fixed_count(self) -> Move | None:
         """The same without moves that change the number of ions; None where none is left."""
         kept = [

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redoxmc.moves.base import Move, Occupancy, Proposal
-from redoxmc.moves.pair_model import PairModel
+from redoxmc.moves.cluster_model import ClusterModel
 from redoxmc.units import KB
 
-SWEEPS = (0.5, 2.0, 8.0, 32.0)  # attempted exchanges of a walk by site; one of them is drawn
+SWEEPS = (0.5, 2.0, 8.0, 32.0)  # attempted exchanges of a walk by site, that chains choose from
 
 
 @dataclass(repr=False)
@@ -41,15 +41,17 @@ class SurrogateWalk(Move):
     models: the surrogate by number of ions; where there is none the walk proposes nothing.
     moves_ions: whether ions walk, too.
     temperature: of the walk, K; any is right, that of the chain is accepted most often.
-    lengths: attempted exchanges of a walk, of which one number is drawn; SWEEPS where empty.
+    sweeps: attempted exchanges of a walk by site that may change.
+    lengths: attempted exchanges of a walk, of which one number is drawn; by sweeps where empty.
     insertion: the move that changes the number of ions in a walk; without it walks keep it.
     chemical_potential, stiffness: μ (eV per ion) and κ (eV per redox site) of its steps.
     """
 
     n_redox: int
-    models: Mapping[int, PairModel]
+    models: Mapping[int, ClusterModel]
     moves_ions: bool
     temperature: float = math.inf
+    sweeps: float = SWEEPS[-1]
     lengths: tuple[int, ...] = ()
     insertion: Move | None = None
     chemical_potential: float = 0.0
@@ -104,7 +106,7 @@ class SurrogateWalk(Move):
 
     def _lengths(self, occupancy: Occupancy) -> tuple[int, ...]:
         sites = sum(len(occupancy[part]) for part in self._parts)
-        return self.lengths or tuple(max(1, round(sweeps * sites)) for sweeps in SWEEPS)
+        return self.lengths or (max(1, round(self.sweeps * sites)),)
 
     @property
     def _parts(self) -> list[slice]:
@@ -112,7 +114,7 @@ class SurrogateWalk(Move):
         parts = [slice(0, self.n_redox), slice(self.n_redox, None)]
         return parts if self.moves_ions else parts[:1]
 
-    def _model(self, occupancy: Occupancy) -> PairModel | None:
+    def _model(self, occupancy: Occupancy) -> ClusterModel | None:
         return self.models.get(int(occupancy[self.n_redox :].sum()))
 
     def _energy(self, occupancy: Occupancy) -> float:
@@ -131,9 +133,10 @@ class SurrogateWalk(Move):
         return Proposal(tuple((int(n), int(end[n])) for n in changed), self._beta * gained)
 
     def _walk(
-        self, model: PairModel, start: Occupancy, steps: int, rng: np.random.Generator
+        self, model: ClusterModel, start: Occupancy, steps: int, rng: np.random.Generator
     ) -> Occupancy:
-        occupancy, own, sites = start.copy(), model.field(start), self._sites(start)
+        occupancy, sites = start.copy(), self._sites(start)
+        own, pair = model.field(start), model.pairs(start)
         kinds = len(sites) + (self.insertion is not None)
         draws = rng.random((steps, 4)).tolist()
         for first, second, third, fourth in draws:
@@ -142,18 +145,22 @@ class SurrogateWalk(Move):
                 trial = self._inserted(occupancy, fourth, rng)
                 if trial is not None:
                     occupancy, model = trial, self.models[int(trial[self.n_redox :].sum())]
-                    own, sites = model.field(trial), self._sites(trial)
+                    own, pair = model.field(trial), model.pairs(trial)
+                    sites = self._sites(trial)
                 continue
             ones, zeros = sites[kind]
             if not ones or not zeros:
                 continue
             a, b = int(second * len(ones)), int(third * len(zeros))
             one, zero = ones[a], zeros[b]
-            change = own[zero] - own[one] - model.pair[one, zero]
+            change = own[zero] - own[one] - pair[one, zero]
             if change <= 0.0 or fourth < math.exp(-self._beta * change):
                 occupancy[one], occupancy[zero] = 0, 1
                 ones[a], zeros[b] = zero, one
-                own += model.pair[zero] - model.pair[one]
+                own -= pair[one]
+                if model.tensor is not None:
+                    pair += model.tensor[zero] - model.tensor[one]
+                own += pair[zero]
         return occupancy
 
     def _sites(self, occupancy: Occupancy) -> list[tuple[list[int], list[int]]]:

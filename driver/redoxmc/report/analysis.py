@@ -76,12 +76,8 @@ class Analysis:
 
     def kept(self, chain: Chain) -> tuple[Floats, list[str]]:
         """Energies (eV) and keys of a chain after burn-in and cooling."""
-        trace = self.store.traces.get(chain.name)
-        if trace is None:
-            return np.empty(0), []
-        first = int(self.config["sampling"]["burn_in"] * len(trace.energies))
-        first = max(first, chain.anneal_steps)
-        return np.array(trace.energies[first:]), trace.keys[first:]
+        trace = self.store.kept(chain)
+        return np.array(trace.energies), trace.keys
 
     def drawn(self, chain: Chain) -> Floats:
         """Energies (eV) of uniform draws, (n,); nan where they do not relax."""
@@ -114,6 +110,8 @@ class Analysis:
             n_reduced=int(chain.occupancy[:sites].sum()),
             steps=chain.step,
             moves=chain.moves,
+            walk_sweeps=chain.sweeps or None,
+            walk_share=chain.walk_share or None,
             relaxations=chain.relaxations,
             cache_hits=chain.cache_hits,
             force_evaluations=chain.force_evaluations,

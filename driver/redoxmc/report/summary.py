@@ -106,6 +106,8 @@ def summarize(analysis: Analysis, structures: dict[str, str]) -> MonteCarloSumma
             SurrogateRecord(
                 x=analysis.lattice.x_of(n_ions),
                 error_eV_per_fu=fitted.error / analysis.lattice.formula_units,
+                states=fitted.states,
+                refits=fitted.refits,
             )
             for n_ions, fitted in sorted(store.surrogates.items())
         ],

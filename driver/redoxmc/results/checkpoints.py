@@ -22,6 +22,9 @@ _MC_LATER = (
     "stiffness",
     "anneal_from",
     "anneal_steps",
+    "settled",
+    "sweeps",
+    "walk_share",
 )  # absent in older files
 _MD = ("length", "strain", "drift", "time")
 _ARRAYS = {"cell": "cell_A", "positions": "positions_A", "velocities": "velocities_A_per_ps"}

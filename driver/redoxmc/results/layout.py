@@ -5,7 +5,8 @@ lattice, model.
 /states: key (canonical), energy_eV (nan where failed), reason, force_evaluations, audit_eV (nan
 where none), audited, lost_charges (-1 where not known; absent in earlier files). /geometries/N:
 relaxed states with N ions: state (index into /states), cell_A, positions_A. /hosts/N: the host
-lattice with N ions. /surrogates/N: what walks go by, with sampling.surrogate: single_eV, pair_eV.
+lattice with N ions. /surrogates/N: what walks go by, with sampling.surrogate: single_eV, pair_eV,
+triplets, triple_eV.
 /replicas/NAME, an item for each step: energy_eV, and of Monte Carlo `state` (index into /states:
 canonical); of dynamics `raw_state` (index into the replica's own raw_key: symmetric images are told
 apart) and the columns of `dynamics.replica`. Besides what a resumed run goes on from: `checkpoint`
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redoxmc.dynamics.replica import COLUMNS, MdChain
-from redoxmc.moves.pair_model import PairModel
+from redoxmc.moves.cluster_model import ClusterModel
 from redoxmc.results import checkpoints
 from redoxmc.results.replica import AnyChain
 from redoxmc.results.sealed import put
@@ -47,6 +48,9 @@ _OWN = (
 )  # attributes beside the header's
 
 
+_FIT = {"error": "error_eV", "states": "states", "refits": "refits", "step": "step"}
+
+
 def write(file: Any, store: "Store") -> None:
     """Fill an empty h5py.File."""
     file.attrs["schema"] = SCHEMA
@@ -65,7 +69,11 @@ def write(file: Any, store: "Store") -> None:
         group = file.create_group(f"surrogates/{n_ions}")
         put(group, "single_eV", fitted.model.single)
         put(group, "pair_eV", fitted.model.pair)
-        group.attrs["constant_eV"], group.attrs["error_eV"] = fitted.model.constant, fitted.error
+        put(group, "triplets", fitted.model.triplets)
+        put(group, "triple_eV", fitted.model.triple)
+        group.attrs["constant_eV"] = fitted.model.constant
+        for name, attribute in _FIT.items():
+            group.attrs[attribute] = getattr(fitted, name)
     index = {key: n for n, key in enumerate(store.cache.entries)}
     chains: list[AnyChain] = [*store.chains, *store.uniform_chains, *store.md_chains]
     for chain in chains:
@@ -102,19 +110,26 @@ def read(file: Any) -> dict[str, Any]:
         "header": {n: json.loads(value) for n, value in file.attrs.items() if n not in _OWN},
         "cache": cache,
         "hosts": hosts,
-        "surrogates": {
-            int(n): Fit(
-                PairModel(float(g.attrs["constant_eV"]), g["single_eV"][:], g["pair_eV"][:]),
-                float(g.attrs["error_eV"]),
-            )
-            for n, g in file.get("surrogates", {}).items()
-        },
+        "surrogates": {int(n): _read_fit(group) for n, group in file.get("surrogates", {}).items()},
         "ladders": [checkpoints.ladder(data, chains) for data in ladders],
         "md_chains": [chains[name] for name in order],
         "traces": traces,
         "complete": bool(file.attrs["complete"]),
         "idle_shares": json.loads(file.attrs.get("idle_shares", "[]")),
     }
+
+
+def _read_fit(group: Any) -> Fit:
+    """A surrogate; in a file from before it had triplets and refits there are none."""
+    names = [name for name in ("triplets", "triple_eV") if name in group]
+    model = ClusterModel(
+        float(group.attrs["constant_eV"]),
+        group["single_eV"][:],
+        group["pair_eV"][:],
+        *[group[name][:] for name in names],
+    )
+    states, refits, step = (int(group.attrs.get(_FIT[n], 0)) for n in ("states", "refits", "step"))
+    return Fit(model, float(group.attrs["error_eV"]), states, refits, step)
 
 
 def _write_states(file: Any, cache: EnergyCache) -> None:

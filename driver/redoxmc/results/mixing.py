@@ -119,10 +119,12 @@ class PotentialExchange(Record):
 
 @dataclass(kw_only=True)
 class SurrogateRecord(Record):
-    """The pair model that walks go by; in the semigrand ensemble of one fit for all x."""
+    """The cluster model that walks go by; in the semigrand ensemble of one fit for all x."""
 
     x: float  # ions per redox site
     error_eV_per_fu: float  # of its energies
+    states: int  # that it is fitted to
+    refits: int  # how often it was fitted anew while chains burnt in
 
 
 @dataclass(kw_only=True)

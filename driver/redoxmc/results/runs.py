@@ -75,6 +75,9 @@ class Run(Record):
     n_reduced: int  # reduced redox sites
     steps: int  # attempted moves
     moves: dict[str, MoveCount]  # what became of them, by the name of the move
+    # length of walks on a surrogate, attempted exchanges by site, since the end of burn-in
+    walk_sweeps: float | None = None
+    walk_share: float | None = None  # their share of the attempted moves since then
     relaxations: int = 0  # energies that were computed
     cache_hits: int = 0  # energies that were known
     force_evaluations: int = 0  # evaluations of the model

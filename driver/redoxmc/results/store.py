@@ -66,9 +66,12 @@ class Store:
         return replace(self, traces={}, cache=EnergyCache(self.cache.entries))
 
     def kept(self, chain: AnyChain) -> Trace:
-        """The history of a chain after burn-in."""
+        """The history of a chain after burn-in, cooling, and changes of its walks."""
         trace = self.traces.get(chain.name, Trace())
-        return trace.after(int(self.header["config"]["sampling"]["burn_in"] * len(trace.energies)))
+        first = int(self.header["config"]["sampling"]["burn_in"] * len(trace.energies))
+        if isinstance(chain, Chain):
+            first = max(first, chain.anneal_steps, chain.settled)
+        return trace.after(first)
 
     def absorb(self, replicas: Sequence[Replica]) -> None:
         """Take back replicas that a group has advanced, and their new history."""

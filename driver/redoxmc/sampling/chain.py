@@ -58,6 +58,11 @@ class Chain:
     # the chain begins at that temperature (K) and is cooled to its own over so many attempted moves
     anneal_from: float = 0.0
     anneal_steps: int = 0
+    # of walks on a surrogate: the step from which nothing about them changes any more (0: not yet),
+    # their length in sweeps and their share of the attempted moves from then on
+    settled: int = 0
+    sweeps: float = 0.0
+    walk_share: float = 0.0
 
     @property
     def name(self) -> str:

@@ -113,13 +113,18 @@ def advance(
     mixture: WeightedMixture,
     steps: int,
     stop: Callable[[], bool],
+    own: Callable[[Chain], WeightedMixture] | None = None,
 ) -> None:
     """Run until every chain has made `steps` attempted moves, or stop() is true after a move.
+
+    own: the moves of a chain, where they are not the mixture for all; asked once.
 
     Where it stops leaves no trace in the chains: what follows is the same bit for bit.
     """
     mixtures = {
-        chain.name: mixture.at(chain.temperature, chain.chemical_potential, chain.stiffness)
+        chain.name: (own(chain) if own else mixture).at(
+            chain.temperature, chain.chemical_potential, chain.stiffness
+        )
         for chain in ladder.chains
     }
     while not ladder.finished(steps):

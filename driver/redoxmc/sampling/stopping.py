@@ -36,6 +36,7 @@ def step_targets(
     uniform_draws: int,
     burn_in: float,
     wanted: float | None,
+    adapting: int = 0,
 ) -> list[int]:
     """Attempted moves that each ladder is to have made next, (n_ladders,).
 
@@ -44,6 +45,7 @@ def step_targets(
     burn_in: fraction of the steps that is left out.
     wanted: standard error of the mean energy in eV per cell that stops all chains of an x, once
     every temperature of it has reached it, all seeds together; None: none does.
+    adapting: steps in which moves still change, and before which none stops.
     """
     groups: dict[float, list[Ladder]] = {}
     for ladder in ladders:
@@ -51,7 +53,10 @@ def step_targets(
             groups.setdefault(ladder.chains[0].x, []).append(ladder)
     target = {}
     for x, group in groups.items():
-        target[x] = steps if wanted is None else _target(group, energies, steps, burn_in, wanted)
+        if wanted is None:
+            target[x] = steps
+        else:
+            target[x] = _target(group, energies, steps, burn_in, wanted, adapting)
     return [uniform_draws if lad.chains[0].uniform else target[lad.chains[0].x] for lad in ladders]
 
 
@@ -61,10 +66,12 @@ def _target(
     steps: int,
     burn_in: float,
     wanted: float,
+    adapting: int,
 ) -> int:
     made = {c.step for ladder in group for c in ladder.chains if not c.failure} or {steps}
     slowest = min(made)
-    if len(made) == 1 and is_check(slowest) and _known(group, energies, slowest, burn_in, wanted):
+    asked = len(made) == 1 and is_check(slowest) and slowest > adapting
+    if asked and _known(group, energies, slowest, burn_in, wanted):
         return slowest
     return min(steps, next_check(slowest))
 
@@ -78,7 +85,7 @@ def _known(
 ) -> bool:
     series: dict[float, list[np.ndarray[tuple[int], np.dtype[np.float64]]]] = {}
     for chain in (c for ladder in group for c in ladder.chains if not c.failure):
-        first = max(int(burn_in * steps), chain.anneal_steps)
+        first = max(int(burn_in * steps), chain.anneal_steps, chain.settled)
         kept = np.array(energies[chain.name][first:steps], dtype=np.float64)
         series.setdefault(chain.temperature, []).append(kept)
     for seeds in series.values():

@@ -190,5 +190,6 @@ def test_an_output_that_jumps_is_not_taken_for_a_response() -> None:
         given = matrices[0].copy()
         one.mix(bases, grid, matrices)
         assert len(one._steps) == kept
+        assert one.jumped == bool(jump)
         if jump:
             assert np.linalg.norm(matrices[0]) <= np.linalg.norm(given) / 6 * 1.001

@@ -22,7 +22,7 @@ class Mixer:
 
     def __init__(self) -> None:
         self.error, self.forgotten, self.started, self.unlearned = np.inf, 0, 0, 0
-        self.held = False
+        self.held = self.jumped = False
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -189,6 +189,16 @@ def test_orbitals_turn_less_where_the_error_of_the_density_stands() -> None:
     for _ in range(6):
         hold.follow(-1.0)
     assert (hold.turns, mixer.unlearned) == (2, 1)
+
+
+def test_orbitals_turn_less_after_a_jump_and_what_was_learned_stays() -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    hold.potential = 0.0
+    for jumped, turns in ((False, 10), (True, 2), (False, 2), (True, 0)):
+        mixer.jumped = jumped
+        hold.follow(-1.0)
+        assert (hold.turns, mixer.unlearned) == (turns, 0)
 
 
 def test_after_many_iterations_a_creep_is_the_end() -> None:

@@ -48,6 +48,7 @@ class JointMixer:
     held: whether a potential acts that is still to be taken away.
     error: error of the last density in electrons.
     shifted: whether the map has changed since.
+    jumped: whether the last output was no response to its input.
     """
 
     name: ClassVar[str] = "joint"
@@ -60,7 +61,7 @@ class JointMixer:
 
     def start_anew(self) -> None:
         """Drop everything: the next density is a first one."""
-        self.error, self.shifted = float("inf"), False
+        self.error, self.shifted, self.jumped = float("inf"), False, False
         self._input: Floats | None = None
         self._last: tuple[Floats, Floats, Floats] | None = None  # input, residual, in the metric
         self._steps: list[tuple[Floats, Floats, Floats]] = []  # and the changes of the three
@@ -102,8 +103,9 @@ class JointMixer:
             step, change, measured = (new - old for new, old in zip(now, self._last, strict=True))
             length = float(np.linalg.norm(step))
             self._lengths.append(length)
-            self.shifted = bool(np.sqrt(max(change @ measured, 0.0)) > _JUMP * length)
-            if not self.shifted:
+            self.jumped = bool(np.sqrt(max(change @ measured, 0.0)) > _JUMP * length)
+            self.shifted = self.jumped
+            if not self.jumped:
                 self._steps.append((step, change, measured))
         self._last = now
         kept = min(_HELD, self.nmaxold) if self.held else self.nmaxold

@@ -154,7 +154,7 @@ class OrderHold:
             self.orbitals[shell.atom, shell.spin] = filled
 
     def follow(self, energy: float) -> None:
-        """Turn the orbitals less where the energies of iterations (eV) swing, or the error stands.
+        """Turn the orbitals less where they jump, where energies (eV) swing, or the error stands.
 
         A turn beyond the place where the new density wants the orbital comes back in the next.
         The mixing forgets what it learned of their swings. In the end they are left alone.
@@ -165,9 +165,10 @@ class OrderHold:
         self.energies.append(energy)
         self.errors.append(self.mixers[-1].error)
         energies, errors = self.energies[self.since :], self.errors[self.since :]
-        if self.turns and (swings(energies) or stands(errors)):
+        jumped, goes_nowhere = self.mixers[-1].jumped, swings(energies) or stands(errors)
+        if self.turns and (jumped or goes_nowhere):
             self.turns, self.since = self.turns // _FEWER, len(self.energies)
-            for mixer in self.mixers:
+            for mixer in self.mixers if goes_nowhere else []:
                 mixer.unlearn()
 
     @property
