@@ -103,7 +103,7 @@ class JointMixer:
             step, change, measured = (new - old for new, old in zip(now, self._last, strict=True))
             length = float(np.linalg.norm(step))
             self._lengths.append(length)
-            self.jumped = bool(np.sqrt(max(change @ measured, 0.0)) > _JUMP * length)
+            self.jumped = float(change @ measured) > (_JUMP * length) ** 2
             self.shifted = self.jumped
             if not self.jumped:
                 self._steps.append((step, change, measured))
