@@ -82,7 +82,9 @@ def run(
             "kelvin": lmp.get_thermo("temp"),
             "order": occupancy_text(types(lmp)[atoms] == REDUCED),
         }
-        lmp.commands_list([f"timestep {SWAP_STEP}", "run 1 post no"])
+        # nothing but the paths moves in this step: it is too long for dynamics without a test
+        lmp.commands_list(["unfix move", "unfix bath", f"timestep {SWAP_STEP}", "run 1 post no"])
+        _move(lmp, settings.temperature, seed + len(records) + 8)
         record["cpu_s"] = round(spent["cpu_s"] + time.process_time() - cpu, 1)
         record["wall_s"] = round(spent["wall_s"] + time.monotonic() - began, 1)
         record["moves_s"] = round(spent["moves_s"] + asked(7), 1)
@@ -123,10 +125,16 @@ def _dynamics(lmp: Any, settings: Settings, seed: int, records: int) -> None:
         f"types Fe2+ Fe3+ length {settings.length} radius {settings.radius} "
         f"reach {settings.reach} windows 1 1 1"
     )
-    bath = f"fix bath all langevin {kelvin} {kelvin} 0.1 {seed + records + 7} zero yes"
-    lmp.commands_list([swap, "fix move all nve", bath])
+    lmp.command(swap)
+    _move(lmp, kelvin, seed + records + 7)
     if records:
         return
     lmp.commands_list([f"velocity all create {2 * kelvin} {seed} mom yes", f"timestep {STEP}"])
     for _ in range(HEAT // settings.steps):  # fewer steps at a time than between two blocks
         lmp.commands_list([f"run {settings.steps} post no", "reset_timestep 0"])
+
+
+def _move(lmp: Any, kelvin: float, seed: int) -> None:
+    """Define dynamics at a temperature, with random numbers of their own."""
+    bath = f"fix bath all langevin {kelvin} {kelvin} 0.1 {seed} zero yes"
+    lmp.commands_list(["fix move all nve", bath])
