@@ -157,10 +157,7 @@ def library(tmp_path_factory):
 @pytest.mark.slow
 def test_models_on_pretended_gpus(library, job, tmp_path):
     """Two ranks, each with a GPU of its own: the CPU's numbers, one transfer each way in a call."""
-    folders = [
-        job.model,
-        *(REPO / "potentials" / f"{n}-nafepo4" for n in ("mace", "cpainn", "chgnet")),
-    ]
+    folders = [job.model, SMALL]
     out, programs = tmp_path / "out.json", Path(sys.prefix) / "bin"
     command = [programs / "mpirun", "-n", "2", sys.executable, HELPERS / "on_pretended_gpus.py"]
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
