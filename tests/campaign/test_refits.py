@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from lattice_engine import crystal_engine
 from scipy.stats import chisquare
+from stopped_runs import run
 
 from redoxmc.campaign import surrogates, walks
-from redoxmc.campaign.parallel import split_ranks
-from redoxmc.campaign.run import run_system
 from redoxmc.campaign.system import System, load_system
 from redoxmc.moves.surrogate_walk import SWEEPS
 from redoxmc.results.store import load
@@ -64,18 +63,6 @@ def config(campaign, monkeypatch):
         return campaign(**(settings | {"temperatures": [TEMPERATURE, 1200.0]} | changes))
 
     return write
-
-
-def run(path, out, stop_after=None, resume=False):
-    asked = []
-
-    def stopping():
-        asked.append(1)
-        return stop_after is not None and len(asked) > stop_after
-
-    return run_system(
-        load_system(path), split_ranks(1), out, stopping, resume=resume, progress=False
-    )
 
 
 def test_a_chain_samples_what_is_enumerated_and_after_burn_in_nothing_changes(

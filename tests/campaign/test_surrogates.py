@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import chisquare
+from stopped_runs import run
 
 from redoxmc.campaign import walks
 from redoxmc.campaign.enumeration import enumerate_states
-from redoxmc.campaign.parallel import split_ranks
-from redoxmc.campaign.run import run_system
-from redoxmc.campaign.system import load_system
 from redoxmc.config.campaign import load_config
 from redoxmc.errors import InputError
 from redoxmc.moves.surrogate_walk import SWEEPS
@@ -34,17 +32,6 @@ def config(campaign):
         return campaign(name, **(settings | changes))
 
     return write
-
-
-def run(path, out, stop_after=None, resume=False):
-    asked = []
-
-    def stopping():
-        asked.append(1)
-        return stop_after is not None and len(asked) > stop_after
-
-    system = load_system(path)
-    return run_system(system, split_ranks(1), out, stopping, resume=resume, progress=False)
 
 
 def test_it_samples_what_is_enumerated(config, tmp_path):

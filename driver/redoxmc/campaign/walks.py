@@ -19,9 +19,7 @@ from redoxmc.results.store import Store
 from redoxmc.sampling.chain import Chain, MoveCount
 from redoxmc.sampling.surrogate import Basis, Fit, make_basis
 
-WALKS = (
-    0.8  # of the moves while they burn in; the others find what a bad surrogate would keep hidden
-)
+WALKS = 0.8  # of the moves in burn-in; the others find what a bad surrogate would keep hidden
 EXCHANGE = 0.02  # worth of an exchange of two sites, where an accepted walk is worth 1
 PARTS = (0.125, 0.25, 0.5, 1.0)  # of the burn-in, after which surrogates are fitted anew
 LONGEST = 400  # attempted moves in which walks adapt

@@ -9,7 +9,7 @@ of leaving one out, in closed form (Golub, Heath & Wahba 1979, without the avera
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 
@@ -134,6 +134,8 @@ def make_basis(host: Host) -> Basis:
 
 def _find_triplets(lattice: Lattice, permutations: Ints) -> tuple[Ints, Ints]:
     """The triplets of the narrowest orbits, and the orbit of each: (n, 3) and (n,), by orbit."""
+    from pymatgen.core import Lattice as Cell
+
     n = permutations.shape[1]
     if n > MOST_WITH_TRIPLETS:
         return np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -143,7 +145,8 @@ def _find_triplets(lattice: Lattice, permutations: Ints) -> tuple[Ints, Ints]:
         low, middle, high = np.sort(permutation[every], axis=1).T
         lowest = np.minimum(lowest, (low * n + middle) * n + high)
     names, orbit = np.unique(lowest, return_inverse=True)
-    distances = _distances(lattice)
+    scaled = lattice.scaled[np.concatenate([lattice.redox_sites, lattice.ion_sites])]
+    distances = Cell(lattice.cell).get_all_distances(scaled, scaled)  # Å
     width = np.zeros(len(names))
     for i, j in combinations(range(3), 2):
         np.maximum.at(width, orbit, distances[every[:, i], every[:, j]])
@@ -152,19 +155,6 @@ def _find_triplets(lattice: Lattice, permutations: Ints) -> tuple[Ints, Ints]:
     order = np.argsort(rank[orbit], kind="stable")
     order = order[rank[orbit][order] < MOST_TRIPLETS]
     return every[order], rank[orbit][order]
-
-
-def _distances(lattice: Lattice) -> Floats:
-    """Distances of redox and ion sites, of the nearest images, (n, n) Å."""
-    places = np.concatenate([lattice.redox_sites, lattice.ion_sites])
-    scaled = lattice.scaled[places]
-    apart = scaled[:, None] - scaled[None]
-    apart -= np.round(apart)
-    images = [np.array(shift) for shift in product((-1, 0, 1), repeat=3)]
-    result: Floats = np.min(
-        [np.linalg.norm((apart + shift) @ lattice.cell, axis=-1) for shift in images], axis=0
-    )
-    return result
 
 
 def fit(basis: Basis, states: Sequence[Occupancy], energies: Floats) -> Fit:

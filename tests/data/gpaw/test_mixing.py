@@ -193,3 +193,6 @@ def test_an_output_that_jumps_is_not_taken_for_a_response() -> None:
         assert one.jumped == bool(jump)
         if jump:
             assert np.linalg.norm(matrices[0]) <= np.linalg.norm(given) / 6 * 1.001
+        one.unlearn()
+        one.mix(bases, grid, matrices)
+        assert not one.jumped, "of the last output alone"

@@ -99,6 +99,7 @@ class JointMixer:
             max(base.gd.integrate(np.abs(up + down)), base.gd.integrate(np.abs(up - down)))
         )
         now = self._input, residual, self._metric(base, residual, nt_sg.shape)
+        self.jumped = False
         if self._last is not None and not self.shifted:
             step, change, measured = (new - old for new, old in zip(now, self._last, strict=True))
             length = float(np.linalg.norm(step))
