@@ -7,7 +7,8 @@ import pytest
 from models_helpers import labelled
 
 from learning.fit import fit, settings_of
-from learning.pairs import held_out, mean_difference, one_geometry, states_at_one_ion_order
+from learning.pairs import mean_difference, one_geometry
+from learning_curves import markdown, plot
 from redoxmc.config.training import load_training_config
 from redoxmc.io.extxyz import read_labelled, write_labelled
 from redoxmc.models.release import release
@@ -40,7 +41,11 @@ def test_a_model_learns_the_first_frames_and_errors_are_told_apart(tmp_path: Pat
     for number, atoms in enumerate(frames):
         atoms.info["part"] = ("train", "train", "test")[number % 3]
         atoms.calc.results["energy"] += 7.0  # another scale
+        for name in ("forces", "stress"):  # of relaxed states
+            atoms.calc.results[name] = 0.05 * atoms.calc.results[name]
     frames[4].info["part"] = "valid"
+    for number, redox in ((0, "1000"), (1, "0100"), (2, "0010"), (7, "0001")):
+        frames[number].info["order"] = f"1x1x1:{redox}|1000"
     data = tmp_path / "set.extxyz"
     write_labelled(data, frames)
     config = settings_of(tmp_path / "model", data, 3, 12, 0.5)
@@ -50,26 +55,24 @@ def test_a_model_learns_the_first_frames_and_errors_are_told_apart(tmp_path: Pat
     assert found["train"]["frames"] == 3
     assert found["test"]["frames"] == 3
     assert found["test"]["energy_meV_per_atom"] < 500  # the scale was matched: 7 eV are 875
-    assert found["train"]["states_pairs"] == 0
-    assert found["train"]["states_meV_per_site"] is None
+    assert found["train"]["states"]["pairs"] == 1  # of frames that it was trained on
+    assert found["test"]["states"]["pairs"] == 2  # one of these orders and one held out
+    text = markdown({"m": {3: found}})
+    assert "| m | 3 | in-sample | 3 |" in text
+    assert " | 1 | 0.00 |" in text  # a single order has no rank
+    plot(tmp_path / "curve.png", {"m": {3: found}})
+    assert (tmp_path / "curve.png").stat().st_size > 5000
     (tmp_path / "out" / "last.pt").unlink()
     assert fit(config, data, tmp_path / "out") == found  # what is there is not done again
 
 
 def test_pairs_of_frames_that_differ_in_their_charges_alone(tmp_path: Path) -> None:
     frames = [atoms.copy() for atoms in read_labelled(labelled(1, tmp_path / "a.extxyz")) * 4]
-    orders = ("a:1000|10", "a:0100|10", "a:1100|11", "a:0010|01")
-    for atoms, order in zip(frames, orders, strict=True):
-        atoms.info.update(order=order, made_by="state", part="train")
-        atoms.info["ion_order"] = order[-2:].replace("01", "10")  # equivalent ones share a name
     states = frames[0].arrays["charge_state"]
     frames[1].arrays["charge_state"] = np.roll(states, 2)  # the same iron and oxygen
     frames[2].arrays["charge_state"] = np.where(states == "Fe2+", "Fe3+", states)
     frames[3].positions[0, 0] += 0.1
-    assert states_at_one_ion_order(frames) == [(0, 1), (0, 3), (1, 3)]
     assert one_geometry(frames) == [(0, 2), (1, 2)]
-    frames[3].info["part"] = "test"
-    assert held_out([(0, 1), (1, 3)], frames) == ([(0, 1)], [(1, 3)])
     expected, predicted = np.array([0.0, 1.0, 5.0, 2.0]), np.array([0.0, 1.2, 5.0, 1.6])
     pairs = [(0, 1), (1, 3)]
     # errors of 0.2 and 0.6 eV, of four sites each

@@ -173,7 +173,7 @@ def adopt(queue: Queue, tasks: Sequence[Task], out: Path) -> int:
     for key, frames in by_key.items():
         queue.store(key, frames)
     adopted = len(by_key)
-    for key, reason in _read_failures(out).items():
+    for key, reason in read_failures(out).items():
         if key in open_keys:
             queue.store_failure(key, reason)
             adopted += 1
@@ -184,7 +184,8 @@ def _failures_file(out: Path) -> Path:
     return out.with_name(out.name + ".failed.json")
 
 
-def _read_failures(out: Path) -> dict[str, str]:
+def read_failures(out: Path) -> dict[str, str]:
+    """Return why frames have no label in `out`, by key, from the file beside it."""
     try:
         text = _failures_file(out).read_text(encoding="utf-8")
         return {str(key): str(reason) for key, reason in json.loads(text).items()}

@@ -39,6 +39,8 @@ class RelaxedLimits:
 
 
 ANY = RelaxedLimits()
+# states relaxed by another method than that of the labels; strained and rattled ones are beyond
+NEAR = RelaxedLimits(force=1.0, stress=0.02)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def order_of(frame: "Atoms") -> Order | None:
     text = str(frame.info.get("order", ""))
     cell, _, occupancy = text.rpartition(":")
     redox, ions = split_key(occupancy)
-    ion_order = str(frame.info.get("ion_order", ions))
+    # a file may have made a number of it, without the zeros in front
+    ion_order = str(frame.info.get("ion_order", ions)).zfill(len(ions))
     return Order(cell, redox, ions, ion_order) if "|" in occupancy and redox else None
 
 
@@ -157,6 +160,24 @@ def lowest_energies(frames: "Sequence[Atoms]", limits: RelaxedLimits = ANY) -> d
             energy = energy_of(frame) / len(order.redox)
             lowest[order] = min(energy, lowest.get(order, np.inf))
     return lowest
+
+
+def relaxed_states(frames: "Sequence[Atoms]", limits: RelaxedLimits = NEAR) -> list[int]:
+    """Return the numbers of the relaxed states of a set: of each order the lowest frame.
+
+    Where frames say in `made_by` what they are, `state` and `relaxed` count. Frames that lost their
+    order do not.
+    """
+    lowest: dict[Order, int] = {}
+    for number, frame in enumerate(frames):
+        order = order_of(frame)
+        is_state = frame.info.get("made_by", "state") in ("state", "relaxed")
+        kept = frame.info.get("order_kept", True)
+        if order is None or not (is_state and kept and limits.holds(frame)):
+            continue
+        if order not in lowest or energy_of(frame) < energy_of(frames[lowest[order]]):
+            lowest[order] = number
+    return sorted(lowest.values())
 
 
 def charge_order_energies(

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from learning.pairs import held_out, mean_difference, one_geometry, states_at_one_ion_order
+from dft.describe import order_of, relaxed_states
+from learning.pairs import mean_difference, one_geometry
 from redoxmc.config.training import DataConfig, TrainingConfig, load_training_config
-from redoxmc.io.extxyz import energy_of, read_labelled
 from redoxmc.io.files import write_atomically
 from redoxmc.models.checkpoint import load_checkpoint, rebuild_model
-from redoxmc.models.frames import Frame, frames_of, make_sample, read_frames
+from redoxmc.models.frames import frames_of, make_sample
 from redoxmc.models.metrics import energy_differences, measure_errors
 from redoxmc.models.train import train
+from study_tools.order_energies import OrderEnergy, order_errors
 
 
 def settings_of(
@@ -58,33 +59,49 @@ def fit(config: TrainingConfig, source: Path, out: Path) -> dict[str, Any]:
 
 
 def measure(config: TrainingConfig, checkpoint: Path) -> dict[str, Any]:
-    """Return the errors of a checkpoint (its mean weights) on what it saw and what it did not."""
+    """Return the errors of a checkpoint (its mean weights) on what it saw and what it did not.
+
+    Training frames beyond the first ones, which it was not trained on, count in neither.
+    """
     content = load_checkpoint(checkpoint)
     model = rebuild_model(content["model"], content["mean"])
-    (data,) = config.data.train
-
-    def samples(frames: list[Frame]) -> list[Any]:
-        return [make_sample(frame, model.table, model.r_cut) for frame in frames]
-
-    errors = {}
-    for part in ("train", "test"):
-        own = measure_errors(model.module, samples(frames_of(config.data, part)))
+    parts = {part: frames_of(config.data, part) for part in ("train", "test")}
+    samples = {
+        part: [make_sample(frame, model.table, model.r_cut) for frame in frames]
+        for part, frames in parts.items()
+    }
+    errors: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        own = measure_errors(model.module, samples[part])
         errors[part] = {
             "frames": own.frames,
             "energy_meV_per_atom": own.energy,
             "force_meV_per_A": own.forces,
             "stress_GPa": own.stress,
         }
-    atoms = [f for f in read_labelled(data) if f.info.get("order_kept", True)]
-    expected = np.array([energy_of(frame) for frame in atoms])
-    predicted = expected - energy_differences(model.module, samples(read_frames([data])))
-    sites = [len(str(f.info.get("order", "")).rpartition(":")[2].split("|")[0]) or 1 for f in atoms]
-    for name, pairs in (
-        ("states", states_at_one_ion_order(atoms)),
-        ("one_geometry", one_geometry(atoms)),
-    ):
-        for part, chosen in zip(("train", "test"), held_out(pairs, atoms), strict=True):
-            value = mean_difference(chosen, expected, predicted, sites)
-            errors[part][f"{name}_pairs"] = len(chosen)
-            errors[part][f"{name}_meV_per_site"] = value
+    frames = parts["train"] + parts["test"]
+    tests = [n >= len(parts["train"]) for n in range(len(frames))]
+    atoms = [frame.atoms for frame in frames]
+    expected = np.array([frame.energy for frame in frames])
+    predicted = expected - energy_differences(model.module, samples["train"] + samples["test"])
+    orders = [order_of(frame) for frame in atoms]
+    sites = [len(order.redox) if order else 1 for order in orders]
+    states = [
+        OrderEnergy(
+            f"{order.cell}:{order.ion_order}",
+            expected[n] / sites[n],
+            predicted[n] / sites[n],
+            tests[n],
+        )
+        for n in relaxed_states(atoms)
+        if (order := orders[n])
+    ]
+    pairs = one_geometry(atoms)
+    for part in parts:
+        chosen = [(i, j) for i, j in pairs if (tests[i] or tests[j]) == (part == "test")]
+        errors[part]["states"] = order_errors(states, part == "test")
+        errors[part]["one_geometry_pairs"] = len(chosen)
+        errors[part]["one_geometry_meV_per_site"] = mean_difference(
+            chosen, expected, predicted, sites
+        )
     return {"epochs": len(content["history"]), **errors}

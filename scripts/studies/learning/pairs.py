@@ -1,17 +1,15 @@
-"""Energy differences between charge orders: what a model of positions alone cannot learn.
+"""Energy differences between charge orders at one geometry: what a model of positions cannot learn.
 
-Two kinds of pairs of frames: relaxed states of two charge orders at one ion order, and one geometry
-in two charge orders (`exchanged`, `led_relabelled` in the set of DFT frames).
+Such pairs are `exchanged` and `led_relabelled` frames of the set of DFT frames, with their twins.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from dft.describe import order_of
 from redoxmc.io.extxyz import COLUMN
 
 if TYPE_CHECKING:
@@ -20,18 +18,6 @@ if TYPE_CHECKING:
 Pair = tuple[int, int]
 Floats = npt.NDArray[np.float64]
 _SAME = 1e-4  # Å: two frames whose atoms are nearer than this are one geometry
-
-
-def states_at_one_ion_order(frames: "Sequence[Atoms]") -> list[Pair]:
-    """Return the pairs of relaxed states (`made_by = state`) that differ in their charges alone."""
-    chosen = [(n, order_of(f)) for n, f in enumerate(frames) if f.info.get("made_by") == "state"]
-    return [
-        (i, j)
-        for (i, one), (j, two) in combinations(chosen, 2)
-        if one is not None
-        and two is not None
-        and (one.cell, one.ion_order, one.x) == (two.cell, two.ion_order, two.x)
-    ]
 
 
 def one_geometry(frames: "Sequence[Atoms]") -> list[Pair]:
@@ -44,16 +30,6 @@ def one_geometry(frames: "Sequence[Atoms]") -> list[Pair]:
         and np.abs(one.positions - two.positions).max() < _SAME
         and list(one.arrays[COLUMN]) != list(two.arrays[COLUMN])
     ]
-
-
-def held_out(pairs: Iterable[Pair], frames: "Sequence[Atoms]") -> tuple[list[Pair], list[Pair]]:
-    """Part pairs into those of training frames alone, and those with a frame that is held out."""
-    own: list[Pair] = []
-    others: list[Pair] = []
-    for pair in pairs:
-        tests = [frames[n].info.get("part") == "test" for n in pair]
-        (others if any(tests) else own).append(pair)
-    return own, others
 
 
 def mean_difference(

@@ -42,23 +42,15 @@ class Supercell:
 class ComparedModel:
     """A model, and what has been computed with it. For one process.
 
-    folder: of its records. judge: a session of another model, for moments of final geometries.
-    Relaxations keep the host lattice that the model has at each concentration ("per_x").
+    folder: of its records. Relaxations keep the host lattice that the model has at each
+    concentration ("per_x").
     """
 
-    def __init__(
-        self,
-        name: str,
-        card: ModelCard,
-        settings: Settings,
-        folder: Path,
-        judge: LammpsSession | None = None,
-    ):
+    def __init__(self, name: str, card: ModelCard, settings: Settings, folder: Path):
         self.name = name
         self.card = card
         self.settings = settings
         self.folder = folder
-        self.judge = judge
         self.session = LammpsSession(card)
         self._supercells: dict[tuple[int, ...], Supercell] = {}
         self.hosts = self.records("hosts", None)

@@ -1,43 +1,48 @@
-"""Energies of charge orders and the convex hull against labelled frames (DFT, the teacher).
+"""Energies of charge orders and the convex hull against labelled frames.
 
 Everything is in the cells of the frames: the model at their geometry ("fixed"), and relaxed there
 from the reference start ("relaxed"). Orders are compared at one ion order.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from dft.describe import order_of, relaxed_states
 from model_comparison.compared_model import ComparedModel, Supercell
+from model_comparison.parts import PARTS, has_seen, name_of, part_of
 from model_comparison.relaxations import describe, kept
 from model_comparison.settings import ReferenceSettings
 from redoxmc.campaign.progress import track
 from redoxmc.engines.relaxed import RelaxedEngine
+from redoxmc.errors import InputError
 from redoxmc.io.extxyz import energy_of, read_labelled, species_of
 from redoxmc.structures.lattice import Floats, Occupancy
 from redoxmc.structures.occupancy import occupancy_key
 from redoxmc.thermo.hull import formation_energies, on_hull
+from study_tools.order_energies import OrderEnergy, order_errors
 from study_tools.orders import ion_key, occupancy_of_frame
 
-RESOLUTION = 0.1  # meV per site: relaxed energies that lie closer are equal
+KINDS = ("fixed", "relaxed")
 
 
 @dataclass(frozen=True)
 class Point:
     """One order of a reference; energies in eV per redox site.
 
-    key: the occupancy.
-    ions: name of the ion order, the same for equivalent ones.
+    key: the cell and the occupancy.
+    ions: name of the cell and the ion order, the same for equivalent ones.
     x: ions per redox site.
     reference: energy of the labelled frame.
     fixed: of the model at the geometry of the frame.
     relaxed: of the model relaxed in the cell of the frame; None where that failed.
     kept: whether the relaxation kept the charge order, by bond lengths.
+    part: of the set that the order is in, "train" or "test".
     """
 
     key: str
@@ -47,97 +52,82 @@ class Point:
     fixed: float
     relaxed: float | None
     kept: bool
+    part: str
 
 
 def measure_energies(model: ComparedModel, reference: ReferenceSettings) -> dict[str, Any]:
-    """Evaluate and relax every frame of a reference; returns points, order and hull statistics.
+    """Evaluate and relax the relaxed states of a reference, of each order the lowest.
 
-    Energies of the model belong to the frames' cells. A frame that lost its charge order when it
-    was computed (`order_kept = false` in its `info`, by `redoxmc compute`) is left out.
+    Returns the points, a row of statistics for each part and kind, and hulls by kind. Energies of
+    the model belong to the frames' cells.
     """
-    cell = model.supercell(reference.supercell)
-    frames = [f for f in read_labelled(reference.frames) if f.info.get("order_kept", True)]
-    # references of one supercell share geometries: DFT frames are single points on the teacher's
-    records = model.records(f"energies-{cell.name}", reference.supercell)
-    points = []
-    for frame in track(frames, f"{model.name}: {reference.name}", show=True):
-        occupancy = occupancy_of_frame(cell.lattice, frame)
-        key = occupancy_key(cell.lattice, occupancy)
-        box = _digest(frame.cell.array)
-        fixed = records.get(
-            f"{key}/fixed/{box}/{_digest(frame.positions)}", partial(_fixed, model, frame)
-        )
-        relaxed = records.get(
-            f"{key}/relaxed/{box}", partial(_relaxed, model, cell, reference, frame, occupancy)
-        )
-        n = cell.lattice.n_redox
-        points.append(
-            Point(
-                key,
-                ion_key(cell.host, occupancy),
-                float(occupancy[n:].sum()) / n,
-                energy_of(frame) / n,
-                fixed["energy_eV"] / n,
-                None if "error" in relaxed else relaxed["energy_eV"] / n,
-                bool(kept(key, relaxed, model.settings, "bonds")),
+    frames = read_labelled(reference.frames)
+    seen = has_seen(model.card, [reference.frames], frames)
+    points = [
+        _point(model, frames[number], part_of(frames[number], seen))
+        for number in track(relaxed_states(frames), f"{model.name}: {reference.name}", show=True)
+    ]
+    hulls = {kind: hull(points, kind) for kind in KINDS}
+    rows = []
+    for part in PARTS:
+        mixed = [p for p in points if p.part == part and 0 < p.x < 1]
+        if not mixed:
+            continue
+        for kind in KINDS:
+            rows.append(
+                {
+                    "part": part,
+                    "errors": name_of(part, seen),
+                    "at": kind,
+                    "states": len(mixed),
+                    "lost": sum(not p.kept for p in mixed) if kind == "relaxed" else None,
+                    "orders": order_statistics(points, kind, part),
+                    "hull_rmse_meV_per_site": hull_rmse(hulls[kind], part),
+                }
             )
-        )
-    return {
-        "reference": reference.name,
-        "frames": len(points),
-        "points": [point.__dict__ for point in points],
-        "orders": {kind: order_statistics(points, kind) for kind in ("fixed", "relaxed")},
-        "hull": {kind: hull_statistics(points, kind) for kind in ("fixed", "relaxed")},
-    }
+    return {"points": [point.__dict__ for point in points], "rows": rows, "hull": hulls}
 
 
-def order_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | None:
-    """Compare charge orders of one ion order; None where no ion order has two of them.
-
-    points: of one reference. kind: "fixed" or "relaxed". Some keys of the result:
-    `spearman`, the rank correlation of model and reference, a mean over ion orders, each with as
-    much weight as it has orders; `spearman_pooled`, the same for all ion orders together, of the
-    energies above the reference's lowest order of each (those lowest orders, 0 on both sides, are
-    left out); `mae_meV_per_site`, of all differences between two orders of one ion order.
-    """
-    from scipy.stats import spearmanr
-
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for point in points:
-        energy = getattr(point, kind)
-        if energy is not None:
-            groups.setdefault(point.ions, []).append((point.reference, energy))
-    groups = {ions: sorted(group) for ions, group in groups.items() if len(group) > 1}
-    if not groups:
-        return None
-    expected, predicted, errors, in_order, ranks = [], [], [], [], []
-    for group in groups.values():
-        # what has fallen together is a tie, not a rank of rounding errors
-        table = np.round(1000 * np.array(group) / RESOLUTION) * RESOLUTION
-        above = table - table[0]
-        expected += above[1:, 0].tolist()
-        predicted += above[1:, 1].tolist()
-        differences = [b - a for a, b in combinations(table, 2)]
-        equal = any(len(set(column)) == 1 for column in table.T)
-        ranks.append(0.0 if equal else spearmanr(table[:, 0], table[:, 1]).statistic)
-        errors += [abs(d[1] - d[0]) for d in differences]
-        in_order += [d[0] * d[1] > 0 for d in differences]
-    several = len(set(expected)) > 1 and len(set(predicted)) > 1
-    pooled = float(spearmanr(expected, predicted).statistic) if several else None
-    return {
-        "ion_orders": len(groups),
-        "orders": sum(map(len, groups.values())),
-        "spearman": float(np.average(ranks, weights=[len(group) for group in groups.values()])),
-        "spearman_pooled": pooled,
-        "pairs": len(errors),
-        "pairs_in_order": int(sum(in_order)),
-        "mae_meV_per_site": float(np.mean(errors)),
-        "reference_meV_per_site": expected,
-        "model_meV_per_site": predicted,
-    }
+def _point(model: ComparedModel, frame: Any, part: str) -> Point:
+    order = order_of(frame)
+    if order is None or not re.fullmatch(r"\d+x\d+x\d+", order.cell):
+        raise InputError(f"a frame of order '{frame.info.get('order')}': CELL:REDOX|IONS expected.")
+    repeats = tuple(int(n) for n in order.cell.split("x"))
+    cell = model.supercell(repeats)
+    records = model.records(f"energies-{cell.name}", repeats)
+    occupancy = occupancy_of_frame(cell.lattice, frame)
+    key = occupancy_key(cell.lattice, occupancy)
+    box = _digest(frame.cell.array)
+    fixed = records.get(
+        f"{key}/fixed/{box}/{_digest(frame.positions)}", partial(_fixed, model, frame)
+    )
+    relaxed = records.get(
+        f"{key}/relaxed/{box}", partial(_relaxed, model, cell, repeats, frame, occupancy)
+    )
+    n = cell.lattice.n_redox
+    return Point(
+        f"{cell.name}:{key}",
+        f"{cell.name}:{ion_key(cell.host, occupancy)}",
+        float(occupancy[n:].sum()) / n,
+        energy_of(frame) / n,
+        fixed["energy_eV"] / n,
+        None if "error" in relaxed else relaxed["energy_eV"] / n,
+        bool(kept(key, relaxed, model.settings, "bonds")),
+        part,
+    )
 
 
-def hull_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | None:
+def order_statistics(points: Sequence[Point], kind: str, part: str) -> dict[str, Any] | None:
+    """Compare charge orders of one ion order, see `order_errors`. kind: "fixed" or "relaxed"."""
+    orders = [
+        OrderEnergy(p.ions, p.reference, energy, p.part == "test")
+        for p in points
+        if (energy := getattr(p, kind)) is not None
+    ]
+    return order_errors(orders, part == "test")
+
+
+def hull(points: Sequence[Point], kind: str) -> dict[str, Any] | None:
     """Compare formation energies of all mixed orders; None where an end member is missing."""
     chosen = [p for p in points if getattr(p, kind) is not None]
     x = np.array([p.x for p in chosen])
@@ -150,21 +140,25 @@ def hull_statistics(points: Sequence[Point], kind: str) -> dict[str, Any] | None
     ):
         ends = [energies[x == end].min() for end in (0, 1)]
         tables.append(1000 * formation_energies(x, energies, *ends))
-    mixed = (x > 0) & (x < 1)
-    lowest = np.array([[t[x == v].min() for t in tables] for v in sorted(set(x[mixed].tolist()))])
     stable = [sorted(set(x[on_hull(x, t)].tolist())) for t in tables]
-    error = tables[1] - tables[0]
     return {
-        "orders": int(mixed.sum()),
-        "rmse_meV_per_site": float(np.sqrt(np.mean(error[mixed] ** 2))),
-        "rmse_of_lowest_meV_per_site": float(np.sqrt(np.mean((lowest[:, 1] - lowest[:, 0]) ** 2))),
         "stable_reference": stable[0],
         "stable_model": stable[1],
-        "same_stable_x": stable[0] == stable[1],
         "x": x.tolist(),
+        "parts": [p.part for p in chosen],
         "reference_meV_per_site": tables[0].tolist(),
         "model_meV_per_site": tables[1].tolist(),
     }
+
+
+def hull_rmse(found: dict[str, Any] | None, part: str) -> float | None:
+    """Return the error (meV per site) of the formation energies of a part; None without any."""
+    if found is None:
+        return None
+    x = np.array(found["x"])
+    own = (x > 0) & (x < 1) & (np.array(found["parts"]) == part)
+    error = np.array(found["model_meV_per_site"]) - np.array(found["reference_meV_per_site"])
+    return float(np.sqrt(np.mean(error[own] ** 2))) if own.any() else None
 
 
 def _fixed(model: ComparedModel, frame: Any) -> dict[str, Any]:
@@ -175,13 +169,13 @@ def _fixed(model: ComparedModel, frame: Any) -> dict[str, Any]:
 def _relaxed(
     model: ComparedModel,
     cell: Supercell,
-    reference: ReferenceSettings,
+    repeats: tuple[int, ...],
     frame: Any,
     occupancy: Occupancy,
 ) -> dict[str, Any]:
     """Relax from the reference start in the cell of the frame."""
     n_ions = int(occupancy[cell.lattice.n_redox :].sum())
-    of_host = model.engine(reference.supercell, n_ions)
+    of_host = model.engine(repeats, n_ions)
     box = np.array(frame.cell)
     engine = RelaxedEngine(
         replace(cell.host, geometries={n_ions: of_host.geometry.strained(box)}),

@@ -8,24 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model_comparison.compared_model import ComparedModel
+from model_comparison.parts import PARTS, has_seen, name_of, part_of
 from model_comparison.settings import FramesSettings
 from redoxmc.campaign.progress import track
 from redoxmc.data.label import label_files
 from redoxmc.io.extxyz import energy_of, species_of
 from redoxmc.models.frames import hash_files
 from redoxmc.structures.lattice import Floats
+from redoxmc.units import EV_PER_A3_TO_GPA
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
 def measure_errors(model: ComparedModel, frames: FramesSettings, folder: Path) -> dict[str, Any]:
-    """Mean absolute errors of energy (meV/atom), forces (meV/Å) and moments (µB).
+    """Mean absolute errors of energy (meV/atom), forces (meV/Å), stress (GPa) and moments (µB).
 
-    Energies on a scale of their own are matched by one reference energy for each species, fitted to
-    these very frames. `fitted` of them are independent: with hardly more frames than that, the
-    errors of energies say little. Frames without a charge state for every ion, of another order
-    than intended, or with a species that the model lacks are left out.
+    A row for each part of the set, and whether the model has seen the set. Where it has not, the
+    energies may be on another scale: one reference energy for each species is fitted to these very
+    frames. `fitted` of them are independent: with hardly more frames than that, the errors of
+    energies say little. Frames without a charge state for every ion, of another order than
+    intended, or with a species that the model lacks are left out.
     folder: of published frames. Returns {"skipped": why} where a file is missing.
     """
     paths = [(folder if frames.published else Path()) / file for file in frames.files]
@@ -48,32 +51,50 @@ def measure_errors(model: ComparedModel, frames: FramesSettings, folder: Path) -
     failed = [row["error"] for row in rows if "error" in row]
     if failed:
         return {"skipped": failed[0]}
+    seen = has_seen(model.card, paths, chosen)
     energies, fitted = np.array([row["energy_eV"] for row in rows]), 0
-    if frames.own_scale:
+    if not seen:
         energies, fitted = left_after_fit(chosen, energies)
+    parts = [part_of(frame, seen) for frame in chosen]
     atoms = np.array([len(frame) for frame in chosen])
-    moments = [m for row in rows for m in row["moments_muB"]]
-    forces = np.array([row["forces_eV_per_A"] for row in rows])
-    return {
-        "frames": len(chosen),
-        "atoms": int(atoms.sum()),
-        "fitted": fitted,
-        "energy_meV_per_atom": float(1000 * np.mean(np.abs(energies) / atoms)),
-        "force_meV_per_A": float(1000 * np.average(forces, weights=atoms)),
-        "moment_muB": float(np.mean(moments)) if moments else None,
-    }
+    found = []
+    for part in PARTS:
+        own = [number for number, name in enumerate(parts) if name == part]
+        if not own:
+            continue
+        moments = [m for number in own for m in rows[number]["moments_muB"]]
+        stresses = [s for n in own if (s := rows[n]["stress_GPa"]) is not None]
+        forces = [rows[number]["forces_eV_per_A"] for number in own]
+        found.append(
+            {
+                "part": part,
+                "errors": name_of(part, seen),
+                "frames": len(own),
+                "atoms": int(atoms[own].sum()),
+                "fitted": fitted,
+                "energy_meV_per_atom": float(1000 * np.mean(np.abs(energies[own]) / atoms[own])),
+                "force_meV_per_A": float(1000 * np.average(forces, weights=atoms[own])),
+                "stress_GPa": float(np.mean(stresses)) if stresses else None,
+                "moment_muB": float(np.mean(moments)) if moments else None,
+            }
+        )
+    return {"rows": found}
 
 
 def _errors_of(model: ComparedModel, frame: "Atoms") -> dict[str, Any]:
     state = model.session.evaluate(frame.cell.array, frame.get_positions(), species_of(frame))
-    wanted = frame.calc.results.get("magmoms")
-    predicted = state.per_atom.get("moment")
+    results = frame.calc.results
+    wanted, predicted = results.get("magmoms"), state.per_atom.get("moment")
     moments: list[float] = []
     if wanted is not None and predicted is not None:
         moments = np.abs(np.abs(predicted) - np.abs(wanted)).tolist()
+    stress = None
+    if "stress" in results:
+        stress = EV_PER_A3_TO_GPA * float(np.abs(state.stress - results["stress"]).mean())
     return {
         "energy_eV": state.energy - energy_of(frame),
         "forces_eV_per_A": float(np.abs(state.forces - frame.get_forces()).mean()),
+        "stress_GPa": stress,
         "moments_muB": moments,
     }
 

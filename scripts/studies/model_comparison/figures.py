@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from model_comparison.records import Results
+from model_comparison.records import Record, Results
 from redoxmc.report.plot_style import (
     BLACK,
     BLUE,
@@ -53,43 +53,37 @@ def plot_assignment(path: Path, tables: dict[str, Results]) -> None:
 
 
 def share_kept(rows: Sequence[dict[str, Any]], start: str) -> float:
-    """Per cent of the relaxations from a start that kept their order: as the judge says, or bonds.
-
-    NaN where there is none.
-    """
+    """Per cent of the relaxations from a start that kept their order by bonds; NaN without one."""
     chosen = [row for row in rows if row["start"] == start]
     total = sum(row["relaxations"] for row in chosen)
-    by = "judge" if any(row["kept_by_judge"] is not None for row in chosen) else "bonds"
-    return 100 * sum(row[f"kept_by_{by}"] or 0 for row in chosen) / total if total else float("nan")
+    return 100 * sum(row["kept_by_bonds"] for row in chosen) / total if total else float("nan")
 
 
 def plot_orders(path: Path, results: Results, reference: str) -> None:
-    """Energies above the reference's lowest order of each ion order: model against reference.
+    """Energies of charge orders relative to the mean of their ion order: model against reference.
 
-    Those of the model are of relaxed geometries.
+    At the frames' geometries; held out full, in-sample open.
     """
-    drawn = {name: r["orders"]["relaxed"] for name, r in results.items() if r["orders"]["relaxed"]}
+    drawn = {name: rows for name, r in results.items() if (rows := _rows_of(r, "fixed"))}
     if not drawn:
         return
-    top = 1.08 * max(max(map(abs, _both(entry))) for entry in drawn.values())
     with matplotlib.rc_context(STYLE):
         figure, panels = _grid(len(drawn), 2.1)
-        for axes, (name, entry) in zip(panels, drawn.items(), strict=True):
-            axes.plot([0, top], [0, top], color=GREY, linewidth=0.8)
-            axes.axhline(0, color=GREY, linewidth=0.5)
-            axes.plot(
-                entry["reference_meV_per_site"], entry["model_meV_per_site"], "o", color=BLUE, ms=4
-            )
-            axes.set_title(f"{name}\nρ = {entry['spearman']:.2f}", fontsize=8)
-            low = min(0.0, *entry["model_meV_per_site"])
-            axes.set(xlim=(0, top), ylim=(1.2 * low, top))
+        for axes, (name, rows) in zip(panels, drawn.items(), strict=True):
+            axes.axline((0, 0), slope=1, color=GREY, linewidth=0.8)
+            for row in rows:
+                face = BLUE if row["errors"] == "held out" else "none"
+                own = row["orders"]
+                axes.plot(own["reference_meV_per_site"], own["model_meV_per_site"], "o",
+                          color=BLUE, mfc=face, ms=4)  # fmt: skip
+            axes.set_title(f"{name}\nρ = {rows[-1]['orders']['spearman']:.2f}", fontsize=8)
         figure.supxlabel(f"{reference} (meV per site)", fontsize=9)
         figure.supylabel("model (meV per site)", fontsize=9)
         save(figure, path)
 
 
-def _both(entry: dict[str, Any]) -> list[float]:
-    return [*entry["reference_meV_per_site"], *entry["model_meV_per_site"]]
+def _rows_of(result: Record, kind: str) -> list[dict[str, Any]]:
+    return [row for row in result["rows"] if row["at"] == kind and row["orders"]]
 
 
 def plot_distributions(path: Path, results: Results) -> None:
@@ -132,7 +126,7 @@ def plot_hulls(path: Path, results: Results, reference: str) -> None:
                 axes.plot(x, y, marker, color=colour, ms=7 if marker == "_" else 3.5, label=label)
                 stable = hull_vertices(x, y)
                 axes.plot(x[stable], y[stable], color=colour, linewidth=0.9)
-            axes.set_title(f"{name}\nRMSE {entry['rmse_meV_per_site']:.0f} meV", fontsize=8)
+            axes.set_title(name, fontsize=8)
         panels[0].legend(fontsize=7)
         figure.supxlabel("x", fontsize=9)
         figure.supylabel("formation energy (meV per site)", fontsize=9)

@@ -1,12 +1,13 @@
 """One table of all models: the figures that the other sections of the page spell out."""
 
 from math import isnan
-from typing import Any
 
+from model_comparison.energies import KINDS
 from model_comparison.figures import START_COLOURS, share_kept
 from model_comparison.records import Results, done
 from model_comparison.settings import Settings
 from study_tools.markdown import Row, number, table
+from study_tools.order_energies import spearman_text
 
 
 def overview_section(settings: Settings, results: dict[str, Results]) -> str:
@@ -14,10 +15,16 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
     names = [m.name for m in settings.models if any(m.name in part for part in results.values())]
     columns: dict[str, dict[str, str | None]] = {}
     for frames in settings.frames:
-        columns[f"{frames.name}: forces, meV/Å"] = {
-            name: number(result["force_meV_per_A"], 0)
-            for name, result in done(results.get(frames.part, {})).items()
-        }
+        for title, key, digits in (
+            ("energies, meV/atom", "energy_meV_per_atom", 2),
+            ("forces, meV/Å", "force_meV_per_A", 0),
+        ):
+            columns[f"{frames.name}: {title}"] = {
+                name: number(row[key], digits)
+                for name, result in done(results.get(frames.part, {})).items()
+                for row in result["rows"]
+                if row["part"] == "test"
+            }
     for states in settings.states:
         complete = done(results.get(states.part, {}))
         for start in START_COLOURS:
@@ -32,14 +39,22 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
             }
     for reference in settings.references:
         complete = done(results.get(reference.part, {}))
-        for title, what, key, digits in (
-            ("ρ at one ion order", "orders", "spearman", 2),
-            ("ρ pooled", "orders", "spearman_pooled", 2),
-            ("MAE of orders, meV/site", "orders", "mae_meV_per_site", 1),
-            ("hull RMSE, meV/site", "hull", "rmse_meV_per_site", 1),
-        ):
-            columns[f"{reference.name}: {title}"] = {
-                name: _of(result, what, key, digits) for name, result in complete.items()
+        for kind in KINDS:
+            of_part = {
+                name: row
+                for name, result in complete.items()
+                for row in result["rows"]
+                if (row["part"], row["at"]) == ("test", kind)
+            }
+            columns[f"{reference.name}: ρ of orders, {kind}"] = {
+                name: spearman_text(row["orders"]) for name, row in of_part.items()
+            }
+            columns[f"{reference.name}: MAE of orders, {kind}, meV/site"] = {
+                name: number(row["orders"] and row["orders"]["mae_meV_per_site"], 1)
+                for name, row in of_part.items()
+            }
+            columns[f"{reference.name}: hull RMSE, {kind}, meV/site"] = {
+                name: number(row["hull_rmse_meV_per_site"], 1) for name, row in of_part.items()
             }
     columns["barrier, eV"] = {
         name: number(result.get("barrier_eV"), 2)
@@ -52,14 +67,10 @@ def overview_section(settings: Settings, results: dict[str, Results]) -> str:
     rows: list[Row] = [
         [head, *(cells.get(name) for name in names)] for head, cells in columns.items()
     ]
-    return "## Overview\nAfter relaxation; what each row is, is said below.\n\n" + table(
-        ["", *names], rows
+    return (
+        "## Overview\nErrors are of the test part, which no model has seen; each row is explained"
+        " below.\n\n" + table(["", *names], rows)
     )
-
-
-def _of(result: dict[str, Any], what: str, key: str, digits: int) -> str | None:
-    statistics = result[what]["relaxed"]
-    return number(statistics[key], digits) if statistics else None
 
 
 def _percent(share: float) -> str | None:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 from model_comparison import figures
 from model_comparison.cards import cards_section
+from model_comparison.judged import read_verdicts, verdict_rows
 from model_comparison.lattices import measured_rows
 from model_comparison.overview import overview_section
+from model_comparison.parts import PARTS
 from model_comparison.records import Results, done
-from model_comparison.run import part_csv
+from model_comparison.run import csv_text, part_csv
 from model_comparison.sections import (
     assignment_section,
     distributions_section,
     energies_section,
+    judged_section,
 )
 from model_comparison.settings import Settings
 from redoxmc.io.files import write_atomically
@@ -27,12 +30,16 @@ def write_page(settings: Settings, results: dict[str, Results], page: Path, comm
     sections = [_head(settings, results, command), overview_section(settings, results)]
     sections += [cards_section(settings), _errors(settings, results)]
     sections += assignment_section(settings, results, plots)
+    judged = verdict_rows(read_verdicts(settings), settings)
+    sections.append(judged_section(judged, settings))
     for reference in settings.references:
         sections.append(energies_section(reference.name, results[reference.part], plots))
     sections += distributions_section(settings, results, plots)
     sections.append(_moments(results.get("trajectories", {}), plots))
     sections.append(_lattices(settings, results.get("lattices", {})))
     sections.append(_barrier(results.get("barrier", {}), plots))
+    if judged:
+        write_atomically(plots / "judged.csv", csv_text(judged))
     for part, of_part in results.items():
         write_atomically(plots / f"{part}.csv", part_csv(part, of_part, settings))
     write_atomically(page, "\n".join(part for part in sections if part) + "\n")
@@ -54,22 +61,29 @@ cell: the model's own lattice of that x; largest force {settings.relax.force_tol
 
 def _errors(settings: Settings, results: dict[str, Results]) -> str:
     rows: list[Row] = [
-        [frames.name, name, r["frames"], number(r["energy_meV_per_atom"], 2), r["fitted"],
-         number(r["force_meV_per_A"], 1), number(r["moment_muB"], 3)]
+        [frames.name, r["part"], name, r["errors"], r["frames"],
+         number(r["energy_meV_per_atom"], 2), r["fitted"], number(r["force_meV_per_A"], 1),
+         number(r["stress_GPa"], 2), number(r["moment_muB"], 3)]
         for frames in settings.frames
-        for name, r in done(results.get(frames.part, {})).items()
+        for part in PARTS
+        for name, result in done(results.get(frames.part, {})).items()
+        for r in result["rows"]
+        if r["part"] == part
     ]  # fmt: skip
     if not rows:
         return ""
     return """## Errors on labelled frames
-Mean absolute errors at the frames' geometries. Energies on another scale than that of the
-training data are matched by reference energies of the species, of which so many are independent
-(*fitted*): those of a set with few compositions say little.
+Mean absolute errors at the frames' geometries, of the part of a set that models were trained on
+(*train*, with what chose their epoch) and of the part that is kept from all of them (*test*). A
+model that was trained on the set has seen its train part: *in-sample*. To all others, everything is
+*held out*; their energies may be on another scale and are matched by reference energies of the
+species, fitted to all these frames, of which so many are independent (*fitted*).
 
 """ + table(
-        ["frames", "model", "number", "energy, meV/atom", "fitted", "forces, meV/Å", "moments, µB"],
+        ["frames", "part", "model", "errors", "number", "energy, meV/atom", "fitted",
+         "forces, meV/Å", "stress, GPa", "moments, µB"],
         rows,
-    )
+    )  # fmt: skip
 
 
 def _moments(results: Results, plots: Path) -> str:

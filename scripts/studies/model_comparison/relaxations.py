@@ -7,9 +7,7 @@ import numpy as np
 
 from model_comparison.compared_model import ComparedModel
 from model_comparison.settings import Settings
-from redoxmc.engines.lammps import LammpsSession
 from redoxmc.engines.relaxed import Relaxed, RelaxedEngine
-from redoxmc.errors import InputError
 from redoxmc.model_card import Bonds
 from redoxmc.species import Species
 from redoxmc.structures.lattice import Floats, Ints, Lattice, Occupancy
@@ -17,13 +15,8 @@ from redoxmc.structures.neighbours import neighbours
 from redoxmc.structures.occupancy import occupancy_of_key, reduced_of_key, split_key
 
 GAP = 0.25  # of the nominal difference of bond lengths between the two charge states
-# where a record has what each way of telling an order looks at; "judge" is another model
-COLUMNS = {
-    "bonds": "bonds_A",
-    "midpoint": "bonds_A",
-    "moments": "moments_muB",
-    "judge": "judged_muB",
-}
+# where a record has what each way of telling an order looks at
+COLUMNS = {"bonds": "bonds_A", "midpoint": "bonds_A", "moments": "moments_muB"}
 
 
 def relax_order(
@@ -70,19 +63,6 @@ def describe(
     }
 
 
-def judge_moments(judge: LammpsSession, lattice: Lattice, key: str, record: dict[str, Any]) -> Any:
-    """Return the moments (µB) of the redox ions that another model gives at the final geometry.
-
-    Raises InputError where that model has no moments.
-    """
-    sites, species = lattice.atoms(occupancy_of_key(key))
-    state = judge.evaluate(np.array(record["cell_A"]), np.array(record["positions_A"]), species)
-    moments = state.per_atom.get("moment")
-    if moments is None:
-        raise InputError(f"the judge {judge.card.name} is a model without moments.")
-    return moments[np.isin(sites, lattice.redox_sites)].round(5).tolist()
-
-
 def mean_bonds(
     cell: Floats, positions: Floats, species: Sequence[Species], centres: Ints, bond: Bonds
 ) -> Floats:
@@ -107,7 +87,7 @@ def final_order(key: str, record: dict[str, Any], settings: Settings, by: str) -
     if values is None:
         return None
     material = settings.material
-    if by in ("moments", "judge"):
+    if by == "moments":
         return "".join("01"[value < material.moment_midpoint] for value in values)
     if by == "midpoint":
         return "".join("01"[value > settings.bond_midpoint] for value in values)

@@ -19,12 +19,11 @@ from model_comparison.records import Record, Results
 from model_comparison.settings import Settings
 from model_comparison.states import measure_states
 from model_comparison.trajectories import measure_trajectories
-from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError
 from redoxmc.io.files import write_atomically
 
 Work = Callable[[ComparedModel], Record]
-FORMAT = 2  # of what the parts return
+FORMAT = 3  # of what the parts return
 
 
 def parts_of(settings: Settings, published: Path) -> dict[str, Work]:
@@ -57,9 +56,8 @@ def run_comparison(
     compute now; results of the others that lie in `out` are kept. Returns all results, by part.
     """
     parts = parts_of(settings, published)
-    judge = _judge(settings, out)
     for name, card in find_models(settings, out, models).items():
-        model = ComparedModel(name, card, settings, out / name, judge)
+        model = ComparedModel(name, card, settings, out / name)
         for part, work in parts.items():
             if only and part not in only:
                 continue
@@ -77,13 +75,6 @@ def run_comparison(
             _store(out / f"{part}.json", name, facts | result)
         model.close()
     return collect(settings, out, published)
-
-
-def _judge(settings: Settings, out: Path) -> LammpsSession | None:
-    if settings.judge is None:
-        return None
-    card = find_models(settings, out, [settings.judge]).get(settings.judge)
-    return None if card is None else LammpsSession(card)
 
 
 def collect(settings: Settings, out: Path, published: Path) -> dict[str, Results]:
@@ -111,12 +102,8 @@ def part_csv(part: str, results: Results, settings: Settings) -> str:
             cases = [{"skipped": result["skipped"]}]
         elif part.startswith("states-"):
             cases = [*result["assignment"], *result["spread"], *result["distribution"]]
-        elif part.startswith("energies-"):
-            cases = [
-                {"what": what, "at": kind, **(result[what][kind] or {})}
-                for what in ("orders", "hull")
-                for kind in ("fixed", "relaxed")
-            ]
+        elif "rows" in result:
+            cases = [{**row, **(row.get("orders") or {})} for row in result["rows"]]
         elif part == "trajectories":
             cases = [
                 {

@@ -8,6 +8,7 @@ from model_comparison.figures import START_COLOURS
 from model_comparison.records import Results, done
 from model_comparison.settings import Settings
 from study_tools.markdown import Row, listed, number, table
+from study_tools.order_energies import RESAMPLES, SEED, spearman_text
 
 
 def assignment_section(settings: Settings, results: dict[str, Results], plots: Path) -> list[str]:
@@ -17,12 +18,10 @@ def assignment_section(settings: Settings, results: dict[str, Results], plots: P
     if not tables:
         return []
     figures.plot_assignment(plots / "assignment.png", tables)
-    judge = settings.judge
-    judged = f"the moments that {judge} gives where the relaxation ends;" if judge else "none;"
     text = f"""## Charge order after optimization
 Starts: *reference* (bond lengths of the charge states imposed), *symmetric* (the undistorted host),
-*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). Orders kept, by
-- *judge*: {judged}
+*rattled* (the host with random displacements of {settings.relax.rattle:g} Å). What the model itself
+says of the order it ends in; what DFT says of such ends is told below, of other orders. Kept, by
 - *own moments*: those of the model, where it has them;
 - *bonds*: the ions that were to be reduced end with longer mean bonds than all others, by a quarter
   of the nominal difference or more.
@@ -42,7 +41,7 @@ energies of one order from its different starts lie apart, the median over order
                 cells = [_kept(by_start.get(start)) for start in START_COLOURS]
                 rows.append([model, f"{x:.3g}", *cells, number(spread, 1)])
         parts.append(
-            f"**{name}**: judge / own moments / bonds\n\n"
+            f"**{name}**: own moments / bonds\n\n"
             + table(["model", "x", *START_COLOURS, "spread, meV"], rows)
         )
     return parts
@@ -51,11 +50,56 @@ energies of one order from its different starts lie apart, the median over order
 def _kept(row: dict[str, Any] | None) -> str | None:
     if row is None:
         return None
-    counts = [row[f"kept_by_{by}"] for by in ("judge", "moments", "bonds")]
+    counts = [row[f"kept_by_{by}"] for by in ("moments", "bonds")]
     text = " / ".join("–" if count is None else str(count) for count in counts)
     return f"{text} of {row['relaxations']}" + (
         f", {row['failed']} failed" if row["failed"] else ""
     )
+
+
+def judged_section(rows: list[dict[str, Any]], settings: Settings) -> str:
+    """What DFT says of kept orders; "" where no relaxed state is there to be judged."""
+    if not rows:
+        return ""
+    charges = list(settings.bonds)
+    states: list[Row] = [
+        [r["model"], r["start"], r["states"], r["did_not_relax"], r["computed"], r["kept"],
+         r["lost"], r["did_not_converge"], number(r["kept_percent"], 0)]
+        for r in rows
+    ]  # fmt: skip
+    minima: list[Row] = [
+        [r["model"], r["start"], number(r["force_mean_eV_per_A"], 3),
+         number(r["force_largest_eV_per_A"], 2), number(r["stress_GPa"], 2),
+         *(number(r["bonds_A"].get(name), 3) for name in charges),
+         number(r["mae_meV_per_site"], 1), r["pairs"]]
+        for r in rows
+    ]  # fmt: skip
+    return (
+        """## Charge order kept, as DFT says
+Charge orders that no training frame has, each relaxed by a model with its cell from three starts,
+without a bias. The judge is DFT at the relaxed geometry: its density starts from the order wanted,
+and the order is *kept* where the moments are still those of it when the density is self-consistent,
+*lost* where they are not. What *did not converge* counts as not kept; what is not computed yet does
+not count. *No minimum*: orders of which the model found none from this start.
+
+"""
+        + table(
+            ["relaxed by", "start", "states", "no minimum", "computed", "kept", "lost",
+             "did not converge", "kept, %"],
+            states,
+        )
+        + """
+What DFT says at those minima: the force on an atom and the mean component of the stress, which are
+0 at a minimum of DFT; mean bond lengths of all states; and the error of the model's differences of
+energy between two kept orders at one ion order.
+
+"""
+        + table(
+            ["relaxed by", "start", "mean force, eV/Å", "largest, eV/Å", "stress, GPa",
+             *(f"{name}, Å" for name in charges), "differences, meV/site", "pairs"],
+            minima,
+        )
+    )  # fmt: skip
 
 
 def energies_section(name: str, results: Results, plots: Path) -> str:
@@ -65,50 +109,43 @@ def energies_section(name: str, results: Results, plots: Path) -> str:
         return ""
     figures.plot_orders(plots / f"orders-{name}.png", complete, name)
     figures.plot_hulls(plots / f"hull-{name}.png", complete, name)
-    order_rows: list[Row] = []
-    hull_rows: list[Row] = []
+    rows: list[Row] = []
+    hulls: list[Row] = []
     for model, result in complete.items():
-        lost = sum(not p["kept"] for p in result["points"] if 0 < p["x"] < 1)
-        for kind in ("fixed", "relaxed"):
-            order, hull = result["orders"][kind], result["hull"][kind]
-            if order:
-                order_rows.append(
-                    [model, kind, order["orders"], number(order["spearman"], 2),
-                     number(order["spearman_pooled"], 2),
-                     f"{order['pairs_in_order']} of {order['pairs']}",
-                     number(order["mae_meV_per_site"], 1), lost if kind == "relaxed" else None]
-                )  # fmt: skip
-            if hull:
-                hull_rows.append(
-                    [model, kind, hull["orders"], number(hull["rmse_meV_per_site"], 1),
-                     number(hull["rmse_of_lowest_meV_per_site"], 1),
-                     listed(hull["stable_model"]), "yes" if hull["same_stable_x"] else "no"]
-                )  # fmt: skip
-    first = next(iter(complete.values()))
+        for row in result["rows"]:
+            own = row["orders"]
+            rows.append(
+                [model, row["part"], row["errors"], row["at"], row["states"],
+                 own and own["orders"], spearman_text(own),
+                 own and f"{own['pairs_in_order']} of {own['pairs']}",
+                 own and number(own["mae_meV_per_site"], 1),
+                 number(row["hull_rmse_meV_per_site"], 1), row["lost"]]
+            )  # fmt: skip
+        hulls += [
+            [model, kind, listed(hull["stable_model"]), listed(hull["stable_reference"])]
+            for kind, hull in result["hull"].items()
+            if hull
+        ]
     text = f"""## Energies against {name}
-{first["frames"]} orders, in the cells of the reference frames: *fixed* at its geometries, *relaxed*
-from the reference start. Charge orders are compared at one ion order. ρ: Spearman's, the mean over
-ion orders; *pooled*: over energies above the reference's lowest order, all ion orders together;
-MAE: of all differences between two orders.
+Relaxed states of charge orders in the cells of the reference frames: *fixed* at their geometries,
+*relaxed* from the reference start. Charge orders are compared at one ion order. ρ: Spearman's, of
+energies relative to the mean of their ion order, and its 95 % interval (quantiles over {RESAMPLES}
+samples of the orders with replacement, seed {SEED}); MAE: of the differences between two orders of
+one ion order, of which one is held out for errors held out. Formation energies are relative to the
+lowest states at x = 0 and 1. *Lost*: by bonds, when the model relaxes.
+
+![Charge orders]({plots.name}/orders-{name}.png)
 
 """
-    if order_rows:
-        text += f"![Charge orders]({plots.name}/orders-{name}.png)\n\n" + table(
-            ["model", "at", "orders", "ρ", "pooled", "pairs in order", "MAE, meV/site", "lost"],
-            order_rows,
+    text += table(
+        ["model", "part", "errors", "at", "states", "compared", "ρ", "pairs in order",
+         "MAE, meV/site", "hull RMSE, meV/site", "lost"],
+        rows,
+    )  # fmt: skip
+    if hulls:
+        text += f"\n**Convex hull**\n\n![Convex hull]({plots.name}/hull-{name}.png)\n\n" + table(
+            ["model", "at", "x on the hull", f"in {name}"], hulls
         )
-    else:
-        text += "No ion order has two charge orders in it yet: no ranking.\n"
-    if hull_rows:
-        stable = listed(
-            next(h for r in complete.values() if (h := r["hull"]["fixed"]))["stable_reference"]
-        )
-        text += f"\n**Convex hull** (on it in {name}: x = {stable})\n\n"
-        text += f"![Convex hull]({plots.name}/hull-{name}.png)\n\n" + table(
-            ["model", "at", "mixed orders", "RMSE, meV/site", "of the lowest of each x",
-             "x on the hull", "same"],
-            hull_rows,
-        )  # fmt: skip
     return text
 
 

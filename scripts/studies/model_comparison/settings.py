@@ -108,16 +108,14 @@ class StatesSettings(_Table):
 
 
 class ReferenceSettings(_Table):
-    """[[references]]: labelled frames, one for each order, of DFT or the teacher.
+    """[[references]]: labelled frames with relaxed states, whose order (`CELL:KEY`) is in `info`.
 
     name: in tables and of the part.
     frames: labelled extended XYZ.
-    supercell: how often the host is repeated in them along each axis.
     """
 
     name: str
     frames: Path
-    supercell: list[Count] = Field(min_length=3, max_length=3)
 
     @property
     def part(self) -> str:
@@ -131,19 +129,29 @@ class FramesSettings(_Table):
     name: in tables and of the part.
     files: labelled extended XYZ, or output of a DFT program.
     published: whether the files are in the folder given on the command line.
-    own_scale: whether the energies are on another scale than the training data; reference energies
-        of the species then match them to the model's.
     """
 
     name: str
     files: list[Path] = Field(min_length=1)
     published: bool = False
-    own_scale: bool = True
 
     @property
     def part(self) -> str:
         """Its name among the parts of a comparison, also of files."""
         return "errors-" + self.name.replace(" ", "-")
+
+
+class JudgedSettings(_Table):
+    """[judged]: relaxed states of models, which DFT says of whether they keep their order.
+
+    states: structures relaxed by a model (`relaxed_orders.py`), labelled or not.
+    frames: those that `redoxmc compute` has labelled; failures are in FRAMES.failed.json beside it.
+    recipe: settings of `redoxmc compute`, part of the key that a structure has in both.
+    """
+
+    states: list[Path] = Field(min_length=1)
+    frames: Path
+    recipe: Path
 
 
 class MomentsSettings(_Table):
@@ -185,20 +193,18 @@ class BarrierSettings(_Table):
 class Settings(_Table):
     """One comparison. Paths are absolute after loading.
 
-    judge: name of a model with moments. Its moments say which order a relaxation of any model ended
-        in.
     note: what else the page says at its top.
     The other fields are the tables of the same name.
     """
 
     material: MaterialSettings
     models: list[ModelSettings] = Field(min_length=1)
-    judge: str | None = None
     note: str = ""
     relax: RelaxSettings = RelaxSettings()
     states: list[StatesSettings] = []
     frames: list[FramesSettings] = []
     references: list[ReferenceSettings] = []
+    judged: JudgedSettings | None = None
     moments: MomentsSettings | None = None
     lattices: list[EndSettings] = []
     barrier: BarrierSettings | None = None
@@ -231,12 +237,11 @@ def load_settings(path: Path) -> Settings:
             raise InputError(f"{path}: the model name '{model.name}' is not one folder name.")
         if (model.path is None) == (model.pretrained is None):
             raise InputError(f"{path}: model '{model.name}' needs either path or pretrained.")
-    if settings.judge is not None and settings.judge not in names:
-        raise InputError(f"{path}: judge = '{settings.judge}' is none of the models.")
     return settings.model_copy(update=_absolute(settings, base))
 
 
 def _absolute(settings: Settings, base: Path) -> dict[str, Any]:
+    judged = settings.judged
     return {
         "material": settings.material.model_copy(update={"host": base / settings.material.host}),
         "models": [
@@ -250,4 +255,10 @@ def _absolute(settings: Settings, base: Path) -> dict[str, Any]:
         "references": [
             r.model_copy(update={"frames": base / r.frames}) for r in settings.references
         ],
+        "judged": judged
+        and JudgedSettings(
+            states=[base / file for file in judged.states],
+            frames=base / judged.frames,
+            recipe=base / judged.recipe,
+        ),
     }

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from model_comparison.compared_model import ComparedModel, Supercell
+from model_comparison.compared_model import ComparedModel
 from model_comparison.orders import distinct_orders
 from model_comparison.records import Record
-from model_comparison.relaxations import COLUMNS, final_order, judge_moments, kept, relax_order
+from model_comparison.relaxations import COLUMNS, final_order, kept, relax_order
 from model_comparison.settings import Settings, StatesSettings
 from redoxmc.campaign.progress import track
 from redoxmc.structures.occupancy import ions_of_key, reduced_of_key
@@ -25,8 +25,6 @@ def measure_states(model: ComparedModel, states: StatesSettings) -> dict[str, An
     `distribution`, one row for each concentration; `relaxations`, all of them.
     """
     records = model.records(states.part, states.supercell)
-    judge = model.judge.card.sha256 if model.judge is not None else None
-    verdicts = model.records(f"{states.part}-judged", [states.supercell, judge])
     cell = model.supercell(states.supercell)
     jobs, spaces = [], {}
     for x in states.concentrations:
@@ -39,12 +37,8 @@ def measure_states(model: ComparedModel, states: StatesSettings) -> dict[str, An
     for _, key, start in track(jobs, f"{model.name}: {states.name}", show=True):
         n_ions = ions_of_key(key)
         name = f"{key}/{start}"
-        record = records.get(name, partial(_relax, model, states, n_ions, key, start))
-        if "error" not in record:
-            verdicts.get(name, partial(_judge, model, cell, key, record))
-    entries = {
-        name: record | verdicts.entries.get(name, {}) for name, record in records.entries.items()
-    }
+        records.get(name, partial(_relax, model, states, n_ions, key, start))
+    entries = records.entries
     rows = [_assignment(x, jobs, entries, model.settings) for x in states.concentrations]
     return {
         "states": states.name,
@@ -75,12 +69,6 @@ def _relax(
     model: ComparedModel, states: StatesSettings, n_ions: int, key: str, start: str
 ) -> dict[str, Any]:
     return relax_order(model, model.engine(states.supercell, n_ions), key, start)
-
-
-def _judge(model: ComparedModel, cell: Supercell, key: str, record: Record) -> Record:
-    if model.judge is None:
-        return {}
-    return {"judged_muB": judge_moments(model.judge, cell.lattice, key, record)}
 
 
 def _small(record: Record) -> Record:
