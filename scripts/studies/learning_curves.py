@@ -104,12 +104,10 @@ def plot(path: Path, results: dict[str, dict[int, dict[str, Any]]]) -> None:
                     label = name if part == "test" else None
                     axes.plot(at, values, line, color=colour, label=label)
                 axes.set_ylabel(title)
-            ranks = {n: s for n, found in own.items() if (s := found["test"]["states"])}
-            values = [s["spearman"] for s in ranks.values()]
-            last.plot(list(ranks), values, "o-", color=colour)
+            ranks = {n: s for n in own if (s := own[n]["test"]["states"]) and s["spearman_95"]}
+            last.plot(list(ranks), [s["spearman"] for s in ranks.values()], "o-", color=colour)
             for n, s in ranks.items():
-                if s["spearman_95"]:
-                    last.plot([n, n], s["spearman_95"], color=colour, linewidth=0.8)
+                last.plot([n, n], s["spearman_95"], color=colour, linewidth=0.8)
         for axes in panels:
             if axes.dataLim.ymin > 0:  # not where there is nothing to draw
                 axes.set_yscale("log")

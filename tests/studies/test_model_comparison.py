@@ -9,23 +9,30 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import HOST, REPO
 from models_helpers import NAMES, SPECIES
 
 from model_comparison.barrier import read_path
 from model_comparison.compared_model import ComparedModel
-from model_comparison.energies import Point, hull_statistics, order_statistics
+from model_comparison.energies import Point, hull, hull_rmse, order_statistics
+from model_comparison.errors import measure_errors
+from model_comparison.judged import read_verdicts, verdict_rows
 from model_comparison.models import find_models
 from model_comparison.orders import distinct_orders
 from model_comparison.page import write_page
+from model_comparison.parts import has_seen, name_of, part_of
 from model_comparison.records import Records
 from model_comparison.relaxations import final_order, kept, mean_bonds
 from model_comparison.run import collect, csv_text, run_comparison
-from model_comparison.settings import Settings, StatesSettings, load_settings
+from model_comparison.settings import FramesSettings, Settings, StatesSettings, load_settings
 from redoxmc.errors import EngineError, InputError
-from redoxmc.model_card import Bonds
+from redoxmc.io.extxyz import read_labelled, write_labelled
+from redoxmc.model_card import Bonds, load_card
+from redoxmc.models.frames import hash_files
 from redoxmc.species import Species
 from redoxmc.structures.occupancy import occupancy_of_key
+from study_tools.order_energies import OrderEnergy, order_errors, spearman_text
 from study_tools.orders import occupancy_of_frame
 
 TEXT = """
@@ -65,7 +72,6 @@ published = true
 [[references]]
 name = "teacher"
 frames = "{frames}"
-supercell = [1, 1, 1]
 [moments]
 supercell = [1, 1, 1]
 orders = ["0101|0110"]
@@ -124,14 +130,13 @@ def test_the_whole_comparison_and_its_page(
     assert 0 < distribution["entropy_kB_per_site"]["300"] < distribution["limit_kB_per_site"]
 
     teacher = results["energies-teacher"]["mace"]
-    assert teacher["frames"] == 16
-    assert teacher["orders"]["relaxed"]["ion_orders"] == 5
-    assert teacher["orders"]["relaxed"]["spearman"] > 0.8
-    hull = teacher["hull"]["fixed"]
-    assert hull["orders"] == 14
-    assert hull["rmse_meV_per_site"] < 50
+    fixed, relaxed = teacher["rows"]
+    assert (fixed["at"], relaxed["at"], relaxed["part"]) == ("fixed", "relaxed", "test")
+    assert (relaxed["states"], relaxed["lost"], relaxed["orders"]["orders"]) == (14, 0, 14)
+    assert relaxed["orders"]["spearman_95"][0] > 0.5
+    assert fixed["hull_rmse_meV_per_site"] < 50
 
-    errors = results["errors-held-out"]["mace"]
+    (errors,) = results["errors-held-out"]["mace"]["rows"]
     assert errors["frames"] == 16
     assert 0 < errors["energy_meV_per_atom"] < 10
     assert 0 < errors["force_meV_per_A"] < 200
@@ -144,9 +149,9 @@ def test_the_whole_comparison_and_its_page(
     text = page.read_text(encoding="utf-8")
     assert "Not yet there: absent." in text
     assert "| small: kept from symmetric, % | 100 |" in text
-    assert "| held out | mace | 16 |" in text
+    assert "| held out | test | mace | held out | 16 |" in text
     assert "| mace | MACE | 1.9" in text
-    assert "| mace | 0.5 | – / – / 10 of 10 | – / – / 1 of 1 | – / – / 1 of 1 |" in text
+    assert "| mace | 0.5 | – / 10 of 10 | – / 1 of 1 | – / 1 of 1 |" in text
     # the relaxed energy is a function of the order
     assert all(row["orders"] == 1 and row["largest_meV"] < 1 for row in states["spread"])
     for plot in ("assignment", "orders-teacher", "hull-teacher", "distribution-small"):
@@ -158,24 +163,122 @@ def test_the_whole_comparison_and_its_page(
     assert names == ["mace", "experiment"]
 
 
-def test_a_judge_looks_at_the_ends(tmp_path: Path) -> None:
-    models = f'[[models]]\nname = "mace"\npath = "{SHIPPED}"\n'
-    models += '[[models]]\nname = "judge"\npretrained = "CHGNet"\n'
-    path = write_settings(tmp_path, models)
-    path.write_text('judge = "judge"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
-    settings = load_settings(path)
-    one = settings.states[0].model_copy(update={"concentrations": [0.25], "orders": 1})
-    settings = settings.model_copy(update={"states": [one]})
-    found = run_comparison(
-        settings, tmp_path / "out", tmp_path, models=["mace"], only=["states-small"]
-    )["states-small"]["mace"]
-    rows = {row["start"]: row for row in found["assignment"]}
-    assert rows["symmetric"]["kept_by_judge"] == rows["symmetric"]["relaxations"] == 1
-    assert rows["symmetric"]["kept_by_moments"] is None
-    first = found["relaxations"][0]
-    assert first["end"]["judge"] == first["order"].partition("|")[0]
-    assert sorted(first["judged_muB"])[0] < 4.15 < sorted(first["judged_muB"])[1]
-    assert not (tmp_path / "out" / "judge" / "lattices.json").exists()
+def judged_states(folder: Path) -> Settings:
+    """Two charge orders of one ion order and a third state; DFT has one of each verdict."""
+    from redoxmc.data.compute import read_tasks
+    from redoxmc.data.settings import load_settings as load_recipe
+
+    orders = {str(f.info["order"]): f for f in read_labelled(TEACHER)}
+    states, energies = [], (-10.0, -10.4, -9.0, -8.0)
+    keys = ("0101|0110", "0011|0110", "0001|0001", "0111|0111")
+    for number, key in enumerate(keys):
+        frame = orders[f"1x1x1:{key}"].copy()
+        frame.info |= {"model": "m", "model_energy": energies[number], "made_by": "relaxed"}
+        frame.info["starts"] = "reference symmetric" if number < 3 else "symmetric"
+        states.append(frame)
+    write_labelled(folder / "states.extxyz", states)
+    (folder / "recipe.toml").write_text("", encoding="utf-8")
+    tasks = read_tasks([folder / "states.extxyz"], load_recipe("gpaw", folder / "recipe.toml"))
+    labels = []
+    for number, task in enumerate(tasks[:3]):
+        frame = task.atoms.copy()
+        frame.info |= {"key": task.key, "order_kept": number != 2}
+        forces = np.zeros((len(frame), 3))
+        forces[0] = [0.3, 0.0, 0.4]
+        frame.calc = SinglePointCalculator(
+            frame, energy=(-20.0, -20.2, -5.0)[number], forces=forces, stress=np.full(6, 0.01)
+        )
+        labels.append(frame)
+    write_labelled(folder / "labels.extxyz", labels)
+    failed = {tasks[3].key: "did not converge", "of another": "x"}
+    (folder / "labels.extxyz.failed.json").write_text(json.dumps(failed), encoding="utf-8")
+    path = write_settings(folder, f'[[models]]\nname = "mace"\npath = "{SHIPPED}"\n')
+    judged = 'states = ["states.extxyz"]\nframes = "labels.extxyz"\nrecipe = "recipe.toml"\n'
+    path.write_text(f"{path.read_text(encoding='utf-8')}[judged]\n{judged}", encoding="utf-8")
+    return load_settings(path)
+
+
+def test_dft_says_which_relaxed_states_keep_their_order(tmp_path: Path) -> None:
+    settings = judged_states(tmp_path)
+    reference, symmetric = verdict_rows(read_verdicts(settings), settings)
+    assert (reference["model"], reference["start"]) == ("m", "reference")
+    assert (reference["states"], reference["did_not_relax"]) == (3, 1)
+    assert [reference[k] for k in ("computed", "kept", "lost", "did_not_converge")] == [3, 2, 1, 0]
+    assert [symmetric[k] for k in ("computed", "kept", "lost", "did_not_converge")] == [3, 2, 1, 1]
+    assert (symmetric["states"], symmetric["did_not_relax"]) == (4, 0)
+    assert reference["kept_percent"] == pytest.approx(200 / 3)
+    assert symmetric["kept_percent"] == pytest.approx(50.0)  # what failed is not kept
+    atoms = sum(len(v.label) for v in read_verdicts(settings) if v.label is not None)
+    assert reference["force_largest_eV_per_A"] == pytest.approx(0.5)
+    assert reference["force_mean_eV_per_A"] == pytest.approx(3 * 0.5 / atoms)
+    assert reference["stress_GPa"] == pytest.approx(1.602, abs=1e-3)
+    assert reference["bonds_A"]["Fe2+"] > reference["bonds_A"]["Fe3+"] + 0.05
+    # the model's -0.4 eV between two orders of four sites, DFT's -0.2
+    assert (reference["pairs"], reference["mae_meV_per_site"]) == (1, pytest.approx(50.0))
+    page = tmp_path / "docs" / "comparison.md"
+    write_page(settings, collect(settings, tmp_path / "out", tmp_path), page, "command")
+    text = page.read_text(encoding="utf-8")
+    assert "| m | symmetric | 4 | 0 | 3 | 2 | 1 | 1 | 50 |" in text
+    assert (page.with_suffix("") / "judged.csv").is_file()
+
+    states = read_labelled(tmp_path / "states.extxyz")
+    del states[1].info["model"]
+    write_labelled(tmp_path / "states.extxyz", states)
+    with pytest.raises(InputError, match=r"states.extxyz, frame 1: a relaxed state has"):
+        read_verdicts(settings)
+
+
+def test_a_model_knows_what_it_has_seen(tmp_path: Path) -> None:
+    card = load_card(SHIPPED)
+    frames = read_labelled(TEACHER)
+    assert card.raw["data"]["train"] == ["train.extxyz"]
+    assert not has_seen(card, [TEACHER], frames)
+    named = tmp_path / "train.extxyz"
+    named.write_text("any content: the set may have grown", encoding="utf-8")
+    assert has_seen(card, [TEACHER, named], frames)
+    hashed = replace(card, raw={"training_data_sha256": hash_files([TEACHER])})
+    assert has_seen(hashed, [TEACHER], frames)
+    (example,) = read_labelled(SHIPPED / "example.extxyz")
+    assert has_seen(card, [TEACHER], [*frames, example])  # a copy under another name
+    example.calc.results["energy"] += 1e-3  # one structure with other labels is another set
+    example.calc.results.pop("free_energy", None)
+    assert not has_seen(card, [TEACHER], [*frames, example])
+
+    parts = [{"part": "train"}, {"part": "valid"}, {"part": "test"}, {}]
+    some = [Atoms(info=info) for info in parts]
+    assert [name_of(part_of(f, True), True) for f in some] == ["in-sample"] * 2 + [
+        "held out",
+        "in-sample",
+    ]
+    assert [part_of(f, False) for f in some] == ["train", "train", "test", "test"]
+    assert {name_of(part_of(f, False), False) for f in some} == {"held out"}
+
+
+def test_errors_are_told_apart_by_part(model: ComparedModel, tmp_path: Path) -> None:
+    frames = read_labelled(TEACHER)
+    for number, frame in enumerate(frames):
+        frame.info["part"] = "test" if number < 4 else "train"
+        if number < 4:
+            frame.calc.results["forces"] = frame.calc.results["forces"] + 1.0
+        frame.calc.results["energy"] += 0.01 * len(frame)
+    path = tmp_path / "train.extxyz"  # the name among the training files of the card
+    write_labelled(path, frames)
+    seen = measure_errors(model, FramesSettings(name="DFT", files=[path]), tmp_path)["rows"]
+    assert [(r["part"], r["errors"], r["frames"], r["fitted"]) for r in seen] == [
+        ("train", "in-sample", 12, 0),
+        ("test", "held out", 4, 0),
+    ]
+    assert seen[0]["force_meV_per_A"] < 200 < 800 < seen[1]["force_meV_per_A"]
+    assert 0 < seen[0]["stress_GPa"] < 3
+    other = path.rename(tmp_path / "other.extxyz")
+    unseen = measure_errors(model, FramesSettings(name="DFT", files=[other]), tmp_path)["rows"]
+    assert [(r["part"], r["errors"]) for r in unseen] == [
+        ("train", "held out"),
+        ("test", "held out"),
+    ]
+    assert unseen[0]["fitted"] > 0
+    # the other scale of 10 meV per atom is fitted away where the set was not trained on
+    assert unseen[0]["energy_meV_per_atom"] < 8 < seen[0]["energy_meV_per_atom"]
 
 
 def test_a_stopped_comparison_goes_on(
@@ -293,48 +396,80 @@ def test_a_frame_has_the_order_of_its_states(model: ComparedModel) -> None:
         occupancy_of_frame(lattice, shuffled)
 
 
-def points(model: dict[str, float]) -> list[Point]:
+def points(model: dict[str, float], held_out: str = "abc") -> list[Point]:
     table = {"0|0": (0.0, 0.0), "a": (0.5, -0.1), "b": (0.5, -0.07), "c": (0.5, -0.02)}
     table["1|1"] = (1.0, 0.0)
     return [
-        Point(k, "ions" if 0 < x < 1 else k, x, e + 5.0 * x, model[k], model[k] + 0.001, True)
+        Point(
+            k,
+            "ions" if 0 < x < 1 else k,
+            x,
+            e + 5.0 * x,
+            model[k],
+            model[k] + 0.001,
+            True,
+            "test" if k in held_out else "train",
+        )
         for k, (x, e) in table.items()
     ]
 
 
 def test_statistics_of_orders_and_hull() -> None:
     exact = points({"0|0": 1.0, "a": 3.4, "b": 3.43, "c": 3.48, "1|1": 6.0})
-    found = order_statistics(exact, "fixed")
+    found = order_statistics(exact, "fixed", "test")
     assert found is not None
-    assert found["spearman"] == pytest.approx(1.0)
-    assert found["spearman_pooled"] == pytest.approx(1.0)
     assert found["mae_meV_per_site"] == pytest.approx(0.0, abs=1e-9)
     assert (found["pairs"], found["pairs_in_order"]) == (3, 3)
-    hull = hull_statistics(exact, "fixed")
-    assert hull is not None
-    assert hull["rmse_meV_per_site"] == pytest.approx(0.0, abs=1e-9)
-    assert hull["same_stable_x"]
+    of_both = hull(exact, "fixed")
+    assert of_both is not None
+    assert hull_rmse(of_both, "test") == pytest.approx(0.0, abs=1e-9)
+    assert hull_rmse(of_both, "train") is None
+    assert order_statistics(exact, "fixed", "train") is None
 
-    wrong = points({"0|0": 1.0, "a": 3.53, "b": 3.52, "c": 3.51, "1|1": 6.0})
-    found = order_statistics(wrong, "relaxed")
+    wrong = points({"0|0": 1.0, "a": 3.53, "b": 3.52, "c": 3.51, "1|1": 6.0}, "c")
+    found = order_statistics(wrong, "relaxed", "test")
     assert found is not None
-    assert found["spearman"] == pytest.approx(-1.0)
-    assert found["pairs_in_order"] == 0
-    assert found["mae_meV_per_site"] == pytest.approx((40 + 60 + 100) / 3)
-    hull = hull_statistics(wrong, "relaxed")
-    assert hull is not None
-    assert hull["stable_model"] == [0.0, 1.0]
-    assert not hull["same_stable_x"]
-    collapsed = points({"0|0": 1.0, "a": 3.51, "b": 3.51001, "c": 3.510002, "1|1": 6.0})
-    found = order_statistics(collapsed, "fixed")
+    assert (found["orders"], found["pairs"], found["pairs_in_order"]) == (1, 2, 0)
+    assert found["mae_meV_per_site"] == pytest.approx((60 + 100) / 2)  # of pairs with c
+    # relative to the mean of all three
+    assert found["reference_meV_per_site"] == pytest.approx([130 / 3])
+    assert found["model_meV_per_site"] == pytest.approx([-10.0])
+    found = order_statistics(wrong, "relaxed", "train")
     assert found is not None
-    assert (found["spearman"], found["spearman_pooled"], found["pairs_in_order"]) == (0.0, None, 0)
-    assert order_statistics(exact[:2], "fixed") is None
-    assert hull_statistics(exact[1:], "fixed") is None
+    assert (found["pairs"], found["mae_meV_per_site"]) == (1, pytest.approx(40.0))
+    of_wrong = hull(wrong, "relaxed")
+    assert of_wrong is not None
+    assert of_wrong["stable_model"] == [0.0, 1.0] != of_wrong["stable_reference"]
+    assert hull_rmse(of_wrong, "test") == pytest.approx(30.0)
+    assert hull(exact[1:], "fixed") is None
+
+
+def test_ranks_and_their_interval() -> None:
+    def found(predicted: list[float]) -> dict[str, Any]:
+        entries = [
+            OrderEnergy("ab"[n % 2], 0.001 * n, energy, True) for n, energy in enumerate(predicted)
+        ]
+        result = order_errors(entries, held_out=True)
+        assert result is not None
+        return result
+
+    rising = found([0.002 * n for n in range(8)])
+    assert (rising["spearman"], rising["spearman_95"]) == (
+        pytest.approx(1.0),
+        [pytest.approx(1)] * 2,
+    )
+    falling = found([-0.002 * n for n in range(8)])
+    assert falling["spearman"] == pytest.approx(-1.0)
+    equal = found([1.0 + 1e-6 * n for n in range(8)])  # fallen together: ties, no ranks
+    assert (equal["spearman"], equal["spearman_95"]) == (0.0, [0.0, 0.0])
+    noisy = found([0.0, 0.003, 0.001, 0.002, 0.005, 0.004, 0.007, 0.001])
+    low, high = noisy["spearman_95"]
+    assert -1 < low < noisy["spearman"] < high <= 1
+    assert found([0.0, 1.0, 2.0])["spearman"] is None
+    assert spearman_text(noisy) == f"{noisy['spearman']:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def test_a_band_over_a_path(model: ComparedModel, tmp_path: Path) -> None:
-    from ase.calculators.singlepoint import SinglePointCalculator
     from ase.io import write
 
     from model_comparison.barrier import measure_barrier
@@ -426,7 +561,6 @@ def test_moments_are_followed_and_read(settings: Settings, tmp_path: Path) -> No
         ("rattled = 1", "ratled = 1", "unknown key 'states.0.ratled'"),
         ('name = "mace"', 'name = "a/b"', "'a/b' is not one folder name"),
         (f'path = "{SHIPPED}"', "", "'mace' needs either path or pretrained"),
-        ("[material]\n", 'judge = "x"\n[material]\n', "judge = 'x' is none of the models"),
     ],
 )
 def test_faults_of_the_file(tmp_path: Path, old: str, new: str, sentence: str) -> None:
@@ -440,6 +574,9 @@ def test_the_shipped_file_is_right() -> None:
     settings = load_settings(REPO / "scripts" / "studies" / "reproduce_paper.toml")
     assert len(settings.models) == 8
     assert all(reference.frames.is_file() for reference in settings.references)
+    assert settings.judged is not None
+    of_models = {str(v.state.info["model"]) for v in read_verdicts(settings)}
+    assert of_models
     assert settings.material.host.is_file()
     assert tuple(settings.material.species) == NAMES
 

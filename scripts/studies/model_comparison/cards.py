@@ -21,6 +21,7 @@ def cards_section(settings: Settings) -> str:
         [name, cards[name].architecture, number(of_model["energy_meV_per_atom"], 2),
          number(of_model["force_meV_per_A"], 1), number(of_model.get("stress_GPa"), 3),
          number(of_model.get("moment_muB"), 4), cards[name].raw["data"]["train_frames"],
+         ", ".join(cards[name].raw["data"]["train"]),
          cards[name].raw.get("speed", {}).get("us_per_atom_and_force_call")]
         for name, of_model in errors.items()
     ]  # fmt: skip
@@ -32,13 +33,14 @@ def cards_section(settings: Settings) -> str:
     ]  # fmt: skip
     return (
         """## Cards
-Mean absolute errors on the held-out test set (orders that no training frame has), and CPU time of
+What the cards say: mean absolute errors of each model on the test set of its own data (orders that
+no training frame has), with those labels; how many frames of which files it learned; CPU time of
 a force call in LAMMPS on one thread, in double precision.
 
 """
         + table(
             ["model", "architecture", "energy, meV/atom", "forces, meV/Å", "stress, GPa",
-             "moments, µB", "training frames", "µs per atom"],
+             "moments, µB", "training frames", "of", "µs per atom"],
             rows,
         )
         + "\n"

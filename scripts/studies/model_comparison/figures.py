@@ -76,7 +76,7 @@ def plot_orders(path: Path, results: Results, reference: str) -> None:
                 own = row["orders"]
                 axes.plot(own["reference_meV_per_site"], own["model_meV_per_site"], "o",
                           color=BLUE, mfc=face, ms=4)  # fmt: skip
-            axes.set_title(f"{name}\nρ = {rows[-1]['orders']['spearman']:.2f}", fontsize=8)
+            axes.set_title(name, fontsize=8)
         figure.supxlabel(f"{reference} (meV per site)", fontsize=9)
         figure.supylabel("model (meV per site)", fontsize=9)
         save(figure, path)

@@ -35,7 +35,7 @@ def order_errors(orders: Sequence[OrderEnergy], held_out: bool) -> dict[str, Any
     differences between two orders, of which one is held out if that is asked for;
     `reference_meV_per_site` and `model_meV_per_site`, relative to the mean of the ion order;
     `spearman` of these and `spearman_95`, the 2.5 and 97.5 % quantiles over 2000 samples of the
-    orders with replacement (seed 1); None below four orders.
+    orders with replacement (seed 1), both None below four orders.
     """
     groups: dict[str, list[OrderEnergy]] = {}
     for order in orders:
@@ -56,7 +56,7 @@ def order_errors(orders: Sequence[OrderEnergy], held_out: bool) -> dict[str, Any
     if not errors:
         return None
     expected, predicted = np.round(np.concatenate(relative), 6).T
-    rank, interval = ranks_agree(expected, predicted)
+    rank, interval = ranks_agree(expected, predicted) if len(expected) >= 4 else (None, None)
     return {
         "orders": len(expected),
         "pairs": len(errors),
@@ -69,11 +69,9 @@ def order_errors(orders: Sequence[OrderEnergy], held_out: bool) -> dict[str, Any
     }
 
 
-def ranks_agree(expected: Floats, predicted: Floats) -> tuple[float, list[float] | None]:
+def ranks_agree(expected: Floats, predicted: Floats) -> tuple[float, list[float]]:
     """Return Spearman's ρ, 0 where one side is all equal, and its 95 % interval, see above."""
     rank = float(np.nan_to_num(_spearman(expected, predicted)))
-    if len(expected) < 4:
-        return rank, None
     drawn = np.random.default_rng(SEED).integers(len(expected), size=(RESAMPLES, len(expected)))
     found = np.nan_to_num(_spearman(expected[drawn], predicted[drawn]))
     return rank, [float(q) for q in np.quantile(found, [0.025, 0.975])]
@@ -92,10 +90,8 @@ def _spearman(expected: Floats, predicted: Floats) -> Floats:
 
 
 def spearman_text(found: dict[str, Any] | None) -> str | None:
-    """Format ρ with its interval; None without one."""
-    if found is None:
+    """Format ρ with its interval; None without them."""
+    if found is None or found["spearman"] is None:
         return None
-    interval = found["spearman_95"]
-    return f"{found['spearman']:.2f}" + (
-        f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
-    )
+    low, high = found["spearman_95"]
+    return f"{found['spearman']:.2f} [{low:.2f}, {high:.2f}]"
