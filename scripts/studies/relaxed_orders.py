@@ -52,13 +52,13 @@ def main() -> None:
         groups = []
         for cell in options.cells:
             repeats = [int(n) for n in cell.split("x")]
-            system = cell_system(
-                options.host, options.model, repeats, options.species, options.x
-            )
+            system = cell_system(options.host, options.model, repeats, options.species, options.x)
             own = {name.partition(":")[2] for name in known if name.startswith(f"{cell}:")}
             for x, n_ions in system.counts.items():
                 frames = {}
-                for key in track(new_orders(system.host, n_ions, own), f"{cell}, x = {x:g}", show=True):
+                for key in track(
+                    new_orders(system.host, n_ions, own), f"{cell}, x = {x:g}", show=True
+                ):
                     found = relaxed_frames(system, cell, key, ["reference"])
                     if found:
                         frames[key] = found[0].info["model_energy"]
