@@ -1,6 +1,7 @@
 """What can be checked of a block of the docs without running it."""
 
 import re
+import tempfile
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from redoxmc.cli.main import app
 from redoxmc.config.campaign import Config
 from redoxmc.config.reading import parse_table
 from redoxmc.config.training import TrainingConfig
+from redoxmc.data.settings import load_settings
 
 WRAPPERS = {"mpirun": 3, "srun": 1, "time": 1, "sbatch": 1, "bash": 1}  # words to take off
 CARD = {  # keys of card.toml that a classical model has, and what every card may have
@@ -75,6 +77,12 @@ def _faults_of_toml(block: Block) -> list[str]:
         return [f"a card has no key {key!r}" for key in sorted(set(data) - CARD)]
     if kind == "training":
         parse_table(TrainingConfig, TRAINING | data, block.page)
+        return []
+    if kind == "compute":
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(block.text)
+            file.flush()
+            load_settings("gpaw", Path(file.name))
         return []
     whole = BASE | {"ions": IONS} if "ions" in data else BASE
     for name, value in data.items():

@@ -58,8 +58,12 @@ def compute(
     if retry:
         for task in tasks:
             queue.forget_failure(task.key)
-    outcome = work(queue, tasks, chosen, python, after_each=lambda: collect(queue, tasks, out))
-    labelled = collect(queue, tasks, out)
+
+    def gather() -> "Labelled":
+        return collect(queue, tasks, out, basis=chosen.basis)
+
+    outcome = work(queue, tasks, chosen, python, after_each=gather)
+    labelled = gather()
     write_json(json, report(outcome, labelled, len(tasks)))
     for file, number, reason in outcome.failed:
         typer.echo(f"failed {file} frame {number}: {reason}")

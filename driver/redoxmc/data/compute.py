@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from redoxmc.data.assign import Rules
+from redoxmc.data.basis_set import Basis, correct
 from redoxmc.data.known_start import known_start
 from redoxmc.data.label import Labelled, label_frames
 from redoxmc.data.queue import Queue, frame_key
@@ -197,17 +198,26 @@ def read_failures(out: Path) -> dict[str, str]:
         ) from None
 
 
-def collect(queue: Queue, tasks: Sequence[Task], out: Path, rules: Rules | None = None) -> Labelled:
+def collect(
+    queue: Queue,
+    tasks: Sequence[Task],
+    out: Path,
+    rules: Rules | None = None,
+    basis: Basis | None = None,
+) -> Labelled:
     """Label all results so far by their moments and write them; returns what was dropped and why.
 
     A frame whose charge order did not survive self-consistency is labelled as what it became, with
-    `order_kept` False in its `info`.
+    `order_kept` False in its `info`. basis: what energies and stresses are corrected for; the queue
+    keeps them as they were computed.
     """
     entries = []
     for task in tasks:
         for frame in queue.result(task.key):
             frame.info["source"] = f"{Path(task.file).name}#{task.number}"
             frame.arrays.pop(COLUMN, None)
+            if basis is not None:
+                correct(frame, basis)
             entries.append((task.file, task.number, frame))
     result = label_frames(entries, rules)
     for frame in result.frames:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from redoxmc.data.basis_set import Basis
 from redoxmc.data.reference_moments import reference_moments
 from redoxmc.errors import InputError, nearest
 from redoxmc.species import Species
@@ -48,7 +49,7 @@ _MEANS = (
     "txt",
 )  # the way, not the result
 _RELAX = {"steps": 0.0, "force": 0.05, "longest": 0.1}
-_KEYS = ("parameters", "profile", "moments", "order", "relax")
+_KEYS = ("parameters", "profile", "moments", "order", "relax", "basis")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Settings:
     # how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force exceeds
     # `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept
     relax: dict[str, float] = field(default_factory=dict)
+    # for GPAW in plane waves: how energies and stresses are corrected for the basis
+    basis: Basis | None = None
 
     def what_counts(self) -> dict[str, Any]:
         """Return what a converged result depends on, as plain data, for keys.
@@ -129,7 +132,32 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
     if "gpts" in given:  # GPAW takes one of the two
         parameters.pop("h", None)
     parameters.update(given)
-    return Settings(calculator, parameters, dict(raw.get("profile", {})), moments, order, relax)
+    basis = _basis(raw["basis"], calculator, parameters, path) if "basis" in raw else None
+    profile = dict(raw.get("profile", {}))
+    return Settings(calculator, parameters, profile, moments, order, relax, basis)
+
+
+def _basis(
+    table: dict[str, Any], calculator: str, parameters: dict[str, Any], path: Path | None
+) -> Basis:
+    """Read [basis]: tables `slope` and `in_stress` by element; InputError for anything else."""
+    mode, kpts = parameters.get("mode"), parameters.get("kpts")
+    if calculator != "gpaw" or not isinstance(mode, dict) or not isinstance(kpts, dict):
+        raise InputError(
+            f"{path}: [basis] is for gpaw with tables parameters.mode (name = 'pw') and "
+            "parameters.kpts; leave it out."
+        )
+    for key, value in table.items():
+        if key not in ("slope", "in_stress") or not isinstance(value, dict):
+            raise InputError(
+                f"{path}: basis.{key} = {value!r}; [basis] has the tables slope and in_stress, "
+                "of numbers by element."
+            )
+    slopes = {
+        key: {e: _number(v, f"{path}: basis.{key}.{e}") for e, v in table.get(key, {}).items()}
+        for key in ("slope", "in_stress")
+    }
+    return Basis(_number(mode.get("ecut"), f"{path}: parameters.mode.ecut"), kpts, **slopes)
 
 
 def _numbers(

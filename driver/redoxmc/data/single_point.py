@@ -73,6 +73,9 @@ def _run(folder: str) -> None:
     hold = None
     if job["calculator"] == "gpaw":
         hold = _impose_order(job["order"], parameters)
+        mode = parameters.get("mode")
+        if "h" in parameters and isinstance(mode, dict) and mode.get("name") == "pw":
+            parameters["gpts"] = _beside("grid").even_grid(job["cell"], parameters.pop("h"))
     waves = _beside("waves")
     if hold is not None and job["order"].get("waves"):
         waves.start_from(job["order"]["waves"], hold)
@@ -122,6 +125,7 @@ def _evaluated(atoms: Any, hold: Any) -> dict[str, Any]:
         ("magmoms", lambda: atoms.get_magnetic_moments().tolist()),
         ("stress", lambda: atoms.get_stress(apply_constraint=False).tolist()),
         ("iterations", lambda: int(atoms.calc.get_number_of_iterations())),
+        ("grid_points", lambda: atoms.calc.density.gd.N_c.tolist()),  # GPAW alone
     ):
         try:
             result[name] = get()
