@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,14 @@ def test_a_model_knows_what_it_has_seen(tmp_path: Path) -> None:
     example.calc.results["energy"] += 1e-3  # one structure with other labels is another set
     example.calc.results.pop("free_energy", None)
     assert not has_seen(card, [TEACHER], [*frames, example])
+    folder = tmp_path / "model"
+    shutil.copytree(SHIPPED, folder)
+    example.info["key"] = "a4bc80f889701fe8"
+    write_labelled(folder / "example.extxyz", [example])
+    example.calc.results["energy"] += 1e-3  # the labels of the set were corrected since
+    assert has_seen(replace(card, folder=folder), [TEACHER], [*frames, example])
+    example.info["key"] = "of another structure"
+    assert not has_seen(replace(card, folder=folder), [TEACHER], [*frames, example])
 
     parts = [{"part": "train"}, {"part": "valid"}, {"part": "test"}, {}]
     some = [Atoms(info=info) for info in parts]

@@ -20,8 +20,8 @@ def has_seen(card: ModelCard, files: Sequence[Path], frames: "Sequence[Atoms]") 
     """Say whether a model was trained on a set, or on a copy or a part of it.
 
     Any of three tells: the card has the hash of these files; or the name of one among its training
-    files, which may have grown since; or the model's example, one of its training frames, is here.
-    files: of the set. frames: that are in them.
+    files, which may have grown since; or the model's example, one of its training frames, is here
+    (by the `key` of `redoxmc compute`, where it has one). files: of the set. frames: in them.
     """
     if card.raw.get("training_data_sha256") == hash_files(files):
         return True
@@ -33,6 +33,8 @@ def has_seen(card: ModelCard, files: Sequence[Path], frames: "Sequence[Atoms]") 
 
 def _same(one: "Atoms", two: "Atoms") -> bool:
     """Whether two frames are one with one label; a structure alone may be in several sets."""
+    if "key" in one.info:
+        return bool(one.info["key"] == two.info.get("key"))
     return (
         one.positions.shape == two.positions.shape
         and np.array_equal(one.positions, two.positions)
