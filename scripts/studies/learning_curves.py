@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from study_tools.command import input_errors_end
 from study_tools.markdown import number, table
@@ -92,6 +93,7 @@ def plot(path: Path, results: dict[str, dict[int, dict[str, Any]]]) -> None:
     """Errors held out (full) and in-sample (dotted) against training frames; ρ, held out."""
     from redoxmc.report.plot_style import BLUE, GREEN, ORANGE, PURPLE, SKY, STYLE, VERMILION, save
 
+    sizes = sorted({n for own in results.values() for n in own})
     colours = (BLUE, SKY, VERMILION, ORANGE, GREEN, PURPLE)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.6))
@@ -111,9 +113,14 @@ def plot(path: Path, results: dict[str, dict[int, dict[str, Any]]]) -> None:
         for axes in panels:
             if axes.dataLim.ymin > 0:  # not where there is nothing to draw
                 axes.set_yscale("log")
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter("")
         last.set_ylabel("ρ of held-out orders")
         for axes in (*panels, last):
             axes.set_xscale("log")
+            axes.set_xticks(sizes, map(str, sizes))
+            axes.set_xticks([], minor=True)
             axes.set_xlabel("training frames")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         save(figure, path)

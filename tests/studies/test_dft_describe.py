@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import REPO
 from dft_files import TRUTH, frames
 
 from dft.card import write_card
 from dft.compare import compare
-from dft.describe import RelaxedLimits, describe_set, order_of, shared_orders
+from dft.describe import RelaxedLimits, describe_set, order_of, relaxed_states, shared_orders
 from redoxmc.errors import InputError
 from redoxmc.io.extxyz import write_labelled
 
@@ -67,14 +68,27 @@ def test_energies_of_orders_are_of_relaxed_frames_only() -> None:
     assert "a:10" not in describe_set(some, RelaxedLimits(stress=0.1))["charge_orders_meV_per_site"]
 
 
+def test_relaxed_states_are_the_lowest_of_their_order() -> None:
+    some = [atoms.copy() for atoms in labelled(0) for _ in range(2)]
+    for number, atoms in enumerate(some):
+        atoms.info["made_by"] = ("state", "relaxed")[number % 2]
+        forces = np.full((len(atoms), 3), 0.1)
+        atoms.calc = SinglePointCalculator(atoms, energy=-float(number), forces=forces)
+    some[1].calc.results["forces"][0] = 3.0  # rattled
+    some[3].info["order_kept"] = False
+    some[5].info["made_by"] = "led_md"
+    del some[7].info["made_by"]  # a set that does not say
+    assert relaxed_states(some) == [0, 2, 4, 7, 9]
+
+
 def test_equivalent_ion_orders_are_one() -> None:
     some = labelled(0)
-    for atoms, ion_order in zip(some[2:], ("10", "10", "10"), strict=True):
+    for atoms, ion_order in zip(some[2:], ("01", 1, "01"), strict=True):
         atoms.info["order"] = "a:01|10" if atoms is some[2] else "a:01|01"
         atoms.info["ion_order"] = ion_order
     energies = describe_set(some)["charge_orders_meV_per_site"]
-    assert list(energies) == ["a:10"]
-    assert len(energies["a:10"]) == 2
+    assert list(energies) == ["a:01"]  # also where reading the file made a number of the name
+    assert len(energies["a:01"]) == 2
 
 
 def test_a_frame_says_where_it_comes_from() -> None:

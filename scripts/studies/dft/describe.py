@@ -39,8 +39,8 @@ class RelaxedLimits:
 
 
 ANY = RelaxedLimits()
-# states relaxed by another method than that of the labels; strained and rattled ones are beyond
-NEAR = RelaxedLimits(force=1.0, stress=0.02)
+# of states relaxed by another method than that of the labels; rattled ones are beyond
+NEAR = RelaxedLimits(force=1.0)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def settings_of(
 
 def fit(config: TrainingConfig, source: Path, out: Path) -> dict[str, Any]:
     """Train, or take the result that lies in out; returns errors in-sample and held out."""
-    result = out / "result.json"
+    result = out / "errors.json"
     if not result.exists():
         out.mkdir(parents=True, exist_ok=True)
         train(config, source, out)

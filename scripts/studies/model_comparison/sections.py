@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from dft.describe import NEAR
 from model_comparison import figures
 from model_comparison.figures import START_COLOURS
 from model_comparison.records import Results, done
@@ -131,8 +132,10 @@ Relaxed states of charge orders in the cells of the reference frames: *fixed* at
 *relaxed* from the reference start. Charge orders are compared at one ion order. ρ: Spearman's, of
 energies relative to the mean of their ion order, and its 95 % interval (quantiles over {RESAMPLES}
 samples of the orders with replacement, seed {SEED}); MAE: of the differences between two orders of
-one ion order, of which one is held out for errors held out. Formation energies are relative to the
-lowest states at x = 0 and 1. *Lost*: by bonds, when the model relaxes.
+one ion order, of which one is held out for errors held out. A state is the lowest frame of its
+order, if no force of the reference is above {NEAR.force:g} eV/Å there. Formation energies are
+relative to the lowest states at x = 0 and 1; the states come from relaxations by several models, so
+the reference's own hull is not settled by them. *Lost*: by bonds, when the model relaxes.
 
 ![Charge orders]({plots.name}/orders-{name}.png)
 
