@@ -1,6 +1,6 @@
 """What geometries computed before give as a start for others of the same charge order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,27 +15,42 @@ if TYPE_CHECKING:
 _NEAR = 1.2  # Å; half of what separates two sites
 
 
-def known_start(atoms: "Atoms", candidates: "Iterable[tuple[Atoms, str]]", queue: Queue) -> Start:
+def known_start(
+    atoms: "Atoms",
+    candidates: "Iterable[tuple[Atoms, str]]",
+    queue: Queue,
+    given: "Sequence[Atoms]" = (),
+) -> Start:
     """Return the filled orbitals of the nearest geometry that has them, and the nearest waves.
 
     candidates: structures and their keys in the queue. One counts where it has the same charge
     states and every atom near its place. A calculation that starts from another needs fewer
-    iterations, and the geometries of an order get one orbital order.
+    iterations, and the geometries of an order get one orbital order. given: labelled frames whose
+    orbitals come before those of the queue.
     """
-    wanted, near = list(atoms.arrays[COLUMN]), []
-    for other, key in candidates:
-        if list(other.arrays[COLUMN]) == wanted:
-            moved = other.get_scaled_positions() - atoms.get_scaled_positions()
-            moved -= np.round(moved)
-            moved -= moved.mean(axis=0)  # where the whole crystal lies is no difference
-            distances = np.linalg.norm(moved @ atoms.cell.array, axis=1)
-            if distances.max() < _NEAR:
-                near.append((float((distances**2).sum()), key))
-    keys = [key for _, key in sorted(near)]
-    files = (waves_file(queue.folder, key) for key in keys)
+    near = sorted(
+        (distance, key)
+        for other, key in candidates
+        if (distance := _distance(atoms, other)) is not None
+    )
+    files = (waves_file(queue.folder, key) for _, key in near)
     waves = next((file for file in files if file.is_file()), None)
-    for key in keys:
-        for frame in queue.result(key):
-            if "orbitals" in frame.info:
-                return Start(np.asarray(frame.info["orbitals"]).tolist(), waves)
+    known = [(distance, frame) for frame in given if (distance := _distance(atoms, frame))
+             is not None]  # fmt: skip
+    first = [frame for _, frame in sorted(known, key=lambda pair: pair[0])]
+    computed = (frame for _, key in near for frame in queue.result(key))
+    for frame in (*first, *computed):
+        if "orbitals" in frame.info:
+            return Start(np.asarray(frame.info["orbitals"]).tolist(), waves)
     return Start(waves=waves)
+
+
+def _distance(atoms: "Atoms", other: "Atoms") -> float | None:
+    """Sum of squared displacements (Å^2); None where an ion differs or an atom is not near."""
+    if list(other.arrays[COLUMN]) != list(atoms.arrays[COLUMN]):
+        return None
+    moved = other.get_scaled_positions() - atoms.get_scaled_positions()
+    moved -= np.round(moved)
+    moved -= moved.mean(axis=0)  # where the whole crystal lies is no difference
+    distances = np.linalg.norm(moved @ atoms.cell.array, axis=1)
+    return float((distances**2).sum()) if distances.max() < _NEAR else None

@@ -38,7 +38,7 @@ _GPAW: dict[str, Any] = {
     },
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
-_ORDER = {"potential": 4.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0}
+_ORDER = {"potential": 4.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0, "pin": 0.0}
 _MEANS = (
     "mixer",
     "nbands",
@@ -63,13 +63,17 @@ class Settings:
     # for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release` whenever
     # the density error is below `threshold` (electrons per valence electron), down to 0. `skip` is
     # the number of orbitals, of those that the crystal offers first, to pass over (for a second
-    # start)
+    # start). `pin` (eV) stays to the end on the orbitals of ions that have a choice, and its energy
+    # is taken off: the softest orbitals turn for ever, and forces with them
     order: dict[str, float] = field(default_factory=dict)
     # how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force exceeds
     # `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept
     relax: dict[str, float] = field(default_factory=dict)
     # for GPAW in plane waves: how energies and stresses are corrected for the basis
     basis: Basis | None = None
+    # for GPAW: labelled frames whose orbitals those of the same charge order begin with
+    # (`order.orbitals`, relative to the file)
+    orbitals: Path | None = None
 
     def what_counts(self) -> dict[str, Any]:
         """Return what a converged result depends on, as plain data, for keys.
@@ -85,8 +89,9 @@ class Settings:
         }
         if self.relax.get("steps"):
             counts["relax"] = self.relax
-        if self.order.get("skip"):
-            counts["order"] = {"skip": self.order["skip"]}
+        chosen = {key: self.order[key] for key in ("skip", "pin") if self.order.get(key)}
+        if chosen:
+            counts["order"] = chosen
         return counts
 
     @property
@@ -125,6 +130,9 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
         str(Species.parse(name)): _number(moment, f"{path}: the moment of {name}")
         for name, moment in raw.get("moments", {}).items()
     }
+    orbitals = raw.get("order", {}).pop("orbitals", None) if calculator == "gpaw" else None
+    if orbitals is not None and not (isinstance(orbitals, str) and path is not None):
+        raise InputError(f"{path}: order.orbitals must be the name of a file, not {orbitals!r}.")
     order = _numbers(raw, "order", _ORDER if calculator == "gpaw" else {}, path)
     relax = _numbers(raw, "relax", _RELAX, path)
     parameters = dict(_GPAW) if calculator == "gpaw" else {}
@@ -134,7 +142,8 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
     parameters.update(given)
     basis = _basis(raw["basis"], calculator, parameters, path) if "basis" in raw else None
     profile = dict(raw.get("profile", {}))
-    return Settings(calculator, parameters, profile, moments, order, relax, basis)
+    given_orbitals = path.parent / orbitals if path is not None and orbitals else None
+    return Settings(calculator, parameters, profile, moments, order, relax, basis, given_orbitals)
 
 
 def _basis(

@@ -271,3 +271,22 @@ def test_an_order_that_does_not_settle_is_given_up(gpaw: Any) -> None:
     with pytest.raises(RuntimeError, match="did not settle in 40 iterations"):
         run(gpaw, make_hold(mixer), mixer, 80, small=1.0)
     assert len(gpaw.seen) == 1 + 40  # and the start
+
+
+def test_a_pin_stays_on_the_filled_orbital_and_its_energy_is_known(gpaw: Any) -> None:
+    mixer = Mixer()
+    hold = make_hold(mixer)
+    hold.pin = 0.4
+    known = np.outer(*2 * [[0, 0, 0.6, 0.8, 0]])
+    hold.known = {(0, 1): known}
+    run(gpaw, hold, mixer, 12)
+    assert not hold.active
+    assert not hold.may_turn, "known orbitals stay where they are"
+    last = gpaw.seen[-1] * HARTREE
+    np.testing.assert_allclose(last[0, 1].reshape(5, 5), -0.4 * known, atol=1e-12)
+    assert not np.any(last[1]), "no orbital of that ion has a choice"
+    assert hold.energy([SETUP, SETUP]) == pytest.approx(-0.4)
+    assert hold.settled is False
+    hold.known = {}
+    hold.potential = 1.0
+    assert hold.may_turn, "they are found while the order is imposed"
