@@ -137,7 +137,7 @@ def _evaluated(atoms: Any, hold: Any) -> dict[str, Any]:
             except Exception as error:  # calculators differ in what they give, and how they refuse
                 print(f"no {name}: {error}")
     if pinned:
-        result["pinned"] = pinned
+        result["pin_energy"] = hold.missing(atoms.calc.setups, atoms.calc.density)
     if hold is not None:
         kept = hold.kept(atoms.calc.setups, atoms.calc.density)
         if kept is not None:

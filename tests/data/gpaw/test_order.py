@@ -286,6 +286,8 @@ def test_a_pin_stays_on_the_filled_orbital_and_its_energy_is_known(gpaw: Any) ->
     np.testing.assert_allclose(last[0, 1].reshape(5, 5), -0.4 * known, atol=1e-12)
     assert not np.any(last[1]), "no orbital of that ion has a choice"
     assert hold.energy([SETUP, SETUP]) == pytest.approx(-0.4)
+    density = SimpleNamespace(D_asp={0: np.array([0 * known, 0.9 * known]).reshape(2, 25)})
+    assert hold.missing([SETUP, SETUP], density) == pytest.approx(0.04)
     assert hold.settled is False
     hold.known = {}
     hold.potential = 1.0

@@ -262,6 +262,20 @@ class OrderHold:
         """
         return -self.pin * sum(shell.electrons for shell in self.partly_filled(setups))
 
+    def missing(self, setups: Any, density: Any) -> float:
+        """Return the energy (eV) that the potential that stays lacks to that of filled orbitals.
+
+        Without it the energy is that of the density by itself, to first order in the potential.
+        """
+        if self.potential <= 0:
+            return 0.0
+        # packed, densities have the sum of two off-diagonal elements and Hamiltonians their mean
+        found = sum(
+            float(matrix @ density.D_asp[atom][spin])
+            for (atom, spin), matrix in self.packed(setups).items()
+        )
+        return HARTREE * found - self.energy(setups)
+
     def kept(self, setups: Any, density: Any) -> float | None:
         """Return the smallest share of the orbitals held last in those filled at the end, 0 to 1.
 
