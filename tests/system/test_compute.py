@@ -250,9 +250,7 @@ def test_the_potential_that_imposes_an_order(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text("[order]\npotential = 3.0\n")
     settings = load_settings("gpaw", path)
-    assert settings.order == {
-        "potential": 3.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0, "pin": 0.0
-    }  # fmt: skip
+    assert settings.order == {"potential": 3.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0}
     species = [Species.parse(name) for name in ("Na+", "Fe2+", "Fe3+", "O2-")]
     assert _held_shells(species, settings) == [(1, 1, 1), (2, 1, 0)]
     assert _initial_moments(species, settings) == [0.0, 4.0, 4.0, 1.0]

@@ -224,8 +224,6 @@ def _frame(atoms: "Atoms", result: dict[str, Any], history: dict[str, list[float
         frame.info["scf_iterations"] = result["iterations"]
     if "grid_points" in result:
         frame.info["grid_points"] = result["grid_points"]
-    if "pin_energy" in result:
-        frame.info["pin_energy_eV"] = round(result["pin_energy"], 6)
     if "orbitals_kept" in result:
         frame.info["orbitals_kept"] = round(result["orbitals_kept"], 4)
     if result.get("orbitals"):

@@ -38,7 +38,7 @@ _GPAW: dict[str, Any] = {
     },
 }
 _SPIN_ONLY = 0.9  # a site moment is about this share of the number of unpaired electrons
-_ORDER = {"potential": 4.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0, "pin": 0.0}
+_ORDER = {"potential": 4.0, "release": 0.25, "threshold": 2.5e-3, "skip": 0.0}
 _MEANS = (
     "mixer",
     "nbands",
@@ -63,8 +63,7 @@ class Settings:
     # for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release` whenever
     # the density error is below `threshold` (electrons per valence electron), down to 0. `skip` is
     # the number of orbitals, of those that the crystal offers first, to pass over (for a second
-    # start). `pin` (eV) stays to the end on the orbitals of ions that have a choice, and its energy
-    # is taken off: the softest orbitals turn for ever, and forces with them
+    # start).
     order: dict[str, float] = field(default_factory=dict)
     # how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force exceeds
     # `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept
@@ -89,7 +88,11 @@ class Settings:
         }
         if self.relax.get("steps"):
             counts["relax"] = self.relax
-        chosen = {key: self.order[key] for key in ("skip", "pin") if self.order.get(key)}
+        chosen: dict[str, Any] = {}
+        if self.order.get("skip"):
+            chosen["skip"] = self.order["skip"]
+        if self.orbitals:
+            chosen["orbitals"] = self.orbitals.name
         if chosen:
             counts["order"] = chosen
         return counts

@@ -20,7 +20,6 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -118,26 +117,20 @@ def _steps(atoms: Any, relax: dict[str, float]) -> Iterator[tuple[int, bool]]:
 def _evaluated(atoms: Any, hold: Any) -> dict[str, Any]:
     """Energy, forces and what else the calculator gives of a geometry."""
     started = time.time()
-    energy, pinned, acting = float(atoms.get_potential_energy()), 0.0, nullcontext()
-    if hold is not None:
-        pinned = hold.energy(atoms.calc.setups)
-        acting = hold.acting(atoms.calc.hamiltonian, atoms.calc.setups)
-    result: dict[str, Any] = {"energy": energy - pinned, "positions": atoms.positions.tolist()}
-    with acting:
-        result["forces"] = atoms.get_forces(apply_constraint=False).tolist()
-        for name, get in (
-            ("free_energy", lambda: atoms.get_potential_energy(force_consistent=True) - pinned),
-            ("magmoms", lambda: atoms.get_magnetic_moments().tolist()),
-            ("stress", lambda: atoms.get_stress(apply_constraint=False).tolist()),
-            ("iterations", lambda: int(atoms.calc.get_number_of_iterations())),
-            ("grid_points", lambda: atoms.calc.density.gd.N_c.tolist()),  # GPAW alone
-        ):
-            try:
-                result[name] = get()
-            except Exception as error:  # calculators differ in what they give, and how they refuse
-                print(f"no {name}: {error}")
-    if pinned:
-        result["pin_energy"] = hold.missing(atoms.calc.setups, atoms.calc.density)
+    result: dict[str, Any] = {"energy": float(atoms.get_potential_energy())}
+    result["positions"] = atoms.positions.tolist()
+    result["forces"] = atoms.get_forces(apply_constraint=False).tolist()
+    for name, get in (
+        ("free_energy", lambda: float(atoms.get_potential_energy(force_consistent=True))),
+        ("magmoms", lambda: atoms.get_magnetic_moments().tolist()),
+        ("stress", lambda: atoms.get_stress(apply_constraint=False).tolist()),
+        ("iterations", lambda: int(atoms.calc.get_number_of_iterations())),
+        ("grid_points", lambda: atoms.calc.density.gd.N_c.tolist()),  # GPAW alone
+    ):
+        try:
+            result[name] = get()
+        except Exception as error:  # calculators differ in what they give and in how they refuse
+            print(f"no {name}: {error}")
     if hold is not None:
         kept = hold.kept(atoms.calc.setups, atoms.calc.density)
         if kept is not None:
@@ -177,7 +170,6 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     strength = (settings[name] for name in ("potential", "release", "threshold"))
     rest = fixed, int(settings["skip"]), mixers, shells, turning.turn_orbitals
     hold = order.OrderHold(held, *strength, *rest)
-    hold.pin = float(settings.get("pin", 0.0))
     electrons = {(shell.atom, shell.spin): shell.electrons for shell in held}
     for atom, spin, *numbers in settings.get("orbitals", []):
         place = int(atom), int(spin)

@@ -74,13 +74,14 @@ class OrderHold:
     utilities: GPAW's module of that name.
     orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
     age: iterations since the last reduction.
-    known: by (atom, spin), projectors to begin with.
+    known: by (atom, spin), projectors to begin with. They are not turned: where the energy is flat
+        the forces of a geometry would depend on how far its orbitals have come, and the Hubbard
+        potential keeps them near their place.
     turns: how often the orbitals may be turned in an iteration.
     energies: of the iterations without the potential, eV.
     errors: of their densities, electrons.
     since: how many of them there were when the number of turns was chosen.
     warm: whether the next geometry starts from the wave functions of another one of its order.
-    pin: eV; the potential that stays on the orbitals of shells filled in part.
     """
 
     shells: list[HeldShell]
@@ -101,42 +102,28 @@ class OrderHold:
     errors: list[float] = field(default_factory=list)
     since: int = 0
     warm: bool = False
-    pin: float = 0.0
 
     @property
     def active(self) -> bool:
-        """Whether the potential is still to be reduced."""
-        return bool(self.shells) and self.potential > self.pin
-
-    @property
-    def may_turn(self) -> bool:
-        """Whether orbitals follow the bands: not where they are pinned, or known to begin with."""
-        return not self.pin or (self.active and not self.known)
+        """Whether the potential still acts."""
+        return bool(self.shells) and self.potential > 0
 
     def over_projectors(self, setup: Any, shell: HeldShell, filled: Floats | None) -> Floats:
         """Return the potential on a shell over the projectors of its atom, Hartree.
 
         filled: the projector on the orbitals that are to be filled; the whole shell where None.
-        What stays to the end acts on the filled orbitals alone, whose occupation hardly changes
-        with the bonds; that of the empty ones does.
         """
         size = self.shell_tools.shell_blocks(setup)[0]
         if filled is None:
             filled = np.eye(size) * (shell.electrons > 0)
-        if self.active:
-            matrix = self.potential / 2 * (np.eye(size) - 2 * filled)
-        else:
-            matrix = -self.pin * filled
+        matrix = self.potential / 2 * (np.eye(size) - 2 * filled)
         result: Floats = self.shell_tools.over_projectors(setup, matrix) / HARTREE
         return result
 
     def packed(self, setups: Any) -> dict[tuple[int, int], Floats]:
-        """Return the potential as GPAW keeps atomic Hamiltonians, by (atom, spin).
-
-        At last it acts on the shells alone whose orbitals have a choice.
-        """
+        """Return the potential as GPAW keeps atomic Hamiltonians, by (atom, spin)."""
         result = {}
-        for shell in self.shells if self.active else self.partly_filled(setups):
+        for shell in self.shells:
             place = shell.atom, shell.spin
             matrix = self.over_projectors(setups[shell.atom], shell, self.orbitals.get(place))
             result[place] = self.utilities.pack2(matrix)
@@ -149,8 +136,7 @@ class OrderHold:
             self.turns = 0  # where two orbitals take turns, the density would follow them for ever
         if self.active and error < self.threshold and self.age >= _SHORTEST:
             smaller = self.potential * self.release
-            least = max(_SMALLEST, self.pin)
-            self.potential, self.age = (smaller if smaller > least else self.pin), 0
+            self.potential, self.age = (smaller if smaller > _SMALLEST else 0.0), 0
             if not self.active and not self.turns:
                 self.turns = _TURNS // 2
             for mixer in self.mixers:
@@ -163,13 +149,12 @@ class OrderHold:
         self.turns, self.energies, self.errors, self.since = _TURNS, [], [], 0
         if not (self.warm or self.orbitals):
             return
-        self.potential, self.age = max(min(self.potential or _WARM, _WARM), self.pin), 0
+        self.potential, self.age = min(self.potential or _WARM, _WARM), 0
         for shell in self.shells:
+            place = shell.atom, shell.spin
             matrix = self.occupation(setups, density, shell)
             filled = self.shell_tools.fullest_orbitals(matrix, shell.electrons)
-            if self.pin:
-                filled = self.known.get((shell.atom, shell.spin), filled)
-            self.orbitals[shell.atom, shell.spin] = filled
+            self.orbitals[place] = self.known.get(place, filled)
 
     def follow(self, energy: float) -> None:
         """Turn the orbitals less where they jump, where energies (eV) swing, or the error stands.
@@ -214,7 +199,7 @@ class OrderHold:
                 (shell.atom, shell.spin),
                 self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip),
             )
-            tilt = _TILT if self.may_turn else 0.0
+            tilt = 0.0 if self.known else _TILT
             orbitals = self.shell_tools.tilted(first, tilt, np.random.default_rng(shell.atom))
             self.orbitals[shell.atom, shell.spin] = orbitals
             if shell.electrons:
@@ -231,50 +216,14 @@ class OrderHold:
         matrix: Floats = self.shell_tools.occupation(setups[shell.atom], packed)
         return matrix
 
-    def partly_filled(self, setups: Any) -> list[HeldShell]:
-        """Return the shells whose orbitals have a choice."""
-        sizes = {s: self.shell_tools.shell_blocks(setups[s.atom])[0] for s in self.shells}
-        return [shell for shell, size in sizes.items() if 0 < shell.electrons < size]
-
     def filled(self, setups: Any, density: Any) -> dict[HeldShell, Floats]:
         """Return the projectors on the filled orbitals of the shells that are filled in part."""
-        return {
-            shell: self.shell_tools.fullest_orbitals(
-                self.occupation(setups, density, shell), shell.electrons
-            )
-            for shell in self.partly_filled(setups)
-        }
-
-    @contextmanager
-    def acting(self, hamiltonian: Any, setups: Any) -> Iterator[None]:
-        """Add the potential to the atomic Hamiltonians, and take the same away afterwards."""
-        potential = self.packed(setups) if self.potential > 0 else {}
-        for (atom, spin), matrix in potential.items():
-            hamiltonian.dH_asp[atom][spin] += matrix
-        yield
-        for (atom, spin), matrix in potential.items():
-            hamiltonian.dH_asp[atom][spin] -= matrix
-
-    def energy(self, setups: Any) -> float:
-        """Return the energy (eV) of filled orbitals in the potential that stays.
-
-        A constant: energies less this one have the forces of the density in the potential.
-        """
-        return -self.pin * sum(shell.electrons for shell in self.partly_filled(setups))
-
-    def missing(self, setups: Any, density: Any) -> float:
-        """Return the energy (eV) that the potential that stays lacks to that of filled orbitals.
-
-        Without it the energy is that of the density by itself, to first order in the potential.
-        """
-        if self.potential <= 0:
-            return 0.0
-        # packed, densities have the sum of two off-diagonal elements and Hamiltonians their mean
-        found = sum(
-            float(matrix @ density.D_asp[atom][spin])
-            for (atom, spin), matrix in self.packed(setups).items()
-        )
-        return HARTREE * found - self.energy(setups)
+        result = {}
+        for shell in self.shells:
+            if 0 < shell.electrons < self.shell_tools.shell_blocks(setups[shell.atom])[0]:
+                matrix = self.occupation(setups, density, shell)
+                result[shell] = self.shell_tools.fullest_orbitals(matrix, shell.electrons)
+        return result
 
     def kept(self, setups: Any, density: Any) -> float | None:
         """Return the smallest share of the orbitals held last in those filled at the end, 0 to 1.
@@ -310,8 +259,18 @@ def hold_order(hold: OrderHold) -> None:
     start = importlib.import_module("gpaw.lcao.eigensolver").DirectLCAO
     start_iterate, iterate, check = start.iterate, loop.iterate_eigensolver, loop.check_convergence
 
+    @contextmanager
+    def held(hamiltonian: Any, setups: Any) -> Iterator[None]:
+        """Add the potential to the atomic Hamiltonians, and take the same away afterwards."""
+        potential = hold.packed(setups) if hold.active else {}
+        for (atom, spin), matrix in potential.items():
+            hamiltonian.dH_asp[atom][spin] += matrix
+        yield
+        for (atom, spin), matrix in potential.items():
+            hamiltonian.dH_asp[atom][spin] -= matrix
+
     def held_start(self: Any, hamiltonian: Any, wfs: Any, occ: Any = None) -> None:
-        with hold.acting(hamiltonian, wfs.setups):
+        with held(hamiltonian, wfs.setups):
             start_iterate(self, hamiltonian, wfs, occ)
 
     def held_iterate(self: Any, wfs: Any, hamiltonian: Any, density: Any) -> None:
@@ -322,9 +281,9 @@ def hold_order(hold: OrderHold) -> None:
         elif hold.orbitals and hold.mixers:
             hold.reduce(hold.mixers[-1].error / wfs.nvalence)
             hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
-        with hold.acting(hamiltonian, wfs.setups):
+        with held(hamiltonian, wfs.setups):
             iterate(self, wfs, hamiltonian, density)
-            if hold.orbitals and hold.may_turn:
+            if hold.orbitals and not hold.known:
                 entropy = hold.turn(hold, wfs, density)
                 if entropy is not None:
                     hamiltonian.get_energy(entropy, wfs, kin_en_using_band=True)
