@@ -1,6 +1,7 @@
 """What geometries computed before give as a start for others of the same charge order."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,11 +36,13 @@ def known_start(
     )
     files = (waves_file(queue.folder, key) for _, key in near)
     waves = next((file for file in files if file.is_file()), None)
-    known = [(distance, frame) for frame in given if (distance := _distance(atoms, frame))
-             is not None]  # fmt: skip
-    first = [frame for _, frame in sorted(known, key=lambda pair: pair[0])]
+    known = [
+        (distance, frame) for frame in given if (distance := _distance(atoms, frame)) is not None
+    ]
+    first = (frame for _, frame in sorted(known, key=lambda pair: pair[0]))
+    # files of the queue are read one by one, and the nearest mostly has them
     computed = (frame for _, key in near for frame in queue.result(key))
-    for frame in (*first, *computed):
+    for frame in chain(first, computed):
         if "orbitals" in frame.info:
             return Start(np.asarray(frame.info["orbitals"]).tolist(), waves)
     return Start(waves=waves)

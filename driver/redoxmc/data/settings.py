@@ -63,7 +63,7 @@ class Settings:
     # for GPAW. `potential` (eV) imposes the charge order; it is multiplied by `release` whenever
     # the density error is below `threshold` (electrons per valence electron), down to 0. `skip` is
     # the number of orbitals, of those that the crystal offers first, to pass over (for a second
-    # start).
+    # start)
     order: dict[str, float] = field(default_factory=dict)
     # how each geometry is relaxed at constant cell (BFGS): at most `steps`, until no force exceeds
     # `force` (eV/Å). No atom moves more than `longest` (Å) in a step. All steps are kept
