@@ -146,6 +146,11 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
     basis = _basis(raw["basis"], calculator, parameters, path) if "basis" in raw else None
     profile = dict(raw.get("profile", {}))
     given_orbitals = path.parent / orbitals if path is not None and orbitals else None
+    if given_orbitals is not None and not given_orbitals.is_file():
+        raise InputError(
+            f"{path}: order.orbitals = {orbitals!r}: {given_orbitals} does not exist; labelled "
+            "frames with orbitals were expected."
+        )
     return Settings(calculator, parameters, profile, moments, order, relax, basis, given_orbitals)
 
 
