@@ -62,8 +62,6 @@ def test_energy_of_free_electrons_has_no_jumps_and_its_stress() -> None:
     [
         ("[basis]\nslopes = {O = 1.0}", "basis.slopes"),
         ('[basis]\nslope = {O = "a"}', "basis.slope.O must be a number"),
-        ('[order]\norbitals = "none.extxyz"', "order.orbitals = 'none.extxyz'.*does not exist"),
-        ("[order]\norbitals = 3", "order.orbitals must be the name of a file, not 3"),
         ('[parameters]\nmode = "lcao"\n[basis]\nslope = {O = 1.0}', r"\[basis\] is for gpaw"),
     ],
 )

@@ -50,12 +50,12 @@ def test_the_nearest_waves_that_are_kept_come_with_it(tmp_path: Path) -> None:
     assert start == Start(waves=tmp_path / "at0.3.waves.npz")
 
 
-def test_given_orbitals_come_before_those_of_the_queue(tmp_path: Path) -> None:
+def test_orbitals_that_a_structure_brings_come_before_those_of_the_queue(tmp_path: Path) -> None:
     queue = Queue(tmp_path)
-    near, given, other = structure(0.1), structure(0.4), structure(0.0, "Fe3+ Fe2+")
-    for number, frame in enumerate((near, given, other)):
-        frame.info["orbitals"] = [[0, 1, number, 0.5]]
+    near, mine = structure(0.1), structure(0.0)
+    near.info["orbitals"] = [[0, 1, 0.0, 0.5]]
     queue.store("near", [near])
     pairs = [(structure(0.1), "near")]
-    assert known_start(structure(0.0), pairs, queue, [other, given]).orbitals[0][2] == 1.0
-    assert known_start(structure(0.0), pairs, queue, [other]).orbitals[0][2] == 0.0
+    assert known_start(mine, pairs, queue).orbitals[0][2] == 0.0
+    mine.info["orbitals"] = np.array([[0, 1, 1.0, 0.5]])
+    assert known_start(mine, pairs, queue).orbitals == [[0.0, 1.0, 1.0, 0.5]]

@@ -79,7 +79,6 @@ def work(
     """
     python = python or shlex.quote(sys.executable)
     outcome = Outcome()
-    given = read_labelled(settings.orbitals) if settings.orbitals else []
     with _stop_on_signal():
         try:
             for batch in batches(tasks):
@@ -87,9 +86,7 @@ def work(
                 while waiting:
                     if queue.stop_requested:
                         raise Stopped
-                    waiting = _work_on(
-                        waiting, tasks, queue, settings, python, outcome, after_each, given
-                    )
+                    waiting = _work_on(waiting, tasks, queue, settings, python, outcome, after_each)
         except Stopped:
             outcome.stopped = True
     for task in tasks:
@@ -125,7 +122,6 @@ def _work_on(
     python: str,
     outcome: Outcome,
     after_each: Callable[[], object],
-    given: "Sequence[Atoms]",
 ) -> list[Task]:
     """Compute what is open of a batch; returns what is to be tried once more, with a new start."""
     with ExitStack() as claims:
@@ -145,7 +141,7 @@ def _work_on(
             start = Start()
             if settings.holds_order:
                 candidates = [(task.atoms, task.key) for task in tasks]
-                start = known_start(mine[0].atoms, candidates, queue, given)
+                start = known_start(mine[0].atoms, candidates, queue)
             keys = [task.key for task in mine]
             for index, computed in compute_batch(
                 frames, settings, python, queue.folder, keys, start

@@ -1,6 +1,6 @@
 """What geometries computed before give as a start for others of the same charge order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,18 +16,13 @@ if TYPE_CHECKING:
 _NEAR = 1.2  # Å; half of what separates two sites
 
 
-def known_start(
-    atoms: "Atoms",
-    candidates: "Iterable[tuple[Atoms, str]]",
-    queue: Queue,
-    given: "Sequence[Atoms]" = (),
-) -> Start:
-    """Return the filled orbitals of the nearest geometry that has them, and the nearest waves.
+def known_start(atoms: "Atoms", candidates: "Iterable[tuple[Atoms, str]]", queue: Queue) -> Start:
+    """Return the orbitals to begin with, and the waves of the nearest geometry that has some.
 
     candidates: structures and their keys in the queue. One counts where it has the same charge
     states and every atom near its place. A calculation that starts from another needs fewer
-    iterations, and the geometries of an order get one orbital order. given: labelled frames whose
-    orbitals come before those of the queue.
+    iterations, and the geometries of an order get one orbital order. Orbitals that the structure
+    brings itself (`orbitals` in `info`) come before those of the queue.
     """
     near = sorted(
         (distance, key)
@@ -36,13 +31,9 @@ def known_start(
     )
     files = (waves_file(queue.folder, key) for _, key in near)
     waves = next((file for file in files if file.is_file()), None)
-    known = [
-        (distance, frame) for frame in given if (distance := _distance(atoms, frame)) is not None
-    ]
-    first = (frame for _, frame in sorted(known, key=lambda pair: pair[0]))
     # files of the queue are read one by one, and the nearest mostly has them
     computed = (frame for _, key in near for frame in queue.result(key))
-    for frame in chain(first, computed):
+    for frame in chain([atoms], computed):
         if "orbitals" in frame.info:
             return Start(np.asarray(frame.info["orbitals"]).tolist(), waves)
     return Start(waves=waves)

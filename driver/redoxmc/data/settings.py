@@ -70,9 +70,6 @@ class Settings:
     relax: dict[str, float] = field(default_factory=dict)
     # for GPAW in plane waves: how energies and stresses are corrected for the basis
     basis: Basis | None = None
-    # for GPAW: labelled frames whose orbitals those of the same charge order begin with
-    # (`order.orbitals`, relative to the file)
-    orbitals: Path | None = None
 
     def what_counts(self) -> dict[str, Any]:
         """Return what a converged result depends on, as plain data, for keys.
@@ -88,13 +85,8 @@ class Settings:
         }
         if self.relax.get("steps"):
             counts["relax"] = self.relax
-        chosen: dict[str, Any] = {}
         if self.order.get("skip"):
-            chosen["skip"] = self.order["skip"]
-        if self.orbitals:
-            chosen["orbitals"] = self.orbitals.name
-        if chosen:
-            counts["order"] = chosen
+            counts["order"] = {"skip": self.order["skip"]}
         return counts
 
     @property
@@ -133,9 +125,6 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
         str(Species.parse(name)): _number(moment, f"{path}: the moment of {name}")
         for name, moment in raw.get("moments", {}).items()
     }
-    orbitals = raw.get("order", {}).pop("orbitals", None) if calculator == "gpaw" else None
-    if orbitals is not None and not (isinstance(orbitals, str) and path is not None):
-        raise InputError(f"{path}: order.orbitals must be the name of a file, not {orbitals!r}.")
     order = _numbers(raw, "order", _ORDER if calculator == "gpaw" else {}, path)
     relax = _numbers(raw, "relax", _RELAX, path)
     parameters = dict(_GPAW) if calculator == "gpaw" else {}
@@ -145,13 +134,7 @@ def load_settings(calculator: str, path: Path | None) -> Settings:
     parameters.update(given)
     basis = _basis(raw["basis"], calculator, parameters, path) if "basis" in raw else None
     profile = dict(raw.get("profile", {}))
-    given_orbitals = path.parent / orbitals if path is not None and orbitals else None
-    if given_orbitals is not None and not given_orbitals.is_file():
-        raise InputError(
-            f"{path}: order.orbitals = {orbitals!r}: {given_orbitals} does not exist; labelled "
-            "frames with orbitals were expected."
-        )
-    return Settings(calculator, parameters, profile, moments, order, relax, basis, given_orbitals)
+    return Settings(calculator, parameters, profile, moments, order, relax, basis)
 
 
 def _basis(

@@ -74,9 +74,7 @@ class OrderHold:
     utilities: GPAW's module of that name.
     orbitals: by (atom, spin), projectors on the filled orbitals; empty until they are chosen.
     age: iterations since the last reduction.
-    known: by (atom, spin), projectors to begin with. They are not turned: where the energy is flat
-        the forces of a geometry would depend on how far its orbitals have come, and the Hubbard
-        potential keeps them near their place.
+    known: by (atom, spin), projectors to begin with.
     turns: how often the orbitals may be turned in an iteration.
     energies: of the iterations without the potential, eV.
     errors: of their densities, electrons.
@@ -151,10 +149,9 @@ class OrderHold:
             return
         self.potential, self.age = min(self.potential or _WARM, _WARM), 0
         for shell in self.shells:
-            place = shell.atom, shell.spin
             matrix = self.occupation(setups, density, shell)
             filled = self.shell_tools.fullest_orbitals(matrix, shell.electrons)
-            self.orbitals[place] = self.known.get(place, filled)
+            self.orbitals[shell.atom, shell.spin] = filled
 
     def follow(self, energy: float) -> None:
         """Turn the orbitals less where they jump, where energies (eV) swing, or the error stands.
@@ -199,8 +196,7 @@ class OrderHold:
                 (shell.atom, shell.spin),
                 self.shell_tools.fullest_orbitals(occupations, shell.electrons, self.skip),
             )
-            tilt = 0.0 if self.known else _TILT
-            orbitals = self.shell_tools.tilted(first, tilt, np.random.default_rng(shell.atom))
+            orbitals = self.shell_tools.tilted(first, _TILT, np.random.default_rng(shell.atom))
             self.orbitals[shell.atom, shell.spin] = orbitals
             if shell.electrons:
                 packed = density.D_asp[shell.atom][shell.spin]
@@ -283,7 +279,7 @@ def hold_order(hold: OrderHold) -> None:
             hold.follow(hamiltonian.e_total_extrapolated * HARTREE)
         with held(hamiltonian, wfs.setups):
             iterate(self, wfs, hamiltonian, density)
-            if hold.orbitals and not hold.known:
+            if hold.orbitals:
                 entropy = hold.turn(hold, wfs, density)
                 if entropy is not None:
                     hamiltonian.get_energy(entropy, wfs, kin_en_using_band=True)
