@@ -9,9 +9,11 @@ import pytest
 import spglib
 from ase import Atoms
 
-from dft.start_orbitals import Sites, Usual, main, orbitals_of, overlap, rotated_d, start
+from dft.surroundings import Sites, rotated_d
+from dft.usual_orbitals import Usual, orbitals_of, overlap, start
 from redoxmc.data.gpaw.shells import to_triangle
 from redoxmc.io.extxyz import read_labelled, write_labelled
+from start_orbitals import main
 
 HOST = Path(__file__).parents[2] / "lammps_inputs/olivine_nafepo4/host.cif"
 ION = ("Fe2+", 1, 1)

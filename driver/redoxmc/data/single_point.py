@@ -174,7 +174,7 @@ def _impose_order(settings: dict[str, Any], parameters: dict[str, Any]) -> Any:
     for atom, spin, *numbers in settings.get("orbitals", []):
         place = int(atom), int(spin)
         hold.known[place] = shells.from_triangle(numbers, electrons[place])
-    order.hold_order(hold)
+    _beside("held_loop").hold_order(hold)
     return hold
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from redoxmc.data.gpaw import shells
-from redoxmc.data.gpaw.order import HARTREE, HeldShell, OrderHold, hold_order
+from redoxmc.data.gpaw.held_loop import HARTREE, hold_order
+from redoxmc.data.gpaw.order import HeldShell, OrderHold
 
 SETUP = SimpleNamespace(n_j=[3], l_j=[2], lq=[1.0], ni=5)  # nothing but a d shell
 UTILITIES = SimpleNamespace(
