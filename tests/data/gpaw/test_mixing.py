@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from redoxmc.data.gpaw import mixing
 from redoxmc.data.gpaw.mixing import JointMixer, anderson_weights, use_joint_mixer
 
 GRID = (2, 3, 2, 2)  # two spins on a small grid
@@ -59,15 +60,37 @@ def iterate(one: JointMixer, apply: Any, count: int) -> tuple[list[float], np.nd
     return errors, np.concatenate([grid.ravel(), *(d.ravel() for d in matrices.values())])
 
 
-def test_it_finds_the_fixed_point_of_grid_and_matrices_where_plain_mixing_diverges() -> None:
+def test_it_finds_the_fixed_point_of_grid_and_matrices_where_plain_mixing_diverges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     apply, grid, matrices = linear_map(1)
     wanted = np.concatenate([grid.ravel(), matrices[0].ravel(), matrices[1].ravel()])
     errors, found = iterate(mixer(), apply, 60)
     assert errors[0] == np.inf
     assert errors[-1] < 1e-6 * errors[1]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+    monkeypatch.setattr(mixing, "_OPPOSITE", -2.0)  # never
     plain, _ = iterate(mixer(nmaxold=0), apply, 60)
     assert plain[-1] > plain[1]
+
+
+def test_a_cycle_of_two_densities_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Levels that cross: a response so strong that every output is a jump, and bounded."""
+    fixed = np.random.default_rng(2).random(int(np.prod(GRID)) + 18)
+
+    def crossing(given: np.ndarray) -> np.ndarray:
+        away = given - fixed
+        away[-1] = -np.tanh(60.0 * away[-1]) / 0.1
+        return fixed + 0.1 * away
+
+    errors = {}
+    for opposite in (mixing._OPPOSITE, -2.0):  # never
+        monkeypatch.setattr(mixing, "_OPPOSITE", opposite)
+        one = mixer()
+        one.get_basemixers(2)
+        _, last = iterate(one, crossing, 60)
+        errors[opposite] = abs(last - fixed)[-1]
+    assert errors[mixing._OPPOSITE] > 1e-3 > 1e-6 > errors[-0.5]
 
 
 def test_it_learns_from_as_many_steps_as_asked_for_and_from_few_while_held() -> None:

@@ -22,6 +22,10 @@ _JUMP = 15.0  # a change beyond it is no response, but an orbital that became an
 _SEVERAL = 4  # steps that tell how long a step is
 _USUAL = 6  # the last steps
 _FAR = 3.0  # times the median of their lengths
+_OPPOSITE = -0.5  # cosine between two residuals, below which the density overshot
+_TWICE = 2  # in a row; then steps are halved
+_LEAST = 1 / 16  # of a step
+_REGAINED = 1.4  # times longer with every step that did not overshoot
 
 
 def anderson_weights(products: Floats, overlaps: Floats, ridge: float = _RIDGE) -> Floats:
@@ -49,6 +53,7 @@ class JointMixer:
     error: error of the last density in electrons.
     shifted: whether the map has changed since.
     jumped: whether the last output was no response to its input.
+    damping: share of a step that is taken: less where the density goes to and fro.
     """
 
     name: ClassVar[str] = "joint"
@@ -62,6 +67,7 @@ class JointMixer:
     def start_anew(self) -> None:
         """Drop everything: the next density is a first one."""
         self.error, self.shifted, self.jumped = float("inf"), False, False
+        self.damping, self._overshot = 1.0, 0
         self._input: Floats | None = None
         self._last: tuple[Floats, Floats, Floats] | None = None  # input, residual, in the metric
         self._steps: list[tuple[Floats, Floats, Floats]] = []  # and the changes of the three
@@ -99,6 +105,7 @@ class JointMixer:
             max(base.gd.integrate(np.abs(up + down)), base.gd.integrate(np.abs(up - down)))
         )
         now = self._input, residual, self._metric(base, residual, nt_sg.shape)
+        self._damp(now)
         self.jumped = False
         if self._last is not None and not self.shifted:
             step, change, measured = (new - old for new, old in zip(now, self._last, strict=True))
@@ -128,7 +135,24 @@ class JointMixer:
             weights = anderson_weights((products + products.T) / 2, overlaps)
             for weight, (step, change, _) in zip(weights, self._steps, strict=True):
                 new -= weight * (step + self.beta * change)
-        return given + self._not_too_far(new - given, residual)
+        return given + self.damping * self._not_too_far(new - given, residual)
+
+    def _damp(self, now: tuple[Floats, Floats, Floats]) -> None:
+        """Shorten steps where residuals change sign again and again: a cycle of two densities.
+
+        Nothing is learned from outputs that jump, and with a fixed step the cycle stays for ever.
+        """
+        if self._last is None:
+            return
+        _, residual, measured = now
+        _, old, old_measured = self._last
+        lengths = np.sqrt(max(residual @ measured, 1e-30) * max(old @ old_measured, 1e-30))
+        overshot = float(residual @ old_measured) < _OPPOSITE * float(lengths)
+        self._overshot = self._overshot + 1 if overshot else 0
+        if self._overshot >= _TWICE:
+            self.damping = max(self.damping / 2, _LEAST)
+        elif not overshot:
+            self.damping = min(self.damping * _REGAINED, 1.0)
 
     def _not_too_far(self, way: Floats, residual: Floats) -> Floats:
         """Shorten a step that goes much farther than the last ones: noise taken for a soft mode.
