@@ -146,8 +146,8 @@ class JointMixer:
             return
         _, residual, measured = now
         _, old, old_measured = self._last
-        lengths = np.sqrt(max(residual @ measured, 1e-30) * max(old @ old_measured, 1e-30))
-        overshot = float(residual @ old_measured) < _OPPOSITE * float(lengths)
+        lengths = float(residual @ measured) * float(old @ old_measured)
+        overshot = float(residual @ old_measured) < _OPPOSITE * max(lengths, 0.0) ** 0.5
         self._overshot = self._overshot + 1 if overshot else 0
         if self._overshot >= _TWICE:
             self.damping = max(self.damping / 2, _LEAST)
