@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Formation energies of labelled frames as points for the hull plot (config: [report] hull_points).
 
-Of each order (`order` in the frame's info) the frame of lowest energy is taken. Formation energies
-are per redox site, relative to the frames at x = 0 and x = 1.
+Of each order (`order` in the frame's info) the frame of lowest energy is taken; frames without one,
+or that lost it (`order_kept`), are left out. Formation energies are per redox site, relative to the
+frames at x = 0 and x = 1.
 
 Run: .venv/bin/python scripts/studies/hull_points.py potentials/data/walled/states.extxyz \\
          --redox Fe --ion Na --origin relaxation \\
@@ -12,6 +13,8 @@ Run: .venv/bin/python scripts/studies/hull_points.py potentials/data/walled/stat
 
 import argparse
 from pathlib import Path
+
+import numpy as np
 
 from redoxmc.io.extxyz import energy_of, read_labelled, species_of
 from redoxmc.thermo.hull import formation_energies
@@ -24,6 +27,7 @@ def main() -> None:
     parser.add_argument("--redox", required=True, help="redox element")
     parser.add_argument("--ion", required=True, help="element of the working ion")
     parser.add_argument("--origin", help="only frames with this `origin`")
+    parser.add_argument("--below", type=float, help="only those so low, eV per redox site")
     parser.add_argument("--label", required=True)
     parser.add_argument("--out", required=True, type=Path)
     arguments = parser.parse_args()
@@ -35,18 +39,21 @@ def write_points(arguments: argparse.Namespace) -> None:
     lowest: dict[str, tuple[float, float]] = {}
     for path in arguments.files:
         for atoms in read_labelled(path):
-            if arguments.origin not in (None, atoms.info.get("origin")):
+            order = atoms.info.get("order")
+            kept = order is not None and atoms.info.get("order_kept", True)
+            if not kept or arguments.origin not in (None, atoms.info.get("origin")):
                 continue
             elements = [species.element for species in species_of(atoms)]
             sites = elements.count(arguments.redox)
             point = (elements.count(arguments.ion) / sites, energy_of(atoms) / sites)
-            order = atoms.info["order"]
             if order not in lowest or point[1] < lowest[order][1]:
                 lowest[order] = point
     x, energies = zip(*sorted(lowest.values()), strict=True)
     ends = {at: min(e for v, e in zip(x, energies, strict=True) if v == at) for at in (0.0, 1.0)}
     formation = formation_energies(x, energies, ends[0.0], ends[1.0])
-    lines = [f'"{arguments.label}",{v:g},{e:.6f}' for v, e in zip(x, formation, strict=True)]
+    below = np.inf if arguments.below is None else arguments.below
+    points = [(v, e) for v, e in zip(x, formation, strict=True) if e < below]
+    lines = [f'"{arguments.label}",{v:g},{e:.6f}' for v, e in points]
     arguments.out.write_text("label,x,formation_energy_eV_per_fu\n" + "\n".join(lines) + "\n")
 
 

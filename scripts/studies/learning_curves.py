@@ -1,7 +1,8 @@
 #!/usr/bin/env python
-"""Learning curves: shipped models trained further on the first frames of a labelled set.
+"""Learning curves: shipped models trained on the first frames of a labelled set.
 
-Each starts from its exported weights, with reference energies matched to the set. Errors are told
+Each starts where its own training did (`start`, or else its weights), with reference energies
+matched to the set. Errors are told
 apart: of the training frames, and of those held out. ρ is Spearman's, of relaxed states relative to
 the mean of their ion order, with its 95 % interval from 2000 samples of the orders with replacement
 (seed 1). Resumable: what is in OUT is not done again.

@@ -32,6 +32,19 @@ advance, MonteCarloSampler.advance = MonteCarloSampler.advance, fail
 main()
 """
 
+LOSING = """
+from pathlib import Path
+from redoxmc.campaign.monte_carlo import MonteCarloSampler
+from redoxmc.cli.main import main
+
+def lose(self, replica, steps, stop):
+    Path("{lost}").unlink(missing_ok=True)
+    advance(self, replica, steps, stop)
+
+advance, MonteCarloSampler.advance = MonteCarloSampler.advance, lose
+main()
+"""
+
 
 @pytest.mark.parametrize(
     "fault",
@@ -67,11 +80,13 @@ def test_an_error_of_one_rank_ends_all(campaign, tmp_path, error, code):
 
 
 def test_an_error_in_what_the_root_does_alone_ends_all(campaign, tmp_path):
-    """The report is the root's, after all sampling."""
+    """The report is the root's, after all sampling: points that were there are gone."""
     more = "[report]\nhull_points = 'points.csv'"
     config = campaign(x=[0.0, 0.5, 1.0], steps=20, cell="per_x", more=more)
-    (tmp_path / "points.csv").write_text("label,x\nhere,0.5\n")
-    done = ranks(REDOXMC, "run", config, "--out", tmp_path / "out")
+    points = tmp_path / "points.csv"
+    points.write_text("label,x,energy\nhere,0.5,0.0\n")
+    script = LOSING.format(lost=points)
+    done = ranks(sys.executable, "-c", script, "run", config, "--out", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("points.csv") == 1
     assert (tmp_path / "out" / "results.h5").is_file()

@@ -14,6 +14,7 @@ from redoxmc.config.campaign import Config, Source, load_config, name_of
 from redoxmc.engines.host import HostRelaxer
 from redoxmc.engines.lammps import LammpsSession
 from redoxmc.errors import EngineError, InputError
+from redoxmc.io.points import read_points
 from redoxmc.model_card import ModelCard, load_card
 from redoxmc.moves.electron_transfer import ElectronTransfer
 from redoxmc.moves.mixture import WeightedMixture, build_moves, refuse_idle_moves
@@ -160,6 +161,8 @@ def load_system(source: Source, concentration: float | None = None) -> System:
             f"{name_of(source)}: model.device = '{config.model.device}' is for learned models, and "
             f"{card.folder} is a potential of LAMMPS' own styles; leave it out."
         )
+    if config.report.hull_points is not None:
+        read_points(config.report.hull_points)  # drawn at the end, which is late to say no
     lattice = build_lattice(config, card)
     counts = compositions(config, lattice)
     mixture = _moves(config, lattice)

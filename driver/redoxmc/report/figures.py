@@ -1,11 +1,10 @@
 """Which plots a campaign gets, and the arrays that go into them."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from redoxmc.errors import InputError
+from redoxmc.io.points import parse_points, read_points
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.order_figures import order_figures
 from redoxmc.report.plot_curves import (
@@ -108,16 +107,8 @@ def _reference_points(analysis: Analysis) -> list[Points]:
     if name is None:
         return []
     shipped = analysis.store.header.get("hull_points")
-    groups: dict[str, list[tuple[float, float]]] = {}
-    try:
-        text = Path(name).read_text(encoding="utf-8") if shipped is None else shipped
-        rows = [r for r in csv.reader(text.splitlines()) if r and not r[0].startswith("#")]
-        for label, x, energy in rows[1:]:
-            groups.setdefault(label, []).append((float(x), float(energy)))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"report.hull_points: {name} is not a CSV file of label, x, energy ({error})."
-        ) from None
+    text = read_points(Path(name)) if shipped is None else shipped
+    groups = parse_points(text, name)
     return [Points(label, *np.array(points).T) for label, points in groups.items()]
 
 

@@ -38,6 +38,8 @@ class RelaxedLimits:
         )
 
 
+# what `made_by` says of them
+_STATES = ("state", "relaxed", "relaxed_first")
 ANY = RelaxedLimits()
 # of states relaxed by another method than that of the labels; rattled ones are beyond
 NEAR = RelaxedLimits(force=1.0)
@@ -165,13 +167,13 @@ def lowest_energies(frames: "Sequence[Atoms]", limits: RelaxedLimits = ANY) -> d
 def relaxed_states(frames: "Sequence[Atoms]", limits: RelaxedLimits = NEAR) -> list[int]:
     """Return the numbers of the relaxed states of a set: of each order the lowest frame.
 
-    Where frames say in `made_by` what they are, `state` and `relaxed` count. Frames that lost their
-    order do not.
+    Where frames say in `made_by` what they are, `state`, `relaxed` and `relaxed_first` count.
+    Frames that lost their order do not.
     """
     lowest: dict[Order, int] = {}
     for number, frame in enumerate(frames):
         order = order_of(frame)
-        is_state = frame.info.get("made_by", "state") in ("state", "relaxed")
+        is_state = frame.info.get("made_by", "state") in _STATES
         kept = frame.info.get("order_kept", True)
         if order is None or not (is_state and kept and limits.holds(frame)):
             continue

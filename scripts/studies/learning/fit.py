@@ -20,9 +20,10 @@ from study_tools.order_energies import OrderEnergy, order_errors
 def settings_of(
     model: Path, data: Path, first: int | None, steps: int, rate: float
 ) -> TrainingConfig:
-    """Return the training of a shipped model, from its weights, on the first frames of a set.
+    """Return the training of a shipped model on the first frames of a set.
 
-    steps: of the optimizer in all, however many frames there are. rate: of its learning rates.
+    It starts where that of the model did, or else from its weights. steps: of the optimizer in
+    all, however many frames there are. rate: of its learning rates.
     """
     config = load_training_config(model / "train.toml")
     own = DataConfig(train=[data], valid=[data], test=[data], by_part=True, first=first)
@@ -39,7 +40,7 @@ def settings_of(
     return config.model_copy(
         update={
             "data": own,
-            "start": model.resolve(),
+            "start": config.start or model.resolve(),
             "match_references": True,
             "optimizer": optimizer,
             "note": None,
