@@ -127,6 +127,13 @@ def test_whole_shells_first_then_the_fullest_orbital(gpaw: Any) -> None:
     assert mixer.started == 1
 
 
+def test_a_density_that_runs_away_ends_the_calculation(gpaw: Any) -> None:
+    mixer = Mixer()
+    with pytest.raises(RuntimeError, match="runs away"):
+        run(gpaw, make_hold(mixer), mixer, 8, small=101 * 100)
+    assert len(gpaw.seen) == 5  # not after the fifth iteration
+
+
 def test_it_is_released_in_steps_and_nothing_converges_before(gpaw: Any) -> None:
     mixer = Mixer()
     _, converged = run(gpaw, make_hold(mixer), mixer, 14)

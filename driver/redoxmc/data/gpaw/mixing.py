@@ -26,8 +26,6 @@ _OPPOSITE = -0.5  # cosine between two residuals, below which the density oversh
 _TWICE = 2  # in a row; then steps are halved
 _LEAST = 1 / 16  # of a step
 _REGAINED = 1.4  # times longer with every step that did not overshoot
-# times the smallest residual, and beyond the first: back to the density that had the smallest
-_RUNAWAY = 10.0
 
 
 def anderson_weights(products: Floats, overlaps: Floats, ridge: float = _RIDGE) -> Floats:
@@ -70,10 +68,8 @@ class JointMixer:
         """Drop everything: the next density is a first one."""
         self.error, self.shifted, self.jumped = float("inf"), False, False
         self.damping, self._overshot = 1.0, 0
-        self._first = 0.0  # error
         self._input: Floats | None = None
         self._last: tuple[Floats, Floats, Floats] | None = None  # input, residual, in the metric
-        self._best: tuple[Floats, Floats, Floats] | None = None  # of those since the last shift
         self._steps: list[tuple[Floats, Floats, Floats]] = []  # and the changes of the three
         self._lengths: list[float] = []  # of the steps since the map was shifted
 
@@ -109,10 +105,6 @@ class JointMixer:
             max(base.gd.integrate(np.abs(up + down)), base.gd.integrate(np.abs(up - down)))
         )
         now = self._input, residual, self._metric(base, residual, nt_sg.shape)
-        if self._best is None:
-            self._first = self.error
-        if self.shifted or self._best is None or _size(now) < _size(self._best):
-            self._best = now
         self._damp(now)
         self.jumped = False
         if self._last is not None and not self.shifted:
@@ -123,9 +115,6 @@ class JointMixer:
             self.shifted = self.jumped
             if not self.jumped:
                 self._steps.append((step, change, measured))
-        if self.error > self._first and _size(now) > _RUNAWAY * _size(self._best):
-            now = self._best
-            self.damping = max(self.damping / 2, _LEAST)
         self._last = now
         kept = min(_HELD, self.nmaxold) if self.held else self.nmaxold
         del self._steps[: max(0, len(self._steps) - kept)]
@@ -155,9 +144,10 @@ class JointMixer:
         """
         if self._last is None:
             return
-        _, residual, _ = now
-        _, _, old_measured = self._last
-        overshot = float(residual @ old_measured) < _OPPOSITE * _size(now) * _size(self._last)
+        _, residual, measured = now
+        _, old, old_measured = self._last
+        lengths = float(residual @ measured) * float(old @ old_measured)
+        overshot = float(residual @ old_measured) < _OPPOSITE * max(lengths, 0.0) ** 0.5
         self._overshot = self._overshot + 1 if overshot else 0
         if self._overshot >= _TWICE:
             self.damping = max(self.damping / 2, _LEAST)
@@ -189,12 +179,6 @@ class JointMixer:
         factor = base.gd.dv * _ION / 2
         result[:n] = factor * np.stack([weighed + spin, weighed - spin]).ravel()
         return result
-
-
-def _size(point: tuple[Floats, Floats, Floats]) -> float:
-    """Return the norm of the residual, in the metric."""
-    _, residual, measured = point
-    return max(float(residual @ measured), 0.0) ** 0.5
 
 
 def use_joint_mixer() -> list[JointMixer]:
