@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """Learning curves: shipped models trained on the first frames of a labelled set.
 
-Each starts where its own training did (`start`, or else its weights), with reference energies
-matched to the set. Errors are told
-apart: of the training frames, and of those held out. ρ is Spearman's, of relaxed states relative to
-the mean of their ion order, with its 95 % interval from 2000 samples of the orders with replacement
-(seed 1). Resumable: what is in OUT is not done again.
+Each starts where its own training did (or from its weights, or from --start), with reference
+energies matched to the set. Errors are told apart: of the training frames, and of those held out.
+ρ is Spearman's, of relaxed states relative to the mean of their ion order, with its 95 % interval
+from 2000 samples of the orders with replacement (seed 1). Resumable: what is in OUT is not done
+again.
 
 Run: .venv/bin/python scripts/studies/learning_curves.py potentials/data/dft/frames.extxyz \\
          --models mace-nafepo4 mace-nafepo4-blind --frames 25 50 100 --out results/learning
@@ -48,8 +48,9 @@ def main() -> None:
         help="and their twins",
     )
     parser.add_argument("--frames", type=int, nargs="+", default=[25, 50, 100, 200])
-    parser.add_argument("--steps", type=int, default=1500, help="of the optimizer, each training")
-    parser.add_argument("--rate", type=float, default=0.3, help="share of the learning rates")
+    parser.add_argument("--steps", type=int, default=6000, help="of the optimizer, each training")
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the learning rates")
+    parser.add_argument("--start", help='checkpoint or folder of a model to start from, or "none"')
     parser.add_argument("--out", type=Path, default=REPO / "results" / "learning")
     arguments = parser.parse_args()
     from learning.fit import fit, settings_of
@@ -61,7 +62,12 @@ def main() -> None:
             model = REPO / "potentials" / name
             for first in arguments.frames:
                 config = settings_of(
-                    model, arguments.data.resolve(), first, arguments.steps, arguments.rate
+                    model,
+                    arguments.data.resolve(),
+                    first,
+                    arguments.steps,
+                    arguments.rate,
+                    arguments.start,
                 )
                 out = arguments.out / name / str(first)
                 found = fit(config, model / "train.toml", out)

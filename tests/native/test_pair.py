@@ -82,6 +82,15 @@ def test_ranks_agree(three_layers):
             agree(a, b, 1e-10)
 
 
+def test_ranks_agree_where_ghosts_are_passed_on(three_layers):
+    """From rank to rank along the diagonal of a grid, and in boxes of any size side by side."""
+    grid = job(three_layers, commands=("processors 2 2 2",))
+    tiled = job(three_layers, commands=("comm_style tiled",), then=("balance 1.0 rcb",))
+    expected = evaluate(job(three_layers))
+    agree(evaluate_on_ranks([grid], 8)[0], expected, 1e-10)
+    agree(evaluate_on_ranks([tiled], 5)[0], expected, 1e-10)
+
+
 def test_ranks_agree_in_float32(float32):
     one = job(float32)
     expected = evaluate(one)

@@ -51,6 +51,13 @@ def test_a_model_learns_the_first_frames_and_errors_are_told_apart(tmp_path: Pat
     config = settings_of(tmp_path / "model", data, 3, 12, 0.5)
     assert config.optimizer.epochs == 8
     assert config.optimizer.learning_rate == pytest.approx(0.01)
+    assert config.start == tmp_path / "model"  # whose own training started from nothing
+    scratch = settings_of(tmp_path / "model", data, 3, 12, 0.5, "none")
+    assert (scratch.start, scratch.match_references) == (None, False)
+    (tmp_path / "second").mkdir()
+    text = 'start = "../model"\n' + CONFIG.replace("train.extxyz", "../train.extxyz")
+    (tmp_path / "second" / "train.toml").write_text(text, encoding="utf-8")
+    assert settings_of(tmp_path / "second", data, 3, 12, 0.5).start.resolve() == tmp_path / "model"
     found = fit(config, data, tmp_path / "out")
     assert found["train"]["frames"] == 3
     assert found["test"]["frames"] == 3

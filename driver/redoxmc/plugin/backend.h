@@ -69,8 +69,8 @@ class Backend {
   // How many cutoffs beyond its own atoms a rank must see when there are several ranks; n_layers
   // for a backend that evaluates ghosts itself.
   virtual int halo_cutoffs() const = 0;
-  // True for a backend that wants ghosts' features from their owners instead: nodes are then all of
-  // LAMMPS' atoms, in its order, and ranks without atoms take part.
+  // True for a backend that wants ghosts' features from their owners instead; ranks without atoms then
+  // take part.
   virtual bool exchanges() const { return false; }
   // At most so many bytes per node in one exchange.
   virtual int exchange_bytes() const { return 0; }

@@ -4,6 +4,7 @@
 #include "neigh_list.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace redoxmc {
 namespace {
@@ -77,15 +78,31 @@ void MapGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *
   set_species(graph, atom->type, rows);
 }
 
-void ExchangeGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *list,
-                          const std::vector<int> &rows, double r_cut)
+// For as long as LAMMPS' arrays hold the same atoms in the same order, nothing is to do.
+void ExchangeGraph::find_images(const LAMMPS_NS::tagint *tag, int n)
 {
-  const int n_all = atom->nlocal + atom->nghost;
-  clear(graph, atom->nlocal);
-  graph.atom.resize(n_all);
-  for (int i = 0; i < n_all; i++) graph.atom[i] = i;
-  for (int i = 0; i < atom->nlocal; i++)
-    append_edges(graph, i, i, atom->x, list, r_cut * r_cut, [](int j) { return j; });
+  if (static_cast<int>(tags_.size()) == n && std::equal(tags_.begin(), tags_.end(), tag)) return;
+  tags_.assign(tag, tag + n);
+  std::unordered_map<LAMMPS_NS::tagint, int> of_tag;
+  of_tag.reserve(n);
+  first_.resize(n);
+  for (int i = 0; i < n; i++) first_[i] = of_tag.emplace(tag[i], i).first->second;
+}
+
+void ExchangeGraph::build(Graph &graph, LAMMPS_NS::Atom *atom, LAMMPS_NS::NeighList *list,
+                          const std::vector<int> &rows, double r_cut, Ghosts &ghosts)
+{
+  const int n_local = atom->nlocal, n_all = n_local + atom->nghost;
+  find_images(atom->tag, n_all);
+
+  clear(graph, n_local);
+  for (int i = 0; i < n_local; i++)
+    append_edges(graph, i, i, atom->x, list, r_cut * r_cut, [this](int j) { return first_[j]; });
+  ghosts.need(graph.sender, n_local, n_all);
+  for (int i = n_local; i < n_all; i++)
+    if (ghosts.needed(i)) graph.atom.push_back(i);
+  ghosts.number(graph.atom);
+  for (std::int64_t &sender : graph.sender) sender = ghosts.node(static_cast<int>(sender));
   set_species(graph, atom->type, rows);
 }
 

@@ -2,6 +2,11 @@
 #pragma once
 
 #include "backend.h"
+#include "ghosts.h"
+
+#include "lmptype.h"
+
+#include <vector>
 
 namespace LAMMPS_NS {
 class Atom;
@@ -24,12 +29,19 @@ class MapGraph {
   std::vector<int> of_tag_;     // table from an atom's ID to the rank's own atom
 };
 
-// Several ranks that exchange features: nodes are all atoms that LAMMPS has here, in its order, and
-// only the rank's own receive edges.
+// Several ranks that exchange features: nodes are the rank's own atoms and the ghosts whose features it
+// needs, and only its own receive edges. An edge to an image goes to the rank's own atom, or to the
+// first of the atom's images, so that each atom of another rank is one node at most.
 class ExchangeGraph {
  public:
+  // Collective.
   void build(Graph &, LAMMPS_NS::Atom *, LAMMPS_NS::NeighList *, const std::vector<int> &rows,
-             double r_cut);
+             double r_cut, Ghosts &);
+
+ private:
+  std::vector<LAMMPS_NS::tagint> tags_;    // IDs of LAMMPS' atoms here, ghosts included
+  std::vector<int> first_;                 // of each of them: the first with its ID
+  void find_images(const LAMMPS_NS::tagint *tag, int n);
 };
 
 // Several ranks: ghosts up to `cutoffs` edges away become nodes; those nearer than that receive

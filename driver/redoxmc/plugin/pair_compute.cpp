@@ -44,7 +44,7 @@ std::string PairRedoxmc::evaluate()
     if (comm->nprocs == 1)
       map_.build(graph_, atom, list, rows_, metadata_.r_cut);
     else if (exchanges)
-      exchanged_.build(graph_, atom, list, rows_, metadata_.r_cut);
+      exchanged_.build(graph_, atom, list, rows_, metadata_.r_cut, ghosts_);
     else
       halo_.build(graph_, atom, list, rows_, metadata_.r_cut, backend_->halo_cutoffs());
     backend_->evaluate(graph_, result_, exchanges ? &exchange : nullptr);

@@ -23,6 +23,13 @@ int doubles(int bytes)
   return (bytes + static_cast<int>(sizeof(double)) - 1) / static_cast<int>(sizeof(double));
 }
 
+void PairRedoxmc::spread_needs()
+{
+  sent_ = {};
+  comm->reverse_comm(this, 1);
+}
+
+// data: of each node.
 void PairRedoxmc::communicate(void *data, int bytes, bool is_double, bool to_owners)
 {
   sent_ = {static_cast<char *>(data), bytes, is_double};
@@ -35,40 +42,57 @@ void PairRedoxmc::communicate(void *data, int bytes, bool is_double, bool to_own
 int PairRedoxmc::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
 {
   const int step = doubles(sent_.bytes);
+  const std::vector<char> &wanted = ghosts_.wanted(atoms);
+  double *to = buffer;
   for (int k = 0; k < n; k++)
-    memcpy(buffer + static_cast<std::size_t>(k) * step,
-           sent_.data + static_cast<std::size_t>(atoms[k]) * sent_.bytes, sent_.bytes);
-  return n * step;
+    if (wanted[k]) {
+      memcpy(to, at(atoms[k]), sent_.bytes);
+      to += step;
+    }
+  return static_cast<int>(to - buffer);
 }
 
 void PairRedoxmc::unpack_forward_comm(int n, int first, double *buffer)
 {
   const int step = doubles(sent_.bytes);
   for (int k = 0; k < n; k++)
-    memcpy(sent_.data + static_cast<std::size_t>(first + k) * sent_.bytes,
-           buffer + static_cast<std::size_t>(k) * step, sent_.bytes);
+    if (ghosts_.needed(first + k)) {
+      memcpy(at(first + k), buffer, sent_.bytes);
+      buffer += step;
+    }
 }
 
 int PairRedoxmc::pack_reverse_comm(int n, int first, double *buffer)
 {
+  if (!sent_.data) return ghosts_.ask(n, first, buffer);
   const int step = doubles(sent_.bytes);
+  double *to = buffer;
   for (int k = 0; k < n; k++)
-    memcpy(buffer + static_cast<std::size_t>(k) * step,
-           sent_.data + static_cast<std::size_t>(first + k) * sent_.bytes, sent_.bytes);
-  return n * step;
+    if (ghosts_.needed(first + k)) {
+      memcpy(to, at(first + k), sent_.bytes);
+      to += step;
+    }
+  return static_cast<int>(to - buffer);
 }
 
 void PairRedoxmc::unpack_reverse_comm(int n, int *atoms, double *buffer)
 {
+  if (!sent_.data) return ghosts_.told(n, atoms, buffer);
   const int step = doubles(sent_.bytes);
+  const std::vector<char> &wanted = ghosts_.wanted(atoms);
   for (int k = 0; k < n; k++) {
-    char *to = sent_.data + static_cast<std::size_t>(atoms[k]) * sent_.bytes;
-    const double *from = buffer + static_cast<std::size_t>(k) * step;
+    if (!wanted[k]) continue;
     if (sent_.is_double)
-      add_numbers<double>(to, from, sent_.bytes);
+      add_numbers<double>(at(atoms[k]), buffer, sent_.bytes);
     else
-      add_numbers<float>(to, from, sent_.bytes);
+      add_numbers<float>(at(atoms[k]), buffer, sent_.bytes);
+    buffer += step;
   }
+}
+
+char *PairRedoxmc::at(int atom) const
+{
+  return sent_.data + static_cast<std::size_t>(ghosts_.node(atom)) * sent_.bytes;
 }
 
 }    // namespace redoxmc

@@ -52,11 +52,12 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
   MapGraph map_;
   HaloGraph halo_;
   ExchangeGraph exchanged_;
+  Ghosts ghosts_{[this] { spread_needs(); }};
   Evaluation result_;
   std::set<std::string> per_atom_;    // what the model gives beside energies
   int per_atom_flag_ = 0;
 
-  // the array that LAMMPS is communicating
+  // the array of nodes that LAMMPS is communicating; without data what ranks need
   struct {
     char *data = nullptr;
     int bytes = 0;
@@ -65,7 +66,9 @@ class PairRedoxmc : public LAMMPS_NS::Pair {
 
   void load(const std::string &);
   bool load_native_kernels();
+  void spread_needs();
   void communicate(void *data, int bytes, bool is_double, bool to_owners);
+  char *at(int atom) const;
   friend class PairExchange;
   void take(LoadedModel);
   void tell_all(std::string &, int speaker);

@@ -18,14 +18,18 @@ from study_tools.order_energies import OrderEnergy, order_errors
 
 
 def settings_of(
-    model: Path, data: Path, first: int | None, steps: int, rate: float
+    model: Path, data: Path, first: int | None, steps: int, rate: float, start: str | None = None
 ) -> TrainingConfig:
     """Return the training of a shipped model on the first frames of a set.
 
-    It starts where that of the model did, or else from its weights. steps: of the optimizer in
-    all, however many frames there are. rate: of its learning rates.
+    steps: of the optimizer in all, however many frames there are. rate: of its learning rates.
+    start: a checkpoint or the folder of a model, or "none"; where None, what the model's own
+    training started from, or else its weights.
     """
     config = load_training_config(model / "train.toml")
+    given = config.start or model.resolve()
+    if start is not None:
+        given = None if start == "none" else Path(start).resolve()
     own = DataConfig(train=[data], valid=[data], test=[data], by_part=True, first=first)
     frames = len(frames_of(own, "train"))
     epochs = max(4, round(steps * config.optimizer.batch_size / frames))
@@ -40,8 +44,8 @@ def settings_of(
     return config.model_copy(
         update={
             "data": own,
-            "start": config.start or model.resolve(),
-            "match_references": True,
+            "start": given,
+            "match_references": given is not None,
             "optimizer": optimizer,
             "note": None,
         }
