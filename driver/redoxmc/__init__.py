@@ -7,7 +7,7 @@
     exact = redoxmc.enumerate_states("campaign.toml")            # a small cell, exactly
     sampler = redoxmc.Sampler("campaign.toml")                   # without a folder of results:
     sampler.energy("0110|1100"), sampler.walk(x=0.5, temperature=600.0, steps=100)
-    atoms.calc = redoxmc.calculator("potentials/mace-nafepo4")   # a model in ASE
+    atoms.calc = redoxmc.calculator("potentials/cpainn-nafepo4")   # a model in ASE
 
 A config is a TOML file, the same tables as a dict, or what load_config has made of them. Under
 mpirun every rank makes the same calls. Bad input raises redoxmc.errors.InputError. A move of your

@@ -5,10 +5,9 @@ Of each order (`order` in the frame's info) the frame of lowest energy is taken;
 or that lost it (`order_kept`), are left out. Formation energies are per redox site, relative to the
 frames at x = 0 and x = 1.
 
-Run: .venv/bin/python scripts/studies/hull_points.py potentials/data/walled/states.extxyz \\
-         --redox Fe --ion Na --origin relaxation \\
-         --label "CHGNet with a wall (teacher), 28 atoms" \\
-         --out lammps_inputs/olivine_nafepo4/hull_teacher.csv
+Run: .venv/bin/python scripts/studies/hull_points.py potentials/data/dft/frames.extxyz \\
+         --redox Fe --ion Na --below 0.16 --label "PBE+U, single points" \\
+         --out lammps_inputs/olivine_nafepo4/hull_dft.csv
 """
 
 import argparse

@@ -581,7 +581,7 @@ def test_faults_of_the_file(tmp_path: Path, old: str, new: str, sentence: str) -
 
 def test_the_shipped_file_is_right() -> None:
     settings = load_settings(REPO / "scripts" / "studies" / "reproduce_paper.toml")
-    assert len(settings.models) == 8
+    assert len(settings.models) == 9
     assert all(reference.frames.is_file() for reference in settings.references)
     assert settings.judged is not None
     of_models = {str(v.state.info["model"]) for v in read_verdicts(settings)}

@@ -27,7 +27,7 @@ def settings_of(
     training started from, or else its weights.
     """
     config = load_training_config(model / "train.toml")
-    given = config.start or model.resolve()
+    given: Path | None = config.start or model.resolve()
     if start is not None:
         given = None if start == "none" else Path(start).resolve()
     own = DataConfig(train=[data], valid=[data], test=[data], by_part=True, first=first)
