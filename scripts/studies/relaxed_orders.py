@@ -4,7 +4,7 @@
 For each supercell and x, the charge orders at the electrostatically lowest ion order: the lowest
 two by the model, the highest, and others at random; each from three starts (imposed bond lengths,
 the undistorted host, the host rattled by 0.05 Å) with its cell. Distinct relaxed states are written
-with the order wanted, part = "test".
+with the order wanted, part = "test". The lowest states that a campaign found are given by --orders.
 
 Run: .venv/bin/python scripts/studies/relaxed_orders.py potentials/cpainn-nafepo4 \\
          --known potentials/data/dft/wanted.extxyz --out held_out.extxyz
@@ -34,6 +34,9 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=["1x2x1", "1x1x2", "2x1x1"])
     parser.add_argument("--x", type=float, nargs="+", default=[0.25, 0.5, 0.75])
     parser.add_argument("--each", type=int, default=4, help="orders of a cell and x")
+    parser.add_argument(
+        "--orders", nargs="+", help="these instead, as CELL:REDOX|IONS: lowest states of a campaign"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -41,6 +44,7 @@ def main() -> None:
     from dft.relaxed_orders import cell_system, choose, new_orders, relaxed_frames
     from redoxmc.campaign.progress import track
     from redoxmc.io.extxyz import read_labelled, write_labelled
+    from redoxmc.structures.occupancy import split_key
 
     with input_errors_end("relaxed_orders"):
         known = {
@@ -50,7 +54,14 @@ def main() -> None:
             if "order" in frame.info and frame.info.get("part") != "test"
         }
         groups = []
-        for cell in options.cells:
+        for order in options.orders or []:
+            cell, _, key = order.partition(":")
+            x = split_key(key)[1].count("1") / len(split_key(key)[0])
+            repeats = [int(n) for n in cell.split("x")]
+            system = cell_system(options.host, options.model, repeats, options.species, [x])
+            groups.append(relaxed_frames(system, cell, key, seed=options.seed))
+            system.session.close()
+        for cell in options.cells if options.orders is None else []:
             repeats = [int(n) for n in cell.split("x")]
             system = cell_system(options.host, options.model, repeats, options.species, options.x)
             own = {name.partition(":")[2] for name in known if name.startswith(f"{cell}:")}
