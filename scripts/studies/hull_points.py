@@ -5,7 +5,7 @@ Of each order (`order` in the frame's info) the frame of lowest energy is taken;
 or that lost it (`order_kept`), are left out. Formation energies are per redox site, relative to the
 frames at x = 0 and x = 1.
 
-Run: .venv/bin/python scripts/studies/hull_points.py potentials/data/dft/frames.extxyz \\
+Run: .venv/bin/python scripts/studies/hull_points.py potentials/data/dft/{frames,newer}.extxyz \\
          --redox Fe --ion Na --below 0.16 --label "PBE+U, single points" \\
          --out lammps_inputs/olivine_nafepo4/hull_dft.csv
 """

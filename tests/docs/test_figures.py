@@ -5,12 +5,15 @@ digit. A new figure gets a key here; a tag without a key fails.
 """
 
 import csv
+import json
 import math
 import re
 
 import pytest
 from conftest import REPO
 
+from redoxmc.io.extxyz import energy_of, read_labelled, species_of
+from redoxmc.io.points import parse_points
 from redoxmc.report.analysis import Analysis
 from redoxmc.report.summary import summarize
 from redoxmc.results.record import to_json
@@ -62,7 +65,33 @@ def figures(shipped):
         for row in csv.DictReader(file):
             if (row["model"], row["part"], row["at"]) == ("cpainn-nafepo4", "test", "fixed"):
                 found["comparison/hull_rmse"] = f"{float(row['hull_rmse_meV_per_site']):.1f}"
-    return found
+    return found | of_dft()
+
+
+def of_dft():
+    """Formation energies (meV/f.u.) and voltages of PBE+U at the lowest states computed."""
+    text = (REPO / "lammps_inputs/olivine_nafepo4/hull_dft.csv").read_text(encoding="utf-8")
+    (points,) = parse_points(text, "hull_dft.csv").values()
+    half, two_thirds = (
+        1e3 * min(e for x, e in points if abs(x - at) < 1e-3) for at in (0.5, 2 / 3)
+    )
+    ends = {}
+    for frame in read_labelled(REPO / "potentials/data/dft/frames.extxyz"):
+        elements = [species.element for species in species_of(frame)]
+        sites = elements.count("Fe")
+        x = elements.count("Na") / sites
+        ends[x] = min(energy_of(frame) / sites, ends.get(x, math.inf))
+    metal = json.loads((REPO / "potentials/data/dft/metal.json").read_text(encoding="utf-8"))
+    mean = metal["energy_eV_per_atom"] + ends[0] - ends[1]
+    below, above = mean - 1.5e-3 * two_thirds, mean + 3e-3 * two_thirds
+    return {
+        "dft/2_3": f"{-two_thirds:.1f}",
+        "dft/1_2": f"{-half:.1f}",
+        "dft/1_2_above": f"{half - 0.75 * two_thirds:.1f}",
+        "dft/below": f"{below:.2f}",
+        "dft/above": f"{above:.2f}",
+        "dft/step": f"{below - above:.2f}",
+    }
 
 
 def test_every_tagged_figure_is_the_shipped_one(shipped):
