@@ -72,8 +72,8 @@ def of_dft():
     """Formation energies (meV/f.u.) and voltages of PBE+U at the lowest states computed."""
     text = (REPO / "lammps_inputs/olivine_nafepo4/hull_dft.csv").read_text(encoding="utf-8")
     (points,) = parse_points(text, "hull_dft.csv").values()
-    half, two_thirds = (
-        1e3 * min(e for x, e in points if abs(x - at) < 1e-3) for at in (0.5, 2 / 3)
+    half, two_thirds, five_sixths = (
+        1e3 * min(e for x, e in points if abs(x - at) < 1e-3) for at in (1 / 2, 2 / 3, 5 / 6)
     )
     ends = {}
     for frame in read_labelled(REPO / "potentials/data/dft/frames.extxyz"):
@@ -86,6 +86,8 @@ def of_dft():
     below, above = mean - 1.5e-3 * two_thirds, mean + 3e-3 * two_thirds
     return {
         "dft/2_3": f"{-two_thirds:.1f}",
+        "dft/5_6": f"{-five_sixths:.1f}",
+        "dft/5_6_above": f"{five_sixths - 0.5 * two_thirds:.1f}",
         "dft/1_2": f"{-half:.1f}",
         "dft/1_2_above": f"{half - 0.75 * two_thirds:.1f}",
         "dft/below": f"{below:.2f}",
