@@ -25,8 +25,9 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--redox", required=True, help="redox element")
     parser.add_argument("--ion", required=True, help="element of the working ion")
-    parser.add_argument("--origin", help="only frames with this `origin`")
-    parser.add_argument("--below", type=float, help="only those so low, eV per redox site")
+    parser.add_argument(
+        "--below", type=float, default=np.inf, help="only those so low, eV per redox site"
+    )
     parser.add_argument("--label", required=True)
     parser.add_argument("--out", required=True, type=Path)
     arguments = parser.parse_args()
@@ -39,8 +40,7 @@ def write_points(arguments: argparse.Namespace) -> None:
     for path in arguments.files:
         for atoms in read_labelled(path):
             order = atoms.info.get("order")
-            kept = order is not None and atoms.info.get("order_kept", True)
-            if not kept or arguments.origin not in (None, atoms.info.get("origin")):
+            if order is None or not atoms.info.get("order_kept", True):
                 continue
             elements = [species.element for species in species_of(atoms)]
             sites = elements.count(arguments.redox)
@@ -50,8 +50,7 @@ def write_points(arguments: argparse.Namespace) -> None:
     x, energies = zip(*sorted(lowest.values()), strict=True)
     ends = {at: min(e for v, e in zip(x, energies, strict=True) if v == at) for at in (0.0, 1.0)}
     formation = formation_energies(x, energies, ends[0.0], ends[1.0])
-    below = np.inf if arguments.below is None else arguments.below
-    points = [(v, e) for v, e in zip(x, formation, strict=True) if e < below]
+    points = [(v, e) for v, e in zip(x, formation, strict=True) if e < arguments.below]
     lines = [f'"{arguments.label}",{v:g},{e:.6f}' for v, e in points]
     arguments.out.write_text("label,x,formation_energy_eV_per_fu\n" + "\n".join(lines) + "\n")
 
